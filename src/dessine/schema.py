@@ -88,7 +88,9 @@ def annotation(cls: type[Node]) -> Any:
         return Annotated[model(cls), BeforeValidator(_plain)]
     members = family.members
     union = Union[tuple(Annotated[model(m), Tag(f"<{name}>")] for name, m in members.items())]  # type: ignore # noqa
-    kind = Discriminator(lambda node: f"<{_type_of(node)}>", custom_error_type=f"no {family.kind}")
+    kind = Discriminator(
+        lambda node: f"<{_type_of(node)}>", custom_error_type=f"no {family.kind}", custom_error_message="unknown"
+    )
     checked = Annotated[union, kind] if len(members) > 1 else model(next(iter(members.values())))
     return Annotated[checked, BeforeValidator(_shorthand), _Names(sorted(members))]
 

@@ -1,0 +1,28 @@
+"""The brain: networks with hand-written backpropagation. Knows no file, no YAML and no screen."""
+
+from dessine.nn.activations import Activation, activations
+from dessine.nn.batch_norm import BatchNorm
+from dessine.nn.dense import Dense
+from dessine.nn.initialisers import Initialiser, initialisers
+from dessine.nn.layer import Activate, Layer, Mode, layers
+from dessine.nn.network import Network
+from dessine.nn.random import Dropout, Noise
+from dessine.nn.shaping import Flatten, Reshape
+
+__all__ = [
+    "Activate",
+    "Activation",
+    "BatchNorm",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Initialiser",
+    "Layer",
+    "Mode",
+    "Network",
+    "Noise",
+    "Reshape",
+    "activations",
+    "initialisers",
+    "layers",
+]

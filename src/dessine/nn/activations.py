@@ -1,0 +1,164 @@
+"""Activations: one number in, one number out (softmax: one row). Forward returns its own backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dessine.registry import Node, NonNegative, Positive, Registry, SpecError
+
+Array = np.ndarray
+Backward = Callable[[Array], Array]
+activations: Registry[Activation] = Registry("activation")
+
+
+class Activation(Node):
+    """A function applied to every element."""
+
+    registry = activations
+    differentiable = True
+
+    def forward(self, x: Array) -> tuple[Array, Backward]:
+        """y of x's shape, and the map from dE/dy to dE/dx."""
+        raise NotImplementedError
+
+    def on_logits(self) -> Activation | None:
+        """What to put in its place so that a loss on logits sees the same probability; None if it is none."""
+        return None
+
+
+@activations.register("linear")
+class Linear(Activation):
+    """A straight line: slope * x.
+
+    slope: its steepness
+    """
+
+    def __init__(self, slope: float = 1.0):
+        self.slope = slope
+
+    def forward(self, x: Array) -> tuple[Array, Backward]:
+        if self.slope == 1.0:
+            return x, lambda dy: dy
+        return self.slope * x, lambda dy: self.slope * dy
+
+
+@activations.register("sigmoid")
+class Sigmoid(Activation):
+    """1 / (1 + exp(-mu x)), between 0 and 1.
+
+    mu: slope at the origin, times 4
+    """
+
+    def __init__(self, mu: Positive = 1.0):
+        self.mu = mu
+
+    def forward(self, x: Array) -> tuple[Array, Backward]:
+        y = x * (0.5 * self.mu)  # as tanh: it cannot overflow, and is faster than exp
+        np.tanh(y, out=y)
+        y += 1.0
+        y *= 0.5
+        return y, lambda dy: dy * y * (1.0 - y) * self.mu
+
+    def on_logits(self) -> Activation:
+        return Linear(self.mu)
+
+
+@activations.register("centred_sigmoid")
+class CentredSigmoid(Activation):
+    """2 / (1 + exp(-mu x)) - 1, between -1 and 1.
+
+    mu: slope at the origin, times 2
+    """
+
+    def __init__(self, mu: Positive = 1.0):
+        self.mu = mu
+
+    def forward(self, x: Array) -> tuple[Array, Backward]:
+        y = np.tanh(x * (0.5 * self.mu))
+        return y, lambda dy: dy * (1.0 - y * y) * (0.5 * self.mu)
+
+
+@activations.register("tanh")
+class Tanh(Activation):
+    """k * tanh(alpha x).
+
+    k: height
+    alpha: steepness
+    """
+
+    def __init__(self, k: Positive = 1.0, alpha: Positive = 1.0):
+        self.k, self.alpha = k, alpha
+
+    def forward(self, x: Array) -> tuple[Array, Backward]:
+        y = np.tanh(x * self.alpha) if self.alpha != 1.0 else np.tanh(x)
+        return (y * self.k if self.k != 1.0 else y), lambda dy: dy * (1.0 - y * y) * (self.k * self.alpha)
+
+
+@activations.register("relu")
+class Relu(Activation):
+    """max(x, 0)."""
+
+    def forward(self, x: Array) -> tuple[Array, Backward]:
+        y = np.maximum(x, 0)
+        return y, lambda dy: dy * (y > 0)
+
+
+@activations.register("leaky_relu")
+class LeakyRelu(Activation):
+    """x above 0, alpha * x below.
+
+    alpha: slope below 0
+    """
+
+    def __init__(self, alpha: NonNegative = 0.2):
+        if alpha > 1:
+            raise SpecError(f"must be at most 1, got {alpha}", ("alpha",))
+        self.alpha = alpha
+
+    def forward(self, x: Array) -> tuple[Array, Backward]:
+        y = np.maximum(x, self.alpha * x)
+
+        def backward(dy: Array) -> Array:
+            slope = (x > 0).astype(dy.dtype)
+            slope *= 1.0 - self.alpha
+            slope += self.alpha
+            slope *= dy
+            return slope
+
+        return y, backward
+
+
+@activations.register("softplus")
+class Softplus(Activation):
+    """log(1 + exp(x)), a smooth relu."""
+
+    def forward(self, x: Array) -> tuple[Array, Backward]:
+        return np.logaddexp(x, np.zeros((), x.dtype)), lambda dy: dy * (0.5 * np.tanh(0.5 * x) + 0.5)
+
+
+@activations.register("softmax")
+class Softmax(Activation):
+    """exp(x) / sum(exp(x)) over the last axis: a probability for each class."""
+
+    def forward(self, x: Array) -> tuple[Array, Backward]:
+        y = np.exp(x - x.max(-1, keepdims=True))
+        y /= y.sum(-1, keepdims=True)
+        return y, lambda dy: y * (dy - (dy * y).sum(-1, keepdims=True))
+
+    def on_logits(self) -> Activation:
+        return Linear()
+
+
+@activations.register("heaviside")
+class Heaviside(Activation):
+    """1 above 0, else 0. Forward only: its slope is 0 wherever it has one, so that nothing can be learnt through it."""
+
+    differentiable = False
+
+    def forward(self, x: Array) -> tuple[Array, Backward]:
+        def backward(dy: Array) -> Array:
+            raise SpecError("heaviside has no useful gradient: one cannot train through it; use a steep sigmoid")
+
+        return (x > 0).astype(x.dtype), backward

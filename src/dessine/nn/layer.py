@@ -1,0 +1,95 @@
+"""A layer: a differentiable map with its own parameters. How layers are chained and stored belongs to `network.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+
+from dessine.nn.activations import Activation
+from dessine.nn.initialisers import Initialiser
+from dessine.registry import Like, Node, Registry
+from dessine.streams import Streams
+
+Array = np.ndarray
+Shape = tuple[int, ...]
+Backward = Callable[..., Array | None]
+layers: Registry[Layer] = Registry("layer")
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a forward pass is for.
+
+    train: batch statistics and dropout (True), or running statistics and no dropout.
+    record: let batch normalisation remember the statistics of this pass.
+    """
+
+    streams: Streams
+    train: bool = True
+    record: bool = True
+
+
+@dataclass
+class Declaration:
+    """What a layer needs: its output's shape, its parameters (shape, initialiser, fan), its buffers (shape, first value)."""
+
+    shape: Shape
+    params: dict[str, tuple[Shape, Initialiser, tuple[int, int]]] = field(default_factory=dict)
+    buffers: dict[str, tuple[Shape, float]] = field(default_factory=dict)
+
+
+class Layer(Node):
+    """One step of a network.
+
+    A declared parameter `w` is, once in a network, the attribute `w`, (R, *shape), with its gradient `dw`; both are views
+    of the network's flat vectors and must be written in place.
+    """
+
+    registry = layers
+    path: str = ""  # "generator/2.noise": set by the network, names the layer's stream and its metrics
+    mixes_examples = False  # the output of one example depends on its batch
+
+    def declare(self, shape: Shape) -> Declaration:
+        """For inputs of `shape` (without replicates and batch). Raises SpecError for a shape it cannot take."""
+        raise NotImplementedError
+
+    def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
+        """y, and `backward(dy, params=True, inputs=True)`.
+
+        backward adds to the gradients if `params`, and returns dE/dx if `inputs` (else None).
+        """
+        raise NotImplementedError
+
+
+@layers.register("activation")
+class Activate(Layer):
+    """An activation by itself.
+
+    function: which one
+    """
+
+    def __init__(self, function: Like[Activation]):
+        self.function = Activation.of(function)
+
+    def declare(self, shape: Shape) -> Declaration:
+        return Declaration(shape)
+
+    def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
+        y, through = self.function.forward(x)
+        return y, lambda dy, params=True, inputs=True: through(dy) if inputs else None
+
+
+def size(shape: Shape) -> int:
+    """How many numbers one example holds."""
+    return prod(shape)
+
+
+def flat(x: Array) -> Array:
+    """(R, B, *features) -> (R, B, n)."""
+    return x.reshape(*x.shape[:2], -1)
+
+
+__all__ = ["Activate", "Array", "Backward", "Declaration", "Layer", "Mode", "Shape", "flat", "layers", "size"]

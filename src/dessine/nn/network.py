@@ -1,0 +1,111 @@
+"""A network: layers in a row over one flat vector of parameters. What it learns from belongs to losses and games."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from dessine.nn.layer import Array, Layer, Mode, Shape, size
+from dessine.registry import Like, SpecError
+from dessine.streams import Streams
+
+
+class Network:
+    """Layers chained, their parameters in `theta` (R, P), gradients in `grad`, running statistics in `buffers` (R, Q).
+
+    nodes: layers, or what a spec writes for them; a layer serves one network only.
+    input_shape: of one example, channels last; an int for a flat row.
+    Raises SpecError, with the layer's index, where a layer cannot take the shape before it.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Like[Layer]],
+        input_shape: int | Sequence[int],
+        streams: Streams | None = None,
+        dtype: Any = np.float32,
+        name: str = "network",
+    ):
+        self.streams = streams or Streams(0)
+        self.name, self.dtype = name, np.dtype(dtype)
+        self.layers = [Layer.of(node) for node in nodes]
+        self.input_shape: Shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+        declared, shape = [], self.input_shape
+        for i, layer in enumerate(self.layers):
+            try:
+                declared.append(layer.declare(shape))
+            except SpecError as error:
+                raise error.below("layers", i) from None
+            layer.path = f"{name}/{i}.{layer.type}"
+            shape = declared[-1].shape
+        self.output_shape = shape
+        r = self.streams.replicates
+        self.theta = np.zeros((r, sum(size(s) for d in declared for s, _, _ in d.params.values())), self.dtype)
+        self.grad = np.zeros_like(self.theta)
+        self.buffers = np.zeros((r, sum(size(s) for d in declared for s, _ in d.buffers.values())), self.dtype)
+        self.slices: dict[str, slice] = {}  # "0.dense" -> the layer's part of theta
+        self._views: dict[str, tuple[Array, Array]] = {}
+        self._place(declared)
+        trained = [i for i, d in enumerate(declared) if d.params]
+        self._first = trained[0] if trained else len(self.layers)
+
+    def _place(self, declared: list[Any]) -> None:
+        r, p, q = len(self.theta), 0, 0
+        for i, (layer, needs) in enumerate(zip(self.layers, declared, strict=True)):
+            key, start = f"{i}.{layer.type}", p
+            for name, (shape, init, fan) in needs.params.items():
+                part = slice(p, p := p + size(shape))
+                w, dw = self.theta[:, part].reshape(r, *shape), self.grad[:, part].reshape(r, *shape)
+                w[...] = init.draw(self.streams[f"{self.name}/{key}/{name}"], shape, fan, self.dtype)
+                setattr(layer, name, w)
+                setattr(layer, f"d{name}", dw)
+                self._views[f"{key}.{name}"] = w, dw
+            if p > start:
+                self.slices[key] = slice(start, p)
+            for name, (shape, value) in needs.buffers.items():
+                view = self.buffers[:, q : (q := q + size(shape))].reshape(r, *shape)
+                view[...] = value
+                setattr(layer, name, view)
+
+    @property
+    def mixes_examples(self) -> bool:
+        """Whether the output of one example depends on the rest of its batch."""
+        return any(layer.mixes_examples for layer in self.layers)
+
+    def parameters(self) -> dict[str, Array]:
+        """Views by name, such as "0.dense.w"."""
+        return {name: w for name, (w, _) in self._views.items()}
+
+    def gradients(self) -> dict[str, Array]:
+        """Views by the same names."""
+        return {name: dw for name, (_, dw) in self._views.items()}
+
+    def forward(self, x: Array, mode: Mode | None = None) -> tuple[Array, Callable[..., Array | None]]:
+        """x: (R, B, *input_shape) -> y: (R, B, *output_shape), and `backward(dy, params=True, inputs=True)`."""
+        mode = mode or Mode(self.streams)
+        backwards = []
+        for layer in self.layers:
+            x, backward = layer.forward(x, mode)
+            backwards.append(backward)
+
+        def back(dy: Array, params: bool = True, inputs: bool = True) -> Array | None:
+            dx: Array | None = dy
+            for i in reversed(range(len(backwards))):
+                if not inputs and i < self._first:
+                    return None  # nothing below learns
+                dx = backwards[i](dx, params=params, inputs=inputs or i > self._first)
+            return dx
+
+        return x, back
+
+    def __call__(self, x: Array) -> Array:
+        """y outside training: running statistics, no dropout."""
+        return self.forward(x, Mode(self.streams, train=False, record=False))[0]
+
+    def walk(self, x: Array, mode: Mode) -> Iterator[tuple[str, Array]]:
+        """Each layer's key and output, from first to last."""
+        for i, layer in enumerate(self.layers):
+            x, _ = layer.forward(x, mode)
+            yield f"{i}.{layer.type}", x

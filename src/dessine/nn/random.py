@@ -1,0 +1,79 @@
+"""Layers that draw: dropout, and the report's noise in the middle of a generator."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, layers
+from dessine.registry import Count, Decay, Positive, SpecError
+
+
+@layers.register("dropout")
+class Dropout(Layer):
+    """In training, set each input to 0 with probability p and multiply the rest by 1 / (1 - p).
+
+    p: share of inputs that are dropped
+    Srivastava et al. 2014.
+    """
+
+    def __init__(self, p: Decay = 0.5):
+        self.p = p
+
+    def declare(self, shape: Shape) -> Declaration:
+        return Declaration(shape)
+
+    def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
+        if not mode.train or self.p == 0:
+            return x, lambda dy, params=True, inputs=True: dy if inputs else None
+        keep = mode.streams[self.path].uniform(x.shape[1:], np.float32) >= self.p
+        factor = keep * np.asarray(1 / (1 - self.p), x.dtype)
+        return x * factor, lambda dy, params=True, inputs=True: dy * factor if inputs else None
+
+
+@layers.register("noise")
+class Noise(Layer):
+    """Fresh noise at any layer, also outside training: it is part of what a generator is given.
+
+    how: concatenated to the features (the report's choice), added, or multiplied term by term
+    size: how many noise inputs are concatenated (the input's own number if left out)
+    distribution: gaussian N(0, 1) or uniform in [-1, 1)
+    scale: factor of the noise; multiplied noise is 1 + scale * draw
+    x: (R, B, n) -> (R, B, n + size) when concatenated. Report, section 2.6.2.
+    """
+
+    def __init__(
+        self,
+        how: Literal["concatenate", "add", "multiply"] = "concatenate",
+        size: Count | None = None,
+        distribution: Literal["gaussian", "uniform"] = "gaussian",
+        scale: Positive = 1.0,
+    ):
+        if how != "concatenate" and size is not None:
+            raise SpecError("only concatenated noise has a size of its own", ("size",))
+        self.how, self.size, self.distribution, self.scale = how, size, distribution, scale
+
+    def declare(self, shape: Shape) -> Declaration:
+        if self.how != "concatenate":
+            return Declaration(shape)
+        if len(shape) != 1:
+            raise SpecError(f"concatenated noise needs a flat input, got {list(shape)}: put flatten before it")
+        return Declaration((shape[0] + (self.size or shape[0]),))
+
+    def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
+        n = x.shape[-1]
+        shape = x.shape[1:] if self.how != "concatenate" else (x.shape[1], self.size or n)
+        stream = mode.streams[self.path]
+        if self.distribution == "gaussian":
+            noise = stream.gaussian(shape, x.dtype)
+        else:
+            noise = stream.uniform(shape, x.dtype, -1.0, 1.0)
+        noise *= self.scale
+        if self.how == "add":
+            return x + noise, lambda dy, params=True, inputs=True: dy if inputs else None
+        if self.how == "multiply":
+            noise += 1.0
+            return x * noise, lambda dy, params=True, inputs=True: dy * noise if inputs else None
+        y = np.concatenate([x, noise], -1)
+        return y, lambda dy, params=True, inputs=True: np.ascontiguousarray(dy[..., :n]) if inputs else None
