@@ -1,0 +1,352 @@
+"""Rules that move a vector of parameters against its gradient.
+
+An optimizer sees flat numbers: what they are weights of belongs to the network, and when to step to the game.
+
+The rules are element by element, so a long vector is worked through in chunks that stay in cache, shared between
+threads; the result does not depend, to the last bit, on the size of a chunk or the number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from dessine.registry import Decay, Node, NonNegative, Positive, Registry
+
+CHUNK = 32_768
+"""Elements worked on at a time."""
+PARALLEL = 200_000
+"""Vectors longer than this are shared between threads: below it, waking them costs more than they save."""
+
+optimizers: Registry[Optimizer] = Registry("optimizer")
+
+Views = dict[str, np.ndarray]
+
+
+class Optimizer(Node):
+    """A rule of descent: theta <- theta - eta * direction.
+
+    With weight decay, g + weight_decay * theta stands for the gradient g in every rule. With momentum, every rule's
+    direction d is replaced by a velocity: v <- momentum * v + d; theta <- theta - eta * v.
+    """
+
+    registry = optimizers
+
+    def __init__(self, eta: Positive, momentum: Decay = 0.0, weight_decay: NonNegative = 0.0):
+        self.eta = eta
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.t = 0
+        self.slots: dict[str, np.ndarray] = {}
+        self._scratch: list[np.ndarray] = []
+
+    def step(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        """Move theta (R, P), C-contiguous, in place; grad, of the same shape, is left as it is."""
+        if not theta.flags.c_contiguous or grad.shape != theta.shape:
+            raise ValueError("theta must be C-contiguous and grad of its shape")
+        for name in self.names():
+            if name not in self.slots:
+                self.slots[name] = np.zeros_like(theta)
+            elif self.slots[name].shape != theta.shape or self.slots[name].dtype != theta.dtype:
+                raise ValueError(f"theta is not the array this optimizer has followed: slot '{name}' differs from it")
+        self.t += 1
+        size = theta.size
+        n = min(threads(), -(-size // CHUNK)) if size > PARALLEL else 1
+        length = min(CHUNK, size)
+        if len(self._scratch) < n or self._scratch[0].shape[1] < length or self._scratch[0].dtype != theta.dtype:
+            self._scratch = [np.empty((3, length), theta.dtype) for _ in range(n)]
+        flat = {name: slot.reshape(-1) for name, slot in self.slots.items()}
+        x, g = theta.reshape(-1), grad.reshape(-1)
+        bounds = [size * i // n for i in range(n + 1)]
+        rest = [_pool(n - 1).submit(self._run, x, g, flat, i, bounds[i], bounds[i + 1]) for i in range(1, n)]
+        self._run(x, g, flat, 0, 0, bounds[1])
+        for job in rest:
+            job.result()
+
+    def _run(self, x: np.ndarray, g: np.ndarray, slots: Views, worker: int, start: int, stop: int) -> None:
+        for i in range(start, stop, CHUNK):
+            part = slice(i, min(i + CHUNK, stop))
+            scratch = self._scratch[worker][:, : part.stop - i]
+            self._move(x[part], g[part], {name: slot[part] for name, slot in slots.items()}, scratch)
+
+    def _move(self, x: np.ndarray, g: np.ndarray, s: Views, scratch: np.ndarray) -> None:
+        a, b, decayed = scratch
+        if self.weight_decay:
+            np.multiply(x, self.weight_decay, out=decayed)
+            decayed += g
+            g = decayed
+        d, scale = self.direction(g, s, a, b)
+        if self.momentum:
+            v = s["velocity"]
+            v *= self.momentum
+            if scale != 1:
+                np.multiply(d, scale, out=a)
+                d = a
+            v += d
+            d, scale = v, 1.0
+        np.multiply(d, self.eta * scale, out=a)
+        x -= a
+
+    def names(self) -> list[str]:
+        """The slots this rule keeps."""
+        return ["velocity"] if self.momentum else []
+
+    def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
+        """Update the slots `s` by the gradient g; the direction is the array returned times the number returned.
+
+        a and b are scratch of g's shape, and the array returned may be one of them. g must not change.
+        """
+        raise NotImplementedError
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Copies of all that the next step depends on, beyond the options: the slots and the number of steps `t`."""
+        return {"t": np.array(self.t, dtype=np.int64), **{name: slot.copy() for name, slot in self.slots.items()}}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Continue from what `state` returned. Raises ValueError if it is the state of another rule."""
+        found = sorted(set(state) - {"t"})
+        if "t" not in state or found not in ([], sorted(self.names())):
+            raise ValueError(f"optimizer '{self.type}' keeps t and {sorted(self.names())}; the state has {sorted(state)}")
+        self.t = int(state["t"])
+        self.slots = {name: np.array(state[name], order="C") for name in found}
+
+
+@optimizers.register("gradient_descent")
+class GradientDescent(Optimizer):
+    """Plain gradient descent: the direction is the gradient.
+
+    eta: learning rate
+    momentum: share of the last update that is kept; 0 for none
+    weight_decay: this times the parameters is added to the gradient
+    """
+
+    def __init__(self, eta: Positive = 0.01, momentum: Decay = 0.0, weight_decay: NonNegative = 0.0):
+        super().__init__(eta, momentum, weight_decay)
+
+    def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
+        """The direction is g."""
+        return g, 1.0
+
+
+@optimizers.register("adagrad")
+class AdaGrad(Optimizer):
+    """Each parameter's steps shrink with the gradients it has seen (Duchi et al. 2011).
+
+    n <- n + g^2; direction g / (sqrt(n) + epsilon).
+
+    eta: learning rate
+    epsilon: added to the root, against division by zero
+    momentum: share of the last update that is kept; 0 for none
+    weight_decay: this times the parameters is added to the gradient
+    """
+
+    def __init__(
+        self,
+        eta: Positive = 0.01,
+        epsilon: Positive = 1e-10,
+        momentum: Decay = 0.0,
+        weight_decay: NonNegative = 0.0,
+    ):
+        super().__init__(eta, momentum, weight_decay)
+        self.epsilon = epsilon
+
+    def names(self) -> list[str]:
+        """The sum of squares."""
+        return ["squares", *super().names()]
+
+    def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
+        """g / (sqrt(n) + epsilon)."""
+        n = s["squares"]
+        np.multiply(g, g, out=a)
+        n += a
+        np.sqrt(n, out=a)
+        a += self.epsilon
+        np.divide(g, a, out=a)
+        return a, 1.0
+
+
+def _average(mean: np.ndarray, new: np.ndarray, decay: float, a: np.ndarray) -> None:
+    """mean <- decay * mean + (1 - decay) * new, in place; `a` is scratch and may be `new` itself."""
+    np.multiply(new, 1 - decay, out=a)
+    mean *= decay
+    mean += a
+
+
+def _second_moment(g: np.ndarray, s: Views, decay: float, centered: bool, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The running mean of g^2 or, centred, max(mean of g^2 - (mean of g)^2, 0), which is in `b`.
+
+    The difference of the two means is never negative, but its rounding can be.
+    """
+    np.multiply(g, g, out=a)
+    _average(s["squares"], a, decay, a)
+    if not centered:
+        return s["squares"]
+    _average(s["mean"], g, decay, a)
+    np.multiply(s["mean"], s["mean"], out=b)
+    np.subtract(s["squares"], b, out=b)
+    np.maximum(b, 0, out=b)
+    return b
+
+
+@optimizers.register("rmsprop")
+class RmsProp(Optimizer):
+    """AdaGrad that forgets: the sum becomes a running mean (Tieleman and Hinton 2012; centred: Graves 2013).
+
+    n <- gamma n + (1 - gamma) g^2; direction g / (sqrt(n) + epsilon). Centred: m <- gamma m + (1 - gamma) g, and
+    max(n - m^2, 0) stands under the root.
+
+    eta: learning rate
+    gamma: decay of the running means
+    epsilon: added to the root, against division by zero
+    centered: divide by the standard deviation of the gradient in place of its root mean square
+    momentum: share of the last update that is kept; 0 for none
+    weight_decay: this times the parameters is added to the gradient
+    """
+
+    def __init__(
+        self,
+        eta: Positive = 0.01,
+        gamma: Decay = 0.99,
+        epsilon: Positive = 1e-8,
+        centered: bool = False,
+        momentum: Decay = 0.0,
+        weight_decay: NonNegative = 0.0,
+    ):
+        super().__init__(eta, momentum, weight_decay)
+        self.gamma = gamma
+        self.epsilon = epsilon
+        self.centered = centered
+
+    def names(self) -> list[str]:
+        """The mean square and, centred, the mean."""
+        return ["squares", *(["mean"] if self.centered else []), *super().names()]
+
+    def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
+        """g / (sqrt(n) + epsilon)."""
+        n = _second_moment(g, s, self.gamma, self.centered, a, b)
+        np.sqrt(n, out=a)
+        a += self.epsilon
+        np.divide(g, a, out=a)
+        return a, 1.0
+
+
+@optimizers.register("adadelta")
+class AdaDelta(Optimizer):
+    """Steps in the units of the parameters, from the updates already made (Zeiler 2012, algorithm 1).
+
+    n <- rho n + (1 - rho) g^2; direction d = sqrt(u + epsilon) / sqrt(n + epsilon) * g; u <- rho u + (1 - rho) d^2.
+    Centred: m <- rho m + (1 - rho) g, and max(n - m^2, 0) stands for n under the root. u follows d, before eta and
+    momentum.
+
+    eta: learning rate; 1 in the paper
+    rho: decay of the running means
+    epsilon: added under both roots; it sets the size of the first steps
+    centered: divide by the standard deviation of the gradient in place of its root mean square
+    momentum: share of the last update that is kept; 0 for none
+    weight_decay: this times the parameters is added to the gradient
+    """
+
+    def __init__(
+        self,
+        eta: Positive = 1.0,
+        rho: Decay = 0.9,
+        epsilon: Positive = 1e-6,
+        centered: bool = False,
+        momentum: Decay = 0.0,
+        weight_decay: NonNegative = 0.0,
+    ):
+        super().__init__(eta, momentum, weight_decay)
+        self.rho = rho
+        self.epsilon = epsilon
+        self.centered = centered
+
+    def names(self) -> list[str]:
+        """The mean square, the mean square of the updates and, centred, the mean."""
+        return ["squares", "updates", *(["mean"] if self.centered else []), *super().names()]
+
+    def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
+        """sqrt((u + epsilon) / (n + epsilon)) g: one root for the two."""
+        n = _second_moment(g, s, self.rho, self.centered, a, b)
+        u = s["updates"]
+        np.add(n, self.epsilon, out=b)
+        np.add(u, self.epsilon, out=a)
+        a /= b
+        np.sqrt(a, out=a)
+        a *= g
+        np.multiply(a, a, out=b)
+        _average(u, b, self.rho, b)
+        return a, 1.0
+
+
+@optimizers.register("adam")
+class Adam(Optimizer):
+    """Running means of the gradient and of its square, corrected for their start at 0 (Kingma and Ba 2015).
+
+    m <- beta1 m + (1 - beta1) g; n <- beta2 n + (1 - beta2) g^2;
+    direction (m / (1 - beta1^t)) / (sqrt(n / (1 - beta2^t)) + epsilon).
+
+    eta: learning rate
+    beta1: decay of the mean gradient
+    beta2: decay of the mean square
+    epsilon: added to the root, against division by zero
+    momentum: share of the last update that is kept, beyond what beta1 does; 0 for none
+    weight_decay: this times the parameters is added to the gradient
+    """
+
+    def __init__(
+        self,
+        eta: Positive = 0.001,
+        beta1: Decay = 0.9,
+        beta2: Decay = 0.999,
+        epsilon: Positive = 1e-8,
+        momentum: Decay = 0.0,
+        weight_decay: NonNegative = 0.0,
+    ):
+        super().__init__(eta, momentum, weight_decay)
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+
+    def names(self) -> list[str]:
+        """The mean and the mean square."""
+        return ["mean", "squares", *super().names()]
+
+    def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
+        """With r = sqrt(1 - beta2^t), the same as m / (sqrt(n) + r epsilon) times r / (1 - beta1^t)."""
+        m, n = s["mean"], s["squares"]
+        _average(m, g, self.beta1, a)
+        np.multiply(g, g, out=a)
+        _average(n, a, self.beta2, a)
+        r = math.sqrt(1 - self.beta2**self.t)
+        np.sqrt(n, out=a)
+        a += r * self.epsilon
+        np.divide(m, a, out=a)
+        return a, r / (1 - self.beta1**self.t)
+
+
+def threads() -> int:
+    """How many threads share a long vector: what the BLAS was told, or as many as there are processors to use."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        told = os.environ.get(name, "")
+        if told.isdigit() and int(told) > 0:
+            return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_pools: dict[int, ThreadPoolExecutor] = {}
+
+
+def _pool(n: int) -> ThreadPoolExecutor:
+    """A pool of n threads, kept for the life of the process."""
+    if n not in _pools:
+        _pools[n] = ThreadPoolExecutor(n, thread_name_prefix="optimizer")
+    return _pools[n]
+
+
+# Threads do not survive a fork: a child that kept the pool would wait for ever.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pools.clear)
