@@ -12,13 +12,14 @@ import math
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import numpy as np
 
 from dessine.registry import Decay, Node, NonNegative, Positive, Registry
 
-CHUNK = 32_768
-"""Elements worked on at a time."""
+CHUNK = 131_072
+"""Elements worked on at a time. Smaller ones would fit a nearer cache, and lose more as threads wait for each other."""
 PARALLEL = 200_000
 """Vectors longer than this are shared between threads: below it, waking them costs more than they save."""
 
@@ -62,7 +63,10 @@ class Optimizer(Node):
         flat = {name: slot.reshape(-1) for name, slot in self.slots.items()}
         x, g = theta.reshape(-1), grad.reshape(-1)
         bounds = [size * i // n for i in range(n + 1)]
-        rest = [_pool(n - 1).submit(self._run, x, g, flat, i, bounds[i], bounds[i + 1]) for i in range(1, n)]
+        # In copies of our context: NumPy's error settings then hold in every thread.
+        rest = [
+            _pool(n - 1).submit(copy_context().run, self._run, x, g, flat, i, bounds[i], bounds[i + 1]) for i in range(1, n)
+        ]
         self._run(x, g, flat, 0, 0, bounds[1])
         for job in rest:
             job.result()
@@ -240,7 +244,8 @@ class AdaDelta(Optimizer):
 
     n <- rho n + (1 - rho) g^2; direction d = sqrt(u + epsilon) / sqrt(n + epsilon) * g; u <- rho u + (1 - rho) d^2.
     Centred: m <- rho m + (1 - rho) g, and max(n - m^2, 0) stands for n under the root. u follows d, before eta and
-    momentum.
+    momentum. Beware of the centred rule where the gradient is constant and above sqrt(epsilon): without variance to
+    divide by, each update makes the next one larger, without bound.
 
     eta: learning rate; 1 in the paper
     rho: decay of the running means
@@ -316,16 +321,19 @@ class Adam(Optimizer):
         return ["mean", "squares", *super().names()]
 
     def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
-        """With r = sqrt(1 - beta2^t), the same as m / (sqrt(n) + r epsilon) times r / (1 - beta1^t)."""
+        """The bias corrections are numbers: they are moved out of the vectors, into epsilon and the scale."""
+        # The slots hold m / (1 - beta1) and n / (1 - beta2): two passes over the vector less.
         m, n = s["mean"], s["squares"]
-        _average(m, g, self.beta1, a)
+        m *= self.beta1
+        m += g
+        n *= self.beta2
         np.multiply(g, g, out=a)
-        _average(n, a, self.beta2, a)
-        r = math.sqrt(1 - self.beta2**self.t)
+        n += a
+        r = math.sqrt((1 - self.beta2**self.t) / (1 - self.beta2))
         np.sqrt(n, out=a)
         a += r * self.epsilon
         np.divide(m, a, out=a)
-        return a, r / (1 - self.beta1**self.t)
+        return a, r * (1 - self.beta1) / (1 - self.beta1**self.t)
 
 
 def threads() -> int:

@@ -1,0 +1,126 @@
+"""Every loss: against PyTorch's results, against finite differences, and at logits of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dessine.losses import GameLoss, Loss, Quadratic, game_losses, losses, sigmoid, softplus
+
+TORCH = np.load(Path(__file__).parent / "fixtures" / "torch_losses.npz")
+Call = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+CASES: dict[str, tuple[Call, str]] = {
+    "quadratic": (lambda y: Loss.of("quadratic")(y, TORCH["share"]), "y"),
+    "binary_cross_entropy": (lambda y: Loss.of("binary_cross_entropy")(y, TORCH["share"]), "y"),
+    "softmax_labels": (lambda y: Loss.of("softmax_cross_entropy")(y, TORCH["labels"]), "y"),
+    "softmax_mixed": (lambda y: Loss.of("softmax_cross_entropy")(y, TORCH["mixed"]), "y"),
+    "critic": (lambda y: GameLoss.of("minimax").critic(y, TORCH["smooth"]), "logits"),
+    "minimax": (lambda y: GameLoss.of("minimax").generator(y), "logits"),
+    "non_saturating": (lambda y: GameLoss.of("non_saturating").generator(y), "logits"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_value_and_gradient_are_those_of_pytorch(name: str) -> None:
+    loss, inputs = CASES[name]
+    value, dy = loss(TORCH[inputs])
+    np.testing.assert_allclose(value, TORCH[f"{name}_value"], rtol=1e-13)
+    np.testing.assert_allclose(dy, TORCH[f"{name}_dy"], rtol=1e-12, atol=1e-16)
+
+
+def assert_gradient_matches_finite_differences(loss: Call, y: np.ndarray, h: float = 1e-5) -> None:
+    _, dy = loss(y)
+    assert dy.shape == y.shape
+    expected = np.zeros((len(y), *y.shape))
+    for i in np.ndindex(y.shape):
+        up, down = y.copy(), y.copy()
+        up[i] += h
+        down[i] -= h
+        expected[:, *i] = (loss(up)[0] - loss(down)[0]) / (2 * h)
+    for r in range(len(y)):
+        own = np.zeros_like(y)
+        own[r] = dy[r]
+        # Also zero where the output belongs to the other replicate.
+        np.testing.assert_allclose(expected[r], own, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradient_matches_finite_differences(name: str) -> None:
+    loss, inputs = CASES[name]
+    assert_gradient_matches_finite_differences(loss, TORCH[inputs])
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0])
+def test_quadratic_factor_matches_finite_differences(factor: float) -> None:
+    loss = Quadratic(factor)
+    assert_gradient_matches_finite_differences(lambda y: loss(y, TORCH["share"]), TORCH["y"])
+
+
+def test_soft_targets_that_do_not_sum_to_one_match_finite_differences() -> None:
+    loss = Loss.of("softmax_cross_entropy")
+    assert_gradient_matches_finite_differences(lambda y: loss(y, TORCH["share"]), TORCH["y"])
+
+
+def test_quadratic_factors_give_the_two_textbook_gradients() -> None:
+    y, t = np.array([[[3.0, 1.0]]]), np.array([[[1.0, 0.0]]])
+    assert Quadratic()(y, t)[0] == 2.5
+    assert Quadratic()(y, t)[1].tolist() == (y - t).tolist()
+    assert Quadratic(1.0)(y, t)[1].tolist() == (2 * (y - t)).tolist()
+
+
+def test_labels_and_one_hot_targets_agree() -> None:
+    loss, one_hot = Loss.of("softmax_cross_entropy"), np.eye(3)[TORCH["labels"]]
+    for a, b in zip(loss(TORCH["y"], TORCH["labels"]), loss(TORCH["y"], one_hot), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_one_target_serves_the_whole_batch() -> None:
+    logits = TORCH["logits"]
+    loss = GameLoss.of("non_saturating")
+    for a, b in zip(loss.critic(logits, np.array(0.9)), loss.critic(logits, np.full(logits.shape, 0.9)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_game_losses_at_an_undecided_critic() -> None:
+    zero = np.zeros((2, 3, 1))
+    for name, value, slope in [("minimax", -np.log(2), -0.5), ("non_saturating", np.log(2), -0.5)]:
+        found, dl = GameLoss.of(name).generator(zero)
+        np.testing.assert_allclose(found, [value, value])
+        np.testing.assert_allclose(dl, np.full(zero.shape, slope / 3))
+
+
+def test_non_saturating_keeps_the_gradient_where_minimax_loses_it() -> None:
+    lost = np.full((1, 1, 1), -30.0, dtype=np.float32)
+    assert abs(GameLoss.of("minimax").generator(lost)[1]).item() < 1e-6
+    assert GameLoss.of("non_saturating").generator(lost)[1].item() == -1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_huge_float32_logits_stay_finite(size: float) -> None:
+    logits = np.full((2, 3, 1), size, dtype=np.float32)
+    results = [GameLoss.of(name).generator(logits) for name in game_losses.members]
+    results += [GameLoss.of("minimax").critic(logits, np.array(t)) for t in (0.0, 0.7, 1.0)]
+    y = np.concatenate([logits, -logits], axis=2)
+    results += [Loss.of(name)(y, np.ones_like(y)) for name in losses.members]
+    results.append(Loss.of("softmax_cross_entropy")(y, np.ones((2, 3), dtype=np.int64)))
+    for value, dy in results:
+        assert np.isfinite(value).all()
+        assert np.isfinite(dy).all()
+        assert value.dtype == dy.dtype == np.float32
+        assert value.shape == (2,)
+
+
+@given(st.floats(-1e4, 1e4))
+def test_sigmoid_and_softplus_hold_their_identities(x: float) -> None:
+    at, mirrored = np.array([x]), np.array([-x])
+    np.testing.assert_allclose(sigmoid(at) + sigmoid(mirrored), 1, rtol=1e-15)
+    np.testing.assert_allclose(sigmoid(at), np.exp(-np.logaddexp(0, -at)), atol=1e-15)
+    np.testing.assert_allclose(softplus(at), np.logaddexp(0, at), rtol=1e-14, atol=1e-300)
+    np.testing.assert_allclose(softplus(at) - softplus(mirrored), at, rtol=1e-12, atol=1e-15)
