@@ -1,0 +1,55 @@
+"""The command line: one file per command, each loaded only when it is called, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "train": ("train", "Train what a config describes."),
+    "eval": ("evaluate", "Measure a saved run."),
+    "draw": ("draw", "Draw images with a run's generator."),
+    "config": ("config", "Check, show or describe configs."),
+    "data": ("data", "Fetch and list data sets."),
+    "list": ("listing", "What a config may name, with options and defaults."),
+    "check-grad": ("check_grad", "Check a config's gradients by finite differences."),
+}
+
+
+class Lazy(click.Group):
+    """Commands by name; the module is imported when one is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"dessine.cli.{COMMANDS[name][0]}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        from dessine.registry import did_you_mean
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"no command '{args[0]}'{did_you_mean(args[0], COMMANDS)} (known: {', '.join(COMMANDS)})")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: dessine train configs/gan_ring.yaml")
+@click.version_option(package_name="dessine")
+def group() -> None:
+    """Study how neural networks and GANs learn."""
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 done, 1 failed, 2 usage or config, 130 interrupted."""
+    from dessine.cli.errors import guarded
+
+    sys.exit(guarded(group))

@@ -1,0 +1,53 @@
+"""`dessine draw`: images from a run's generator."""
+
+from __future__ import annotations
+
+from math import ceil, sqrt
+from pathlib import Path
+
+import click
+import numpy as np
+
+from dessine.cli.loading import open_run
+from dessine.experiment import Experiment
+from dessine.games import Adversarial
+from dessine.plots.grid import save_grid
+from dessine.streams import Streams
+
+
+@click.command(epilog="Example: dessine draw last --count 64 --seed 1 --out digits.png")
+@click.argument("run")
+@click.option("--count", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latents.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="FILE.png or FILE.npz")
+@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"))
+def command(run: str, count: int, seed: int, out: Path, runs_dir: Path) -> None:
+    """Draw COUNT images with the generator of RUN: a grid (.png), or `images`, float32 in [0, 1], (N, 28, 28) (.npz)."""
+    if out.suffix not in (".png", ".npz"):
+        raise click.UsageError(f"--out {out}: expects a name ending in .png or .npz")
+    found, experiment, step = open_run(run, runs_dir)
+    images = draw_images(experiment, count, seed)
+    if out.suffix == ".png":
+        if images.ndim < 3:
+            raise click.UsageError("points cannot be drawn as a grid: use an .npz")
+        save_grid(out, images, ceil(sqrt(count)), f"{experiment.name}, step {step:,}, seed {seed}")
+    else:
+        beside = out.with_name(f".{out.name}.tmp.npz")
+        np.savez_compressed(beside, images=images)
+        beside.replace(out)
+    click.echo(str(out))
+
+
+def draw_images(experiment: Experiment, count: int, seed: int) -> np.ndarray:
+    """(count, H, W) or (count, H, W, 3) float32 in [0, 1]; 2-D points as they are, (count, 2)."""
+    if not isinstance(experiment.game, Adversarial):
+        raise click.UsageError("this run has no generator")
+    made, streams, left = [], Streams(seed, experiment.repeats), count
+    while left:  # in portions, so that memory stays small
+        made.append(experiment.game.draw(min(left, 500), streams))
+        left -= len(made[-1])
+    x = np.concatenate(made)
+    if x.ndim == 2:
+        return x.astype(np.float32)
+    images = experiment.split.train.images(x)
+    return images[..., 0] if images.shape[-1] == 1 else images

@@ -1,0 +1,38 @@
+"""What several commands begin with: a config or a run, as a built experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dessine.experiment import Experiment
+from dessine.registry import SpecError
+from dessine.runs.run import Run, RunError
+from dessine.spec import BadSpec, Document, check_document, read
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Document, dict[str, Any]]:
+    """Read, check and build; nothing is created on disk. Returns the experiment, its document and the resolved spec."""
+    document = read(path, overrides)
+    document.data.setdefault("name", path.stem)
+    schema = check_document(document, Experiment)
+    experiment: Experiment = schema.node
+    try:
+        experiment.build()
+    except SpecError as error:
+        raise BadSpec([document.describe(problem) for problem in error.problems]) from None
+    return experiment, document, schema.model_dump()
+
+
+def open_run(text: str, runs_dir: Path) -> tuple[Run, Experiment, int]:
+    """A saved run with its newest checkpoint restored: the run, the experiment and the step."""
+    run = Run.find(text, runs_dir)
+    experiment, _, _ = load(run.path / "config.yaml")
+    found = run.load_checkpoint()
+    if found is None:
+        raise RunError(f"{run.path} holds no checkpoint: nothing was trained")
+    step, arrays, state = found
+    experiment.game.restore(arrays)
+    experiment.game.streams.restore(state["streams"])
+    return run, experiment, step

@@ -1,0 +1,179 @@
+"""`dessine train`: parse, build, train, say where it is."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from dessine.cli.loading import load
+from dessine.experiment import Experiment, Stopped, train
+from dessine.runs.run import Run
+from dessine.spec import BadSpec, dump, read
+
+
+@click.command(epilog="Example: dessine train configs/gan_mnist.yaml training.steps=1000 seed=3")
+@click.argument("arguments", nargs=-1, metavar="CONFIG [KEY=VALUE ...]")
+@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are made.")
+@click.option("--run-dir", type=click.Path(path_type=Path), help="The run folder itself, instead of a timestamped one.")
+@click.option("--resume", metavar="RUN", help="Go on with a run in place; only a longer run or other outputs may differ.")
+@click.option("--from", "source", metavar="RUN", help="Start anew from a run's config.")
+@click.option("--dry-run", is_flag=True, help="Check everything, create nothing.")
+@click.option("--quiet", is_flag=True, help="Print only the run's folder.")
+def command(
+    arguments: tuple[str, ...],
+    runs_dir: Path,
+    run_dir: Path | None,
+    resume: str | None,
+    source: str | None,
+    dry_run: bool,
+    quiet: bool,
+) -> None:
+    """Train what CONFIG describes, with KEY=VALUE in place of what it says.
+
+    The last line of stdout is the run's folder.
+    """
+    if resume and (source or run_dir):
+        raise click.UsageError("--resume goes on in the run's own folder: it takes no --from and no --run-dir")
+    named = [] if resume or source else list(arguments[:1])
+    overrides = list(arguments[len(named) :])
+    if not (named or resume or source):
+        raise click.UsageError("which config? Example: dessine train configs/gan_mnist.yaml")
+    run = Run.find(resume or source or "", runs_dir) if resume or source else None
+    config = Path(named[0]) if named else run.path / "config.yaml"  # type: ignore[union-attr]
+    experiment, document, resolved = load(config, overrides)
+    if resume and run:
+        _same_past(run, resolved)
+    say = _quiet if quiet else _say
+    if experiment.split.notice:
+        say(experiment.split.notice)
+    if dry_run:
+        say(f"{config}: would train {experiment.steps:,} steps of {experiment.name}; nothing was created")
+        return
+    text = dump(resolved)
+    if not (resume and run):
+        run = Run.create_at(run_dir) if run_dir else Run.create(runs_dir, experiment.name)
+        info = {"command": shlex.join(sys.argv), "overrides": overrides, "seed": experiment.seed, "resumes": []}
+        run.start(text, document.source, info | {"data_checksum": experiment.split.train.checksum, "data": experiment.split.source})
+    assert run is not None
+    with run.lock():
+        if resume:
+            _reopen(run, text)
+        _train(experiment, run, say, quiet)
+
+
+def _same_past(run: Run, resolved: dict[str, Any]) -> None:
+    """Refuse what would change the steps already made, showing the difference."""
+    before, now = read(run.path / "config.yaml").data, dict(resolved)
+    done = max(run.checkpoint_steps(), default=0)
+    free = {"outputs", "name"}
+    lines = [
+        f"{key}: was {was!r}, now {will!r}"
+        for key, was, will in _differences({k: v for k, v in before.items() if k not in free}, {k: v for k, v in now.items() if k not in free})
+        if key not in ("training.steps", "training.epochs")
+    ]
+    if lines:
+        raise BadSpec([f"{run.path.name}: cannot resume, this would change its past (use --from to start anew):", *lines])
+    steps = (now.get("training") or {}).get("steps")
+    if steps is not None and steps < done:
+        raise BadSpec([f"{run.path.name}: cannot resume to step {steps}: it has already made {done}"])
+
+
+def _differences(a: Any, b: Any, at: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        keys = list(dict.fromkeys([*a, *b]))
+        return [d for k in keys for d in _differences(a.get(k), b.get(k), f"{at}.{k}" if at else k)]
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return [d for i, (x, y) in enumerate(zip(a, b, strict=True)) for d in _differences(x, y, f"{at}[{i}]")]
+    return [] if a == b else [(at, a, b)]
+
+
+def _reopen(run: Run, text: str) -> None:
+    from datetime import datetime
+
+    from dessine.runs.files import write_atomically
+
+    write_atomically(run.path / "config.yaml", text)
+    resumes = [*run.info().get("resumes", []), datetime.now().astimezone().isoformat(timespec="seconds")]
+    run.resume(resumes=resumes)
+
+
+def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:
+    done = max(run.checkpoint_steps(), default=0)
+    bar = Progress(experiment.steps, done, quiet)
+    try:
+        train(experiment, run, bar.step, bar.say if not quiet else _say)
+    except Stopped as stopped:
+        bar.close()
+        _say(f"{stopped}; go on with: dessine train --resume {shlex.quote(str(run.path))}")
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        bar.close()
+        run.log(f"failed: {type(error).__name__}: {error}")
+        if run.info().get("status") == "running":
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            run.update(status=status, reason=f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        bar.close()
+        click.echo(str(run.path))
+
+
+class Progress:
+    """One line in a terminal; a plain line now and then elsewhere."""
+
+    def __init__(self, steps: int, done: int, quiet: bool):
+        self.steps, self.quiet, self.last, self.began, self.first = steps, quiet, time.monotonic(), time.monotonic(), done
+        terminal = sys.stderr.isatty() and not quiet
+        self.bar = tqdm(total=steps, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2) if terminal else None
+
+    def step(self, step: int, record: dict[str, Any]) -> None:
+        """Called after every step."""
+        if self.bar is not None:
+            self.bar.update(1)
+            if record:
+                self.bar.set_postfix_str(_short(record), refresh=False)
+        elif record and not self.quiet and (time.monotonic() - self.last > 10 or step == self.steps):
+            self.last = time.monotonic()
+            speed = (step - self.first) / max(self.last - self.began, 1e-9)
+            left = (self.steps - step) / max(speed, 1e-9)
+            _say(f"step {step:,}/{self.steps:,}  {speed:.0f} steps/s  {left:.0f} s left  {_short(record)}")
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        if self.bar is not None:
+            self.bar.write(text, file=sys.stderr)
+        else:
+            _say(text)
+
+    def close(self) -> None:
+        """Leave the terminal tidy."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _short(record: dict[str, Any]) -> str:
+    def mean(value: Any) -> str:
+        values = [v for v in (value if isinstance(value, list) else [value]) if v is not None]
+        return f"{sum(values) / len(values):.3g}" if values else "nan"
+
+    parts = [f"loss {k[0].upper()} {mean(v)}" for k, v in record.get("loss", {}).items()]
+    for key, label in (("d_real", "D(x)"), ("d_generated", "D(G(z))")):
+        if key in record:
+            parts.append(f"{label} {mean(record[key]['mean'])}")
+    return "  ".join(parts)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _quiet(text: str) -> None:
+    pass
+
+

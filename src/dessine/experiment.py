@@ -1,0 +1,326 @@
+"""An experiment: a spec as objects, and the one training loop. The loop turns, logs, samples and saves; it knows no GAN.
+
+What a turn is belongs to the game, where things are written to `runs/`, how they look to `plots/`.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+
+from dessine.data import Dataset, Split
+from dessine.games import Adversarial, Game
+from dessine.registry import DEFAULTS, Count, Like, Node, SpecError, Whole
+from dessine.runs.files import write_json
+from dessine.runs.run import Run
+from dessine.streams import Streams
+
+Array = np.ndarray
+
+
+class Training(Node):
+    """How long, and in what portions.
+
+    steps: turns of the game
+    epochs: passes over the training examples, instead of steps
+    batch_size: examples per batch
+    """
+
+    def __init__(self, steps: Count | None = None, epochs: Count | None = None, batch_size: Count = 64):
+        if (steps is None) == (epochs is None):
+            raise SpecError("give steps or epochs, one of the two")
+        self.steps, self.epochs, self.batch_size = steps, epochs, batch_size
+
+
+class Outputs(Node):
+    """What a run writes, and how often.
+
+    metrics: steps between two lines of metrics.jsonl
+    samples: steps between two sample grids
+    checkpoint: steps between two checkpoints
+    keep: how many checkpoints stay
+    grid: rows and columns of the sample grid
+    gif: whether the sample grids become a GIF at the end
+    plots: whether curves are drawn at the end
+    """
+
+    def __init__(
+        self,
+        metrics: Count = 50,
+        samples: Count = 500,
+        checkpoint: Count = 1000,
+        keep: Count = 2,
+        grid: list[Count] = [8, 8],  # noqa: B006
+        gif: bool = True,
+        plots: bool = True,
+    ):
+        if len(grid) != 2:
+            raise SpecError("expects [rows, columns]", ("grid",))
+        self.metrics, self.samples, self.checkpoint, self.keep = metrics, samples, checkpoint, keep
+        self.grid, self.gif, self.plots = (grid[0], grid[1]), gif, plots
+
+
+class Experiment(Node):
+    """Everything that one config describes.
+
+    data: what is learnt
+    game: who plays, and how
+    training: how long
+    outputs: what is written
+    name: ends the run folder's name
+    seed: of every random stream; replicate r of `repeats` repeats the run with seed + r
+    dtype: precision of all numbers
+    repeats: how many games of the same settings train at once
+    """
+
+    split: Split
+    steps: int
+
+    def __init__(
+        self,
+        data: Dataset,
+        game: Game,
+        training: Training,
+        outputs: Like[Outputs] = DEFAULTS,
+        name: str = "run",
+        seed: Whole = 0,
+        dtype: Literal["float32", "float64"] = "float32",
+        repeats: Count = 1,
+    ):
+        self.data, self.game, self.training = data, game, training
+        self.outputs = Outputs.of(outputs)
+        self.name, self.seed, self.dtype, self.repeats = name, seed, dtype, repeats
+
+    def build(self) -> None:
+        """Load the data and allocate the players. Raises SpecError, with its path, where they do not fit."""
+        try:
+            self.split = self.data.load()
+        except SpecError as error:
+            raise error.below("data") from None
+        try:
+            self.game.build(self.split, self.training.batch_size, Streams(self.seed, self.repeats), self.dtype)
+        except SpecError as error:
+            raise error.below("game") from None
+        epochs = self.training.epochs
+        self.steps = self.training.steps or round((epochs or 1) * self.game.turns_per_epoch())
+
+
+class Stopped(Exception):
+    """The user asked the run to stop; everything is saved."""
+
+
+class NonFiniteError(Exception):
+    """A loss or parameter stopped being a number, in every replicate."""
+
+
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM has come. The first lets the step finish; the second quits at once."""
+    asked = threading.Event()
+
+    def ask(signum: int, frame: Any) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    main = threading.current_thread() is threading.main_thread()
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)} if main else {}
+    try:
+        yield asked.is_set
+    finally:
+        for s, handler in before.items():
+            signal.signal(s, handler)
+
+
+def train(
+    experiment: Experiment, run: Run, progress: Callable[[int, dict[str, Any]], None], say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Train `experiment`, built, in `run` from its newest checkpoint, or from the start. Returns the summary.
+
+    `progress(step, record)` is called at every step; record is empty but at logging steps. Raises Stopped or
+    NonFiniteError after everything has been saved.
+    """
+    game, out, last = experiment.game, experiment.outputs, experiment.steps
+    step = _resume(experiment, run)
+    began, known = time.perf_counter(), _diverged(game)
+    saved = (step, _snapshot(game))
+    with stop_requests() as stop, np.errstate(all="ignore"):
+        if step == 0:
+            _sample(experiment, run, 0)
+            _save(game, run, 0, out.keep)
+        while step < last and not stop():
+            logging = (step + 1) % out.metrics == 0 or step + 1 == last
+            seen = game.turn(measure=logging)
+            step += 1
+            record = _record(step, game, seen) if logging else {}
+            if logging:
+                run.append_metrics(record)
+                gone = _diverged(game, seen)
+                if (gone & ~known).any():
+                    _explain(experiment, saved, step, gone & ~known, run, say)
+                    known = gone
+                if known.all():
+                    break
+                saved = (step, _snapshot(game))
+            progress(step, record)
+            if step % out.samples == 0 or step == last:
+                _sample(experiment, run, step)
+            if step % out.checkpoint == 0 or step == last:
+                _save(game, run, step, out.keep)
+    if known.all():
+        _finish(experiment, run, step, began, "failed")
+        raise NonFiniteError(run.info().get("reason", "non-finite values"))
+    if step < last:
+        _save(game, run, step, out.keep)
+        _finish(experiment, run, step, began, "interrupted")
+        raise Stopped(f"stopped after step {step} of {last}")
+    return _finish(experiment, run, step, began, "completed")
+
+
+def _resume(experiment: Experiment, run: Run) -> int:
+    """Take up the newest checkpoint, and cut what was written after it or off the new spec's periods."""
+    found = run.load_checkpoint()
+    step = 0
+    if found:
+        step, arrays, state = found
+        experiment.game.restore(arrays)
+        experiment.game.streams.restore(state["streams"])
+    period, last = experiment.outputs.metrics, experiment.steps
+    run.keep_metrics(lambda r: r["step"] <= step and (r["step"] % period == 0 or r["step"] == last))
+    for path in run.samples.glob("step_*.png"):
+        at = int(path.stem.removeprefix("step_"))
+        if at > step or (at % experiment.outputs.samples and at != last):
+            path.unlink()
+    return step
+
+
+def _save(game: Game, run: Run, step: int, keep: int) -> None:
+    run.save_checkpoint(step, game.state(), {"streams": game.streams.state()}, keep)
+
+
+def _snapshot(game: Game) -> tuple[dict[str, Array], dict[str, Any]]:
+    return {k: np.array(v) for k, v in game.state().items()}, game.streams.state()
+
+
+def _plain(value: Any) -> Any:
+    """Metrics of shape (R,) as a number for one replicate, else a list; everything else as it is."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    numbers = np.asarray(value, np.float64).tolist()
+    return numbers[0] if isinstance(numbers, list) and len(numbers) == 1 else numbers
+
+
+def _record(step: int, game: Game, seen: dict[str, Any]) -> dict[str, Any]:
+    return {"step": step, "epoch": step / game.turns_per_epoch(), **_plain(seen)}
+
+
+def _diverged(game: Game, seen: dict[str, Any] | None = None) -> Array:
+    """(R,) which replicates hold a loss or parameter that is not a finite number."""
+    bad = np.zeros(game.streams.replicates, bool)
+    for player in game.players.values():
+        bad |= ~np.isfinite(player.network.theta).all(-1)
+    for loss in (seen or {}).get("loss", {}).values():
+        bad |= ~np.isfinite(loss)
+    return bad
+
+
+def _explain(
+    experiment: Experiment, saved: tuple[int, Any], step: int, bad: Array, run: Run, say: Callable[[str], None]
+) -> None:
+    """Find where the numbers went wrong: replay from the last finite state, looking at everything after every turn."""
+    game, (at, (arrays, streams)) = experiment.game, saved
+    now = _snapshot(game)
+    game.restore(arrays)
+    game.streams.restore(streams)
+    reasons = []
+    while at < step and bad.any():
+        seen = game.turn(measure=True)
+        at += 1
+        for r in np.flatnonzero(_diverged(game, seen) & bad):
+            where = _first_bad(game, seen, int(r))
+            which = f", repeat {r}" if len(bad) > 1 else ""
+            reasons.append(f"non-finite values began at step {at}{which}: {where}")
+            bad = bad & (np.arange(len(bad)) != r)
+    game.restore(now[0])
+    game.streams.restore(now[1])
+    for reason in reasons:
+        run.log(reason)
+        say(reason)
+    run.update(reason="; ".join(reasons))
+
+
+def _first_bad(game: Game, seen: dict[str, Any], r: int) -> str:
+    for name, player in game.players.items():
+        for key, values in seen.get("layers", {}).get(name, {}).items():
+            if not np.isfinite(values["grad_norm"][r]):
+                return f"{name}, layer {key} (gradient)"
+        for key, part in player.network.slices.items():
+            if not np.isfinite(player.network.theta[r, part]).all():
+                return f"{name}, layer {key} (parameters)"
+    return next(f"{name} (loss)" for name, loss in seen["loss"].items() if not np.isfinite(loss[r]))
+
+
+def _sample(experiment: Experiment, run: Run, step: int) -> None:
+    """A grid (or a scatter of points) from the same latents every time."""
+    game = experiment.game
+    if not isinstance(game, Adversarial):
+        return
+    from dessine.plots.curves import save_scatter
+    from dessine.plots.grid import save_grid
+
+    examples, path = experiment.split.train, run.samples / f"step_{step:07d}.png"
+    caption = f"{experiment.name}, step {step:,}"
+    fixed = Streams(experiment.seed + 2**32, experiment.repeats)
+    if len(examples.shape) == 1:
+        points = game.draw(1000, fixed)
+        save_scatter(path, examples.floats(np.arange(min(1000, len(examples))), np.float32), points, caption)
+        return
+    rows, columns = experiment.outputs.grid
+    save_grid(path, examples.images(game.draw(rows * columns, fixed)), columns, caption)
+
+
+def _finish(experiment: Experiment, run: Run, step: int, began: float, status: str) -> dict[str, Any]:
+    """Summary, plots, GIF, and the run's last status."""
+    records = run.metrics()
+    summary = summarise(records, experiment.game.goals) | {"status": status, "step": step}
+    if run.info().get("reason"):
+        summary["reason"] = run.info()["reason"]
+    write_json(run.path / "summary.json", summary)
+    if experiment.outputs.plots and records:
+        from dessine.plots.curves import save_plots
+
+        save_plots(run.plots, records, experiment.name)
+    frames = sorted(run.samples.glob("step_*.png"))
+    if experiment.outputs.gif and len(frames) > 1:
+        from dessine.plots.grid import save_gif
+
+        save_gif(run.samples / "samples.gif", frames)
+    seconds = time.perf_counter() - began
+    run.log(f"{status} at step {step} after {seconds:.1f} s")
+    run.update(status=status, ended=datetime.now().astimezone().isoformat(timespec="seconds"), seconds=round(seconds, 1))
+    return summary
+
+
+def summarise(records: list[dict[str, Any]], goals: dict[str, str]) -> dict[str, Any]:
+    """The last record, and for each goal its best value (mean over repeats) with its step."""
+    best = {}
+    for goal, direction in goals.items():
+        rows = []
+        for record in records:
+            value: Any = record
+            for key in goal.split("."):
+                value = (value or {}).get(key)
+            numbers = [value] if isinstance(value, int | float) else value or []
+            if numbers and all(isinstance(v, int | float) for v in numbers):
+                rows.append((float(np.mean(numbers)), record["step"]))
+        if rows:
+            value, step = (min if direction == "min" else max)(rows)
+            best[goal] = {"value": value, "step": step}
+    return {"last": records[-1] if records else {}, "best": best}

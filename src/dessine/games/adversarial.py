@@ -1,0 +1,234 @@
+"""The adversarial game: a discriminator learns to tell real from generated, a generator learns to be taken for real."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from dessine.data import Split
+from dessine.data.batches import Batches
+from dessine.games.game import Array, Game, games
+from dessine.games.player import Player
+from dessine.losses import GameLoss, sigmoid
+from dessine.nn import Mode
+from dessine.nn.layer import size
+from dessine.registry import DEFAULTS, Count, Like, Node, Share, SpecError, Whole
+from dessine.streams import Streams
+
+
+class Latent(Node):
+    """What the generator draws from.
+
+    size: numbers per image
+    distribution: gaussian N(0, 1), or uniform in [-1, 1)
+    """
+
+    def __init__(self, size: Count = 100, distribution: Literal["gaussian", "uniform"] = "gaussian"):
+        self.size, self.distribution = size, distribution
+
+    def draw(self, streams: Streams, count: int, dtype: Any, purpose: str = "latent") -> Array:
+        """(R, count, size)."""
+        stream = streams[purpose]
+        if self.distribution == "gaussian":
+            return stream.gaussian((count, self.size), dtype)
+        return stream.uniform((count, self.size), dtype, -1.0, 1.0)
+
+
+class Moves(Node):
+    """The report's ratios: how many moves of each kind one turn has, in this order, each a step of its own.
+
+    real: the discriminator on a batch of real examples
+    shared: the generator, then the discriminator on the very images it has shown
+    generated: the discriminator on freshly generated images
+    alone: the generator
+    """
+
+    def __init__(self, real: Whole = 1, shared: Whole = 1, generated: Whole = 0, alone: Whole = 0):
+        self.real, self.shared, self.generated, self.alone = real, shared, generated, alone
+        if real + shared + generated == 0 or shared + alone == 0:
+            raise SpecError("both players must move: real, shared or generated, and shared or alone, must be over 0")
+
+
+@games.register("adversarial")
+class Adversarial(Game):
+    """A generator against a discriminator (GAN, Goodfellow et al. 2014).
+
+    generator: draws; its last layer must hold as many numbers as an example
+    discriminator: one output, the logit of "real"; a final sigmoid is read as its logit
+    latent: what the generator draws from
+    loss: what both play for
+    n_critic: moves of the discriminator per turn, each on a real and a generated batch together
+    moves: the report's ratios instead of n_critic
+    real_labels: interval from which labels of real examples are drawn; [0.7, 1.0] in the report
+    label_swap: probability with which an example gets the other side's label
+    """
+
+    goals: ClassVar[dict[str, str]] = {"loss.discriminator": "min", "loss.generator": "min"}
+
+    def __init__(
+        self,
+        generator: Player,
+        discriminator: Player,
+        latent: Like[Latent] = DEFAULTS,
+        loss: Like[GameLoss] = "non_saturating",
+        n_critic: Count = 1,
+        moves: Like[Moves] | None = None,
+        real_labels: list[Share] = [1.0, 1.0],  # noqa: B006
+        label_swap: Share = 0.0,
+    ):
+        if len(real_labels) != 2 or real_labels[0] > real_labels[1]:
+            raise SpecError("expects an interval [low, high] in [0, 1]", ("real_labels",))
+        if moves is not None and n_critic != 1:
+            raise SpecError("give n_critic or moves, not both", ("moves",))
+        self.generator, self.discriminator = generator, discriminator
+        self.players = {"discriminator": discriminator, "generator": generator}
+        self.latent, self.loss = Latent.of(latent), GameLoss.of(loss)
+        self.n_critic = n_critic
+        self.moves = None if moves is None else Moves.of(moves)
+        self.real_labels, self.label_swap = (real_labels[0], real_labels[1]), label_swap
+
+    def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
+        self.examples, self.streams, self.dtype, self.batch_size = data.train, streams, np.dtype(dtype), batch_size
+        self.generator.build((self.latent.size,), streams, dtype, "generator")
+        made, wanted = self.generator.network.output_shape, self.examples.shape
+        if size(made) != size(wanted):
+            raise SpecError(
+                f"its last layer makes {size(made)} numbers, an example holds {size(wanted)} {list(wanted)}",
+                ("generator", "layers"),
+            )
+        self.discriminator.read_as_logits()
+        self.discriminator.build(wanted, streams, dtype, "discriminator")
+        if size(self.discriminator.network.output_shape) != 1:
+            raise SpecError(
+                f"needs one output, has {size(self.discriminator.network.output_shape)}", ("discriminator", "layers")
+            )
+        self.batches = Batches(self.examples, batch_size, streams["order"])
+
+    def turns_per_epoch(self) -> float:
+        real = self.moves.real if self.moves else self.n_critic
+        return self.batches.steps_per_epoch / max(real, 1)
+
+    def turn(self, measure: bool = False) -> dict[str, Any]:
+        seen: dict[str, Any] = {"loss": {}}
+        if self.moves is None:
+            for i in range(self.n_critic):
+                self._both(seen, measure and i == self.n_critic - 1)
+            self._generator_move(seen, measure)
+            return seen
+        m = self.moves
+        for i in range(m.real):
+            x, _ = self.batches.next(self.dtype)
+            self._one_side(seen, x, 1.0, measure and i == m.real - 1)
+        for i in range(m.shared):
+            x = self._generator_move(seen, measure and i == m.shared - 1)
+            self._one_side(seen, x, 0.0, measure and i == m.shared - 1)
+        for i in range(m.generated):
+            self._one_side(seen, self._generate(), 0.0, measure and i == m.generated - 1)
+        for i in range(m.alone):
+            self._generator_move(seen, measure and i == m.alone - 1)
+        return seen
+
+    def _generate(self) -> Array:
+        """A batch for the discriminator to learn from: the generator plays and learns nothing."""
+        z = self.latent.draw(self.streams, self.batch_size, self.dtype)
+        x, _ = self.generator.network.forward(z, Mode(self.streams, record=False))
+        return x.reshape(*x.shape[:2], *self.examples.shape)
+
+    def _labels(self, truth: float, count: int) -> Array:
+        """(R, count, 1) targets for examples that are real (1) or generated (0)."""
+        shape, low_high = (count, 1), self.real_labels
+        labels = np.full((self.streams.replicates, *shape), truth, self.dtype)
+        if truth and low_high[0] < low_high[1]:
+            labels[...] = self.streams["labels"].uniform(shape, self.dtype, *low_high)
+        elif truth:
+            labels[...] = low_high[1]
+        if self.label_swap:
+            swapped = self.streams["swaps"].uniform(shape, np.float32) < self.label_swap
+            labels[swapped] = 1.0 - truth
+        return labels
+
+    def _both(self, seen: dict[str, Any], measure: bool) -> None:
+        """One move of the discriminator on a real and a generated batch."""
+        net = self.discriminator.network
+        real, _ = self.batches.next(self.dtype)
+        generated = self._generate()
+        mode, n = Mode(self.streams), real.shape[1]
+        sides = [(real, self._labels(1.0, n)), (generated, self._labels(0.0, n))]
+        if net.mixes_examples:
+            passes = [(net.forward(x, mode), target) for x, target in sides]
+        else:  # one pass for both is faster, and the same when no layer looks across examples
+            together = np.concatenate([x for x, _ in sides], 1)
+            passes = [(net.forward(together, mode), np.concatenate([t for _, t in sides], 1))]
+        total, logits = np.zeros(self.streams.replicates), []
+        for (y, backward), target in passes:
+            scale = 2 if len(passes) == 1 else 1  # the mean over both batches is half the sum of their means
+            value, dy = self.loss.critic(y.reshape(*y.shape[:2], 1), target)
+            backward((dy * self.dtype.type(scale)).reshape(y.shape), inputs=False)
+            total = total + value * scale
+            logits.append(y.reshape(*y.shape[:2]))
+        joined = np.concatenate(logits, 1)
+        self._scores(seen, "d_real", joined[:, :n], measure)
+        self._scores(seen, "d_generated", joined[:, n:], measure)
+        seen["loss"]["discriminator"] = total
+        self._moved(seen, "discriminator", measure)
+
+    def _one_side(self, seen: dict[str, Any], x: Array, truth: float, measure: bool) -> None:
+        """One move of the discriminator on a real or a generated batch."""
+        y, backward = self.discriminator.network.forward(x, Mode(self.streams))
+        value, dy = self.loss.critic(y.reshape(*y.shape[:2], 1), self._labels(truth, x.shape[1]))
+        backward(dy.reshape(y.shape), inputs=False)
+        side = "real" if truth else "generated"
+        self._scores(seen, f"d_{side}", y.reshape(*y.shape[:2]), measure)
+        seen.setdefault("sides", {})[side] = value
+        seen["loss"]["discriminator"] = sum(seen["sides"].values())
+        self._moved(seen, "discriminator", measure)
+
+    def _generator_move(self, seen: dict[str, Any], measure: bool) -> Array:
+        """One move of the generator; returns what it has shown, (R, B, *shape)."""
+        z = self.latent.draw(self.streams, self.batch_size, self.dtype)
+        x, generator_backward = self.generator.network.forward(z, Mode(self.streams))
+        shown = x.reshape(*x.shape[:2], *self.examples.shape)
+        y, backward = self.discriminator.network.forward(shown, Mode(self.streams, record=False))
+        value, dy = self.loss.generator(y.reshape(*y.shape[:2], 1))
+        dx = backward(dy.reshape(y.shape), params=False)
+        assert dx is not None
+        generator_backward(dx.reshape(x.shape), inputs=False)
+        seen["loss"]["generator"] = value
+        self._moved(seen, "generator", measure)
+        return shown
+
+    def _moved(self, seen: dict[str, Any], name: str, measure: bool) -> None:
+        layers = self.players[name].move(measure)
+        if measure:
+            seen.setdefault("layers", {})[name] = layers
+
+    @staticmethod
+    def _scores(seen: dict[str, Any], key: str, logits: Array, measure: bool) -> None:
+        if measure:
+            d = sigmoid(logits)
+            seen[key] = {"mean": d.mean(-1), "std": d.std(-1)}
+
+    def draw(self, count: int, streams: Streams, replicate: int = 0) -> Array:
+        """(count, *shape) images or points from one replicate, outside training, in the data's own scale.
+
+        `streams` has as many replicates as the game; equal streams give equal latents.
+        """
+        z = self.latent.draw(streams, count, self.dtype)
+        x, _ = self.generator.network.forward(z, Mode(streams, train=False, record=False))
+        return x[replicate].reshape(count, *self.examples.shape)
+
+    def state(self) -> dict[str, Array]:
+        state = {f"order.{k}": v for k, v in self.batches.state().items()}
+        for name, player in self.players.items():
+            state |= {f"{name}.{k}": v for k, v in player.state().items()}
+        return state
+
+    def restore(self, state: dict[str, Array]) -> None:
+        self.batches.restore(_below("order.", state))
+        for name, player in self.players.items():
+            player.restore(_below(f"{name}.", state))
+
+
+def _below(prefix: str, state: dict[str, Array]) -> dict[str, Array]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -1,0 +1,85 @@
+"""A player is a network that can move. Whose turn it is belongs to the game."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dessine.constraints import Constraint
+from dessine.nn import Activate, Layer, Network
+from dessine.nn.dense import Dense
+from dessine.optimizers import Optimizer
+from dessine.registry import Like, Node
+from dessine.streams import Streams
+
+Array = np.ndarray
+
+
+class Player(Node):
+    """A network, the optimizer that moves it, and what its parameters must keep to.
+
+    layers: from the first to the last
+    optimizer: how it learns
+    constraint: applied after each step
+    """
+
+    network: Network
+
+    def __init__(
+        self, layers: list[Layer], optimizer: Like[Optimizer] = "adam", constraint: Like[Constraint] | None = None
+    ):
+        self.layers = [Layer.of(layer) for layer in layers]
+        self.optimizer = Optimizer.of(optimizer)
+        self.constraint = None if constraint is None else Constraint.of(constraint)
+
+    def build(self, input_shape: tuple[int, ...], streams: Streams, dtype: Any, name: str) -> None:
+        """Allocate the network. Raises SpecError where shapes do not fit."""
+        self.network = Network(self.layers, input_shape, streams, dtype, name)
+
+    def read_as_logits(self) -> None:
+        """Replace a final sigmoid by its logit.
+
+        Losses are written on logits so that they cannot overflow, and a sigmoid before them would be applied twice.
+        """
+        last = self.layers[-1] if self.layers else None
+        if isinstance(last, Dense):
+            last.activation = last.activation.on_logits() or last.activation
+        elif isinstance(last, Activate):
+            last.function = last.function.on_logits() or last.function
+
+    def move(self, measure: bool = False) -> dict[str, dict[str, Array]]:
+        """Step, constrain, clear. If `measure`, per layer: gradient norm and norm of the update / norm of the weights."""
+        net = self.network
+        before = net.theta.copy() if measure else None
+        norms = {key: _norm(net.grad[:, part]) for key, part in net.slices.items()} if measure else {}
+        self.optimizer.step(net.theta, net.grad)
+        if self.constraint is not None:
+            self.constraint.apply_(net.theta)
+        net.grad.fill(0)
+        if before is None:
+            return {}
+        return {
+            key: {
+                "grad_norm": norms[key],
+                "update_ratio": _norm(net.theta[:, part] - before[:, part])
+                / np.maximum(_norm(before[:, part]), np.finfo(net.dtype).tiny),
+            }
+            for key, part in net.slices.items()
+        }
+
+    def state(self) -> dict[str, Array]:
+        """Everything that training changes, random streams apart."""
+        slots = {f"optimizer.{name}": value for name, value in self.optimizer.state().items()}
+        return {"theta": self.network.theta, "buffers": self.network.buffers, **slots}
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Go back to what `state()` returned."""
+        self.network.theta[...] = state["theta"]
+        self.network.buffers[...] = state["buffers"]
+        self.network.grad.fill(0)
+        self.optimizer.restore({k.removeprefix("optimizer."): v for k, v in state.items() if k.startswith("optimizer.")})
+
+
+def _norm(x: Array) -> Array:
+    return np.sqrt(np.square(x, dtype=np.float64).sum(-1))
