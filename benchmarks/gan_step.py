@@ -1,0 +1,130 @@
+"""One GAN step, ours against PyTorch's: `python benchmarks/gan_step.py`. Needs `pip install '.[bench]'`.
+
+Both play the same game: fresh latents for each move, one move of the discriminator on a real and a generated batch, one of
+the generator, binary cross-entropy on logits, Adam on both; batch 64, float32. Pairs are measured in turn, A B A B, and the
+ratio is the median over pairs. The machine's own matrix-product rate is measured in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+from dessine.data import Examples, Split
+from dessine.games import Adversarial
+from dessine.streams import Streams
+
+BATCH = 64
+WORKLOADS = {
+    "100-300-784 / 784-300-1": ([100, 300, 784], [784, 300, 1], 0.6),
+    "100-256-512-1024-784 / 784-512-256-1": ([100, 256, 512, 1024, 784], [784, 512, 256, 1], 0.7),
+}
+
+
+def ours(g: list[int], d: list[int], pixels: np.ndarray) -> Callable[[], object]:
+    """One turn of our game."""
+
+    def nodes(sizes: list[int], last: str) -> list[dict]:
+        acts = ["leaky_relu"] * (len(sizes) - 2) + [last]
+        return [{"type": "dense", "units": n, "activation": a} for n, a in zip(sizes[1:], acts, strict=True)]
+
+    adam = {"type": "adam", "eta": 2e-4, "beta1": 0.5}
+    game = Adversarial.of(
+        {
+            "type": "adversarial",
+            "latent": {"size": g[0]},
+            "generator": {"layers": nodes(g, "tanh"), "optimizer": adam},
+            "discriminator": {"layers": nodes(d, "linear"), "optimizer": adam},
+        }
+    )
+    examples = Examples(pixels, None, -1.0, 1.0)
+    game.build(Split(examples, examples), BATCH, Streams(0), np.float32)
+    return game.turn
+
+
+def theirs(g: list[int], d: list[int], pixels: np.ndarray, fused: bool) -> Callable[[], object]:
+    """The same step in PyTorch, written as its users write it."""
+
+    def network(sizes: list[int], last: list[nn.Module]) -> nn.Module:
+        made: list[nn.Module] = []
+        for n, m in zip(sizes, sizes[1:], strict=False):
+            made += [nn.Linear(n, m), nn.LeakyReLU(0.2)]
+        return nn.Sequential(*made[:-1], *last)
+
+    gen, dis = network(g, [nn.Tanh()]), network(d, [])
+    options = {"lr": 2e-4, "betas": (0.5, 0.999)} | ({"fused": True} if fused else {})
+    opt_g, opt_d = torch.optim.Adam(gen.parameters(), **options), torch.optim.Adam(dis.parameters(), **options)
+    loss, data = nn.BCEWithLogitsLoss(), torch.from_numpy(pixels.reshape(len(pixels), -1))
+    ones, zeros = torch.ones(BATCH, 1), torch.zeros(BATCH, 1)
+
+    def step() -> None:
+        real = data[torch.randint(len(data), (BATCH,))].float() * (2 / 255) - 1
+        with torch.no_grad():
+            made = gen(torch.randn(BATCH, g[0]))
+        opt_d.zero_grad()
+        (loss(dis(real), ones) + loss(dis(made), zeros)).backward()
+        opt_d.step()
+        opt_g.zero_grad()
+        for p in dis.parameters():
+            p.requires_grad_(False)
+        loss(dis(gen(torch.randn(BATCH, g[0]))), ones).backward()
+        for p in dis.parameters():
+            p.requires_grad_(True)
+        opt_g.step()
+
+    return step
+
+
+def flops(g: list[int], d: list[int]) -> float:
+    """Multiply-adds of one step, times two."""
+    pg, pd = (sum(n * m for n, m in zip(s, s[1:], strict=False)) for s in (g, d))
+    first_g, first_d = g[0] * g[1], d[0] * d[1]
+    critic = pg + 2 * (3 * pd - first_d)
+    generator = 3 * pg - first_g + 2 * pd
+    return 2.0 * BATCH * (critic + generator)
+
+
+def seconds(step: Callable[[], object], n: int) -> float:
+    began = time.perf_counter()
+    for _ in range(n):
+        step()
+    return (time.perf_counter() - began) / n
+
+
+def matrix_rate() -> float:
+    """float32 operations per second of a large product."""
+    a = np.ones((1024, 1024), np.float32)
+    a @ a
+    return 2 * 1024**3 / min(seconds(lambda: a @ a, 5) for _ in range(5))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=40, help="steps per measurement")
+    args = parser.parse_args()
+    torch.set_num_threads(2)
+    pixels = np.random.default_rng(0).integers(0, 256, (10_000, 28, 28, 1), np.uint8)
+    print(f"NumPy {np.__version__}, PyTorch {torch.__version__} on 2 threads, batch {BATCH}, float32, {args.pairs} pairs")
+    for name, (g, d, bound) in WORKLOADS.items():
+        for fused in (False, True):
+            a, b = ours(g, d, pixels), theirs(g, d, pixels, fused)
+            seconds(a, 20), seconds(b, 20)
+            pairs = [(seconds(a, args.steps), seconds(b, args.steps)) for _ in range(args.pairs)]
+            ratio = statistics.median(x / y for x, y in pairs)
+            mine, torchs = (statistics.median(p[i] for p in pairs) for i in (0, 1))
+            share = flops(g, d) / mine / matrix_rate()
+            print(
+                f"{name}  Adam{' fused' if fused else ''}: ours {1e3 * mine:.2f} ms, PyTorch {1e3 * torchs:.2f} ms, "
+                f"ratio {ratio:.2f}{'' if fused else f' (at most {bound})'}, {share:.0%} of the matrix-product rate"
+            )
+
+
+if __name__ == "__main__":
+    main()
