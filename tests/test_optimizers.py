@@ -178,12 +178,20 @@ def test_step_leaves_the_gradient_as_it_is(variant: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("variant", [v for v in VARIANTS if v["type"] != "adadelta"], ids=str)
 def test_constant_and_zero_gradients_stay_finite(variant: dict[str, Any]) -> None:
-    # A constant gradient has no variance: rounding must not put a negative number under the root.
     optimizer, theta = Optimizer.of(variant), np.zeros((1, 4), dtype=np.float32)
     grad = np.array([[0.0, 1e-4, 0.1, 3.3]], dtype=np.float32)
     for _ in range(300):
         optimizer.step(theta, grad)
         assert np.isfinite(theta).all()
+
+
+def test_rounding_puts_no_negative_variance_under_the_root() -> None:
+    optimizer = Optimizer.of({"type": "rmsprop", "centered": True, "gamma": 0.5})
+    theta, grad = np.zeros((1, 500), np.float32), np.linspace(0.1, 3, 500, dtype=np.float32)[None]
+    for _ in range(60):
+        optimizer.step(theta, grad)
+    assert (optimizer.slots["squares"] - optimizer.slots["mean"] ** 2).min() < 0
+    assert np.isfinite(theta).all()
 
 
 def test_centered_adadelta_runs_away_under_a_constant_gradient() -> None:
