@@ -1,0 +1,49 @@
+"""Batches in shuffled epochs, each replicate in its own order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dessine.data.dataset import Array, Examples
+from dessine.registry import SpecError
+from dessine.streams import Stream
+
+
+class Batches:
+    """Draws without replacement; what is left over at the end of an epoch is dropped.
+
+    Raises SpecError if a batch is larger than the data.
+    """
+
+    def __init__(self, examples: Examples, batch_size: int, stream: Stream):
+        if batch_size > len(examples):
+            raise SpecError(f"batch_size {batch_size} is more than the {len(examples)} training examples", ())
+        self.examples, self.batch_size, self.stream = examples, batch_size, stream
+        self.order, self.cursor = self._shuffled(), 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in the data."""
+        return len(self.examples) // self.batch_size
+
+    def _shuffled(self) -> Array:
+        return self.stream.permutations(len(self.examples)).astype(np.int32)
+
+    def next(self, dtype: Any) -> tuple[Array, Array | None]:
+        """x: (R, B, *shape) and y: (R, B, ...) or None."""
+        if self.cursor + self.batch_size > len(self.examples):
+            self.order, self.cursor = self._shuffled(), 0
+        index = self.order[:, self.cursor : self.cursor + self.batch_size]
+        self.cursor += self.batch_size
+        y = self.examples.y
+        return self.examples.floats(index, dtype), None if y is None else y[index]
+
+    def state(self) -> dict[str, Array]:
+        """For checkpoints; the stream is saved with the others."""
+        return {"order": self.order, "cursor": np.array(self.cursor)}
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Go back to what `state()` returned."""
+        self.order, self.cursor = state["order"].copy(), int(state["cursor"])

@@ -1,0 +1,76 @@
+"""What every data set gives: arrays as they are stored, and how they become floats."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dessine.registry import Node, Registry
+
+Array = np.ndarray
+datasets: Registry[Dataset] = Registry("data set")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """x: (N, *shape), uint8 images (channels last) or float points; y: (N,) labels, (N, m) targets or None.
+
+    uint8 values 0..255 are scaled to [low, high]; floats are taken as they are.
+    """
+
+    x: Array
+    y: Array | None
+    low: float = 0.0
+    high: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        return self.x.shape[1:]
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of shape and contents."""
+        digest = hashlib.sha256(repr((self.x.shape, self.x.dtype.str)).encode())
+        for part in (self.x, self.y):
+            if part is not None:
+                digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
+
+    def floats(self, index: Array, dtype: Any) -> Array:
+        """A scaled copy of the examples at `index`, (*index.shape, *shape)."""
+        x = self.x[index].astype(dtype)
+        if self.x.dtype == np.uint8:
+            x *= (self.high - self.low) / 255
+            x += self.low
+        return x
+
+    def images(self, x: Array) -> Array:
+        """The inverse of the scaling: float32 in [0, 1], clipped."""
+        return np.clip((x.astype(np.float32) - self.low) / (self.high - self.low), 0, 1, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training and test part; `notice` is a line the user must see, `source` where the data came from."""
+
+    train: Examples
+    test: Examples
+    notice: str = ""
+    source: str = ""
+
+
+class Dataset(Node):
+    """A data set that a spec can name."""
+
+    registry = datasets
+
+    def load(self) -> Split:
+        """Read or make it. Raises SpecError, saying what is missing and how to get it."""
+        raise NotImplementedError
