@@ -1,0 +1,100 @@
+"""Curves of a run, from the records of metrics.jsonl. Repeats are drawn thin, with their mean."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+Records = list[dict[str, Any]]
+
+
+def save_plots(folder: Path, records: Records, title: str) -> list[Path]:
+    """losses.png, scores.png and gradients.png. Returns their paths."""
+    steps = np.array([r["step"] for r in records])
+    made = []
+
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    for i, player in enumerate(_names(records, "loss")):
+        _curve(axes, steps, _values(records, "loss", player), player, f"C{i}")
+    axes.set(title=f"{title}: losses", xlabel="step", ylabel="loss (mean over the batch)")
+    axes.legend()
+    made.append(_save(figure, folder / "losses.png"))
+
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    for i, (key, label) in enumerate((("d_real", "D(x), real"), ("d_generated", "D(G(z)), generated"))):
+        mean, std = _values(records, key, "mean"), _values(records, key, "std")
+        _curve(axes, steps, mean, label, f"C{i}")
+        if mean.shape[1] == 1:
+            axes.fill_between(steps, (mean - std)[:, 0], (mean + std)[:, 0], color=f"C{i}", alpha=0.2, lw=0)
+    axes.axhline(0.5, color="grey", ls="--", lw=1)
+    axes.set(title=f"{title}: what D believes (band: ± 1 standard deviation)", xlabel="step", ylabel="probability of real")
+    axes.set_ylim(-0.05, 1.05)
+    axes.legend()
+    made.append(_save(figure, folder / "scores.png"))
+
+    players = _names(records, "layers")
+    if players:
+        figure, grid = plt.subplots(2, len(players), figsize=(6.5 * len(players), 7), layout="constrained", squeeze=False)
+        for column, player in enumerate(players):
+            layers = _names([r.get("layers", {}) for r in records], player)
+            colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, max(len(layers), 1)))
+            for row, (key, label) in enumerate((("grad_norm", "gradient norm"), ("update_ratio", "|update| / |weights|"))):
+                axes = grid[row][column]
+                for layer, colour in zip(layers, colours, strict=True):
+                    _curve(axes, steps, _values(records, "layers", player, layer, key), layer, colour)
+                axes.set(title=f"{player}: {label} of each layer", xlabel="step", ylabel=label, yscale="log")
+                axes.legend(fontsize="small")
+        figure.suptitle(title)
+        made.append(_save(figure, folder / "gradients.png"))
+    return made
+
+
+def save_scatter(path: Path, real: np.ndarray, generated: np.ndarray, caption: str) -> None:
+    """Points of the plane, (N, 2) and (M, 2); the axes are set by the real ones."""
+    figure, axes = plt.subplots(figsize=(5.5, 5.5), layout="constrained")
+    axes.scatter(*real.T, s=6, color="silver", label="real")
+    axes.scatter(*generated.T, s=6, color="C3", alpha=0.6, label="generated")
+    low, high = real.min(0), real.max(0)
+    pad = 0.25 * (high - low).max()
+    axes.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - pad, high[1] + pad), title=caption, xlabel="x", ylabel="y")
+    axes.set_aspect("equal")
+    axes.legend(loc="upper right")
+    _save(figure, path)
+
+
+def _names(records: Records, key: str) -> list[str]:
+    return list(dict.fromkeys(name for r in records for name in (r.get(key) or {})))
+
+
+def _values(records: Records, *keys: str) -> np.ndarray:
+    """(records, repeats); what is missing or null is NaN."""
+    rows = []
+    for value in records:
+        found: Any = value
+        for key in keys:
+            found = (found or {}).get(key)
+        rows.append(found if isinstance(found, list) else [found])
+    width = max((len(row) for row in rows), default=1)
+    return np.array([[np.nan if v is None else v for v in row] + [np.nan] * (width - len(row)) for row in rows], float)
+
+
+def _curve(axes: Any, steps: np.ndarray, values: np.ndarray, label: str, colour: Any) -> None:
+    if values.shape[1] > 1:
+        axes.plot(steps, values, color=colour, lw=0.4, alpha=0.5)
+        values = np.where(np.isfinite(values).any(1), np.nansum(values, 1) / np.maximum(np.isfinite(values).sum(1), 1), np.nan)
+    axes.plot(steps, values, color=colour, lw=1.4, label=label, marker="o" if len(steps) == 1 else None)
+
+
+def _save(figure: Any, path: Path) -> Path:
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp.png")
+    figure.savefig(beside, dpi=110)
+    plt.close(figure)
+    os.replace(beside, path)
+    return path

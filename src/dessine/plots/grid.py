@@ -1,0 +1,45 @@
+"""Sample grids and the GIF of them, with Pillow: milliseconds where matplotlib needs seconds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+GAP, HEADER = 3, 30
+
+
+def save_grid(path: Path, images: np.ndarray, columns: int, caption: str) -> None:
+    """images: (N, H, W), (N, H, W, 1) or (N, H, W, 3), in [0, 1]; row by row, under a caption."""
+    x = np.asarray(images, np.float32)
+    x = x[..., None] if x.ndim == 3 else x
+    x = np.nan_to_num(np.broadcast_to(x, (*x.shape[:3], 3)))
+    n, height, width, _ = x.shape
+    zoom = max(1, 56 // height) if n <= 400 else 1
+    rows, high, wide = ceil(n / columns), height * zoom + GAP, width * zoom + GAP
+    font = ImageFont.load_default(size=16)
+    across = max(columns * wide + GAP, int(font.getlength(caption)) + 2 * GAP + 6)
+    canvas = Image.new("RGB", (across, rows * high + GAP + HEADER), (238, 238, 238))
+    ImageDraw.Draw(canvas).text((GAP + 2, 6), caption, fill=(20, 20, 20), font=font)
+    pixels = (np.clip(x, 0, 1) * 255).round().astype(np.uint8)
+    for i, image in enumerate(pixels):
+        cell = Image.fromarray(image).resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
+        canvas.paste(cell, (GAP + (i % columns) * wide, HEADER + GAP + (i // columns) * high))
+    _write(canvas, path)
+
+
+def save_gif(path: Path, frames: Sequence[Path], milliseconds: int = 250) -> None:
+    """The pictures in order; the last one stays longer."""
+    pictures = [Image.open(frame).convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]
+    durations = [milliseconds] * (len(pictures) - 1) + [8 * milliseconds]
+    _write(pictures[0], path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+
+
+def _write(image: Image.Image, path: Path, **options: object) -> None:
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    image.save(beside, **options)  # type: ignore[arg-type]
+    os.replace(beside, path)
