@@ -42,7 +42,9 @@ class Lazy(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: dessine train configs/gan_ring.yaml")
+@click.group(
+    cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: dessine train configs/gan_ring.yaml"
+)
 @click.version_option(package_name="dessine")
 def group() -> None:
     """Study how neural networks and GANs learn."""

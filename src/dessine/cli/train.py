@@ -59,7 +59,9 @@ def command(
     if not (resume and run):
         run = Run.create_at(run_dir) if run_dir else Run.create(runs_dir, experiment.name)
         info = {"command": shlex.join(sys.argv), "overrides": overrides, "seed": experiment.seed, "resumes": []}
-        run.start(text, document.source, info | {"data_checksum": experiment.split.train.checksum, "data": experiment.split.source})
+        run.start(
+            text, document.source, info | {"data_checksum": experiment.split.train.checksum, "data": experiment.split.source}
+        )
     assert run is not None
     with run.lock():
         if resume:
@@ -74,7 +76,9 @@ def _same_past(run: Run, resolved: dict[str, Any]) -> None:
     free = {"outputs", "name"}
     lines = [
         f"{key}: was {was!r}, now {will!r}"
-        for key, was, will in _differences({k: v for k, v in before.items() if k not in free}, {k: v for k, v in now.items() if k not in free})
+        for key, was, will in _differences(
+            {k: v for k, v in before.items() if k not in free}, {k: v for k, v in now.items() if k not in free}
+        )
         if key not in ("training.steps", "training.epochs")
     ]
     if lines:
@@ -175,5 +179,3 @@ def _say(text: str) -> None:
 
 def _quiet(text: str) -> None:
     pass
-
-

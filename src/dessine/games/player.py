@@ -26,9 +26,7 @@ class Player(Node):
 
     network: Network
 
-    def __init__(
-        self, layers: list[Layer], optimizer: Like[Optimizer] = "adam", constraint: Like[Constraint] | None = None
-    ):
+    def __init__(self, layers: list[Layer], optimizer: Like[Optimizer] = "adam", constraint: Like[Constraint] | None = None):
         self.layers = [Layer.of(layer) for layer in layers]
         self.optimizer = Optimizer.of(optimizer)
         self.constraint = None if constraint is None else Constraint.of(constraint)

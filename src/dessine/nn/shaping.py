@@ -19,17 +19,13 @@ class Reshape(Layer):
     def declare(self, shape: Shape) -> Declaration:
         out = self.shape or (size(shape),)
         if size(out) != size(shape):
-            raise SpecError(
-                f"{list(out)} holds {size(out)} numbers, its input {list(shape)} holds {size(shape)}", ("shape",)
-            )
+            raise SpecError(f"{list(out)} holds {size(out)} numbers, its input {list(shape)} holds {size(shape)}", ("shape",))
         self.out = out
         return Declaration(out)
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         shape = x.shape
-        return x.reshape(
-            *shape[:2], *self.out
-        ), lambda dy, params=True, inputs=True: dy.reshape(shape) if inputs else None
+        return x.reshape(*shape[:2], *self.out), lambda dy, params=True, inputs=True: dy.reshape(shape) if inputs else None
 
 
 @layers.register("flatten")
