@@ -8,6 +8,7 @@ ratio is the median over pairs. The machine's own matrix-product rate is measure
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -53,7 +54,7 @@ def theirs(g: list[int], d: list[int], pixels: np.ndarray, fused: bool) -> Calla
 
     def network(sizes: list[int], last: list[nn.Module]) -> nn.Module:
         made: list[nn.Module] = []
-        for n, m in zip(sizes, sizes[1:], strict=False):
+        for n, m in itertools.pairwise(sizes):
             made += [nn.Linear(n, m), nn.LeakyReLU(0.2)]
         return nn.Sequential(*made[:-1], *last)
 
@@ -83,7 +84,7 @@ def theirs(g: list[int], d: list[int], pixels: np.ndarray, fused: bool) -> Calla
 
 def flops(g: list[int], d: list[int]) -> float:
     """Multiply-adds of one step, times two."""
-    pg, pd = (sum(n * m for n, m in zip(s, s[1:], strict=False)) for s in (g, d))
+    pg, pd = (sum(n * m for n, m in itertools.pairwise(s)) for s in (g, d))
     first_g, first_d = g[0] * g[1], d[0] * d[1]
     critic = pg + 2 * (3 * pd - first_d)
     generator = 3 * pg - first_g + 2 * pd

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -131,7 +131,7 @@ class Node:
 
 
 N = TypeVar("N", bound=Node)
-Like = N | str | Mapping[str, Any]
+Like: TypeAlias = N | str | Mapping[str, Any]
 """A node, or what a spec writes for one: `Like[Activation]` takes `Relu()`, `"relu"` and `{"type": "relu"}`."""
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -27,8 +27,16 @@ from pydantic import (
     create_model,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from dessine.registry import Node, Path, Problem, SpecError, did_you_mean
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _once(function: F) -> F:
+    """Remember what `function` made of each class."""
+    return cast(F, cache(function))
 
 
 class Schema(BaseModel):
@@ -80,7 +88,7 @@ def _plain(node: Any) -> Any:
     return [_plain(value) for value in node] if isinstance(node, list | tuple) else node
 
 
-@cache
+@_once
 def annotation(cls: type[Node]) -> Any:
     """The pydantic type of a node: its own model, or the union of its family with the bare name as shorthand."""
     family = cls.registry
@@ -88,11 +96,15 @@ def annotation(cls: type[Node]) -> Any:
         return Annotated[model(cls), BeforeValidator(_plain)]
     members = family.members
     union = Union[tuple(Annotated[model(m), Tag(f"<{name}>")] for name, m in members.items())]  # type: ignore # noqa
-    kind = Discriminator(
-        lambda node: f"<{_type_of(node)}>", custom_error_type=f"no {family.kind}", custom_error_message="unknown"
-    )
-    checked = Annotated[union, kind] if len(members) > 1 else model(next(iter(members.values())))
-    return Annotated[checked, BeforeValidator(_shorthand), _Names(sorted(members))]
+    tagged = Annotated[union, Discriminator(lambda node: f"<{_type_of(node)}>")] if len(members) > 1 else union
+
+    def named(node: Any) -> Any:
+        node = {"type": node} if isinstance(node, str) else _plain(node)
+        if str(_type_of(node)) not in members:
+            raise PydanticCustomError("unknown", "no {kind}", {"kind": family.kind})
+        return node
+
+    return Annotated[tagged, BeforeValidator(named), _Names(sorted(members))]
 
 
 class _Names:
@@ -105,15 +117,11 @@ class _Names:
         return {"anyOf": [{"enum": self.names}, handler(core)]}
 
 
-def _shorthand(node: Any) -> Any:
-    return {"type": node} if isinstance(node, str) else _plain(node)
-
-
 def _type_of(node: Any) -> Any:
     return node.get("type") if isinstance(node, dict) else getattr(node, "type", None)
 
 
-@cache
+@_once
 def model(cls: type[Node]) -> type[Schema]:
     """The model that mirrors `cls.__init__`."""
     described = options(cls)
@@ -164,11 +172,11 @@ def _translate(hint: Any) -> Any:
     if hint in (int, float, str, bool):
         return Annotated[hint, Strict()]
     if origin is Annotated:
-        return Annotated[(_translate(args[0]), *args[1:])]  # type: ignore[return-value]
+        return Annotated[(_translate(args[0]), *args[1:])]
     if origin in (Union, types.UnionType):
         nodes = [a for a in args if isinstance(a, type) and issubclass(a, Node)]
         kept = [*nodes, type(None)] if nodes and type(None) in args else nodes or list(args)
-        return Union[tuple(_translate(a) for a in kept)]  # type: ignore[return-value] # noqa: UP007
+        return Union[tuple(_translate(a) for a in kept)]  # noqa: UP007
     if origin is list:
         return list[_translate(args[0])]  # type: ignore[misc]
     return hint
@@ -209,8 +217,8 @@ def problems(error: ValidationError, cls: type[Node]) -> list[Problem]:
         elif kind == "missing":
             message = f"'{path[-1]}' is missing"
             path = path[:-1]
-        elif kind.startswith("no "):
-            message = _unknown(kind[3:], value)
+        elif kind == "unknown":
+            message = _unknown(context["kind"], value)
         elif kind == "value_error":
             raised = context.get("error")
             if isinstance(raised, SpecError):
@@ -228,6 +236,8 @@ def problems(error: ValidationError, cls: type[Node]) -> list[Problem]:
 def _unknown(kind: str, node: Any) -> str:
     family = next(f for f in _families() if f.kind == kind)
     known = ", ".join(sorted(family.members))
+    if isinstance(node, str):
+        return family.unknown(node)
     if not isinstance(node, dict):
         return f"expects a {kind}: its name, or a mapping with 'type', got {_shown(node)}; known: {known}"
     if "type" not in node:
@@ -236,10 +246,10 @@ def _unknown(kind: str, node: Any) -> str:
 
 
 def _families() -> list[Any]:
-    def below(cls: type) -> list[type]:
+    def below(cls: type[Node]) -> list[type[Node]]:
         return [cls] + [d for c in cls.__subclasses__() for d in below(c)]
 
-    return [c.registry for c in below(Node) if "registry" in vars(c) and c.registry is not None]  # type: ignore[attr-defined]
+    return [c.registry for c in below(Node) if "registry" in vars(c) and c.registry is not None]
 
 
 def _owner(cls: type[Node], place: Path) -> type[Node] | None:

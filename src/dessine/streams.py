@@ -57,7 +57,7 @@ class Streams:
 
     def state(self) -> dict[str, list[dict[str, Any]]]:
         """Plain numbers and strings, ready for JSON."""
-        return {name: [g.bit_generator.state for g in stream.generators] for name, stream in self._streams.items()}
+        return {name: [dict(g.bit_generator.state) for g in stream.generators] for name, stream in self._streams.items()}
 
     def restore(self, state: dict[str, list[dict[str, Any]]]) -> None:
         """Go back to what `state()` returned."""

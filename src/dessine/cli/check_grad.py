@@ -24,7 +24,7 @@ def command(config: Path, overrides: tuple[str, ...]) -> None:
     game = experiment.game
     if not isinstance(game, Adversarial):
         raise click.UsageError("this config has no players to check")
-    errors = {}
+    errors: dict[str, float] = {}
     g, d = game.generator.network, game.discriminator.network
     real = game.batches.next(game.dtype)[0]
     z = game.latent.draw(game.streams, 8, game.dtype)

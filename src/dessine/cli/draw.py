@@ -25,7 +25,7 @@ def command(run: str, count: int, seed: int, out: Path, runs_dir: Path) -> None:
     """Draw COUNT images with the generator of RUN: a grid (.png), or `images`, float32 in [0, 1], (N, 28, 28) (.npz)."""
     if out.suffix not in (".png", ".npz"):
         raise click.UsageError(f"--out {out}: expects a name ending in .png or .npz")
-    found, experiment, step = open_run(run, runs_dir)
+    _found, experiment, step = open_run(run, runs_dir)
     images = draw_images(experiment, count, seed)
     if out.suffix == ".png":
         if images.ndim < 3:

@@ -88,7 +88,7 @@ def read_idx(folder: Path, part: str) -> tuple[Array, Array]:
             rows, classes = reader.load(plain_x, plain_y)
         y = np.asarray(classes, np.uint8)
         x = np.array(rows, np.uint8)
-        side = int(round(x.shape[1] ** 0.5))
+        side = round(x.shape[1] ** 0.5)
         x = x.reshape(len(y), side, side, 1)
     except Exception as error:
         raise SpecError(f"{images} or {labels} is not a good IDX file: {error}", ("path",)) from None

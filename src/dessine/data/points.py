@@ -23,7 +23,8 @@ class Xor(Dataset):
     def load(self) -> Split:
         rng = np.random.default_rng(self.seed)
         train, test = (rng.uniform(-1, 1, (n, 2)) for n in (self.points, self.test_points))
-        return Split(*(Examples(x, np.where(x[:, :1] * x[:, 1:] > 0, 1.0, -1.0)) for x in (train, test)), source="made")
+        labelled = [Examples(x, np.where(x[:, :1] * x[:, 1:] > 0, 1.0, -1.0)) for x in (train, test)]
+        return Split(labelled[0], labelled[1], source="made")
 
 
 @datasets.register("ring")

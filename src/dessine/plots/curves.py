@@ -59,8 +59,8 @@ def save_plots(folder: Path, records: Records, title: str) -> list[Path]:
 def save_scatter(path: Path, real: np.ndarray, generated: np.ndarray, caption: str) -> None:
     """Points of the plane, (N, 2) and (M, 2); the axes are set by the real ones."""
     figure, axes = plt.subplots(figsize=(5.5, 5.5), layout="constrained")
-    axes.scatter(*real.T, s=6, color="silver", label="real")
-    axes.scatter(*generated.T, s=6, color="C3", alpha=0.6, label="generated")
+    axes.scatter(real[:, 0], real[:, 1], s=6, color="silver", label="real")
+    axes.scatter(generated[:, 0], generated[:, 1], s=6, color="C3", alpha=0.6, label="generated")
     low, high = real.min(0), real.max(0)
     pad = 0.25 * (high - low).max()
     axes.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - pad, high[1] + pad), title=caption, xlabel="x", ylabel="y")

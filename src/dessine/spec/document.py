@@ -162,6 +162,7 @@ class _Builder:
             return [self.build(child, (*at, i), inside) for i, child in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, at, inside)
+        assert isinstance(node, yaml.ScalarNode)
         if node.tag not in ("tag:yaml.org,2002:str", "!"):
             self._say(node, f"tag {node.tag} is not accepted")
         return scalar(node.value) if node.style is None and node.tag != "!" else node.value
