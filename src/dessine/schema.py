@@ -264,6 +264,8 @@ def _owner(cls: type[Node], place: Path) -> type[Node] | None:
         elif current is not None:
             hint = get_type_hints(current.__init__, include_extras=True).get(key)
             current = _node_in(hint)
+    if current is not None and current.registry and not current.type and len(current.registry.members) == 1:
+        return next(iter(current.registry.members.values()))  # pydantic puts no tag in the path of a lone member
     return current
 
 
