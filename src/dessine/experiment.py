@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dessine.data import Dataset, Split
-from dessine.games import Adversarial, Game
+from dessine.games import Context, Game
 from dessine.registry import DEFAULTS, Count, Like, Node, SpecError, Whole
 from dessine.runs.files import write_json
 from dessine.runs.run import Run
@@ -42,7 +42,7 @@ class Training(Node):
 class Outputs(Node):
     """What a run writes, and how often.
 
-    metrics: steps between two lines of metrics.jsonl
+    metrics: steps between two lines of metrics.jsonl; left out, as often as the game wants (50, or its test_period)
     samples: steps between two sample grids
     checkpoint: steps between two checkpoints
     keep: how many checkpoints stay
@@ -53,7 +53,7 @@ class Outputs(Node):
 
     def __init__(
         self,
-        metrics: Count = 50,
+        metrics: Count | None = None,
         samples: Count = 500,
         checkpoint: Count = 1000,
         keep: Count = 2,
@@ -111,6 +111,31 @@ class Experiment(Node):
         epochs = self.training.epochs
         self.steps = self.training.steps or round((epochs or 1) * self.game.turns_per_epoch())
 
+    def is_logged(self, step: int) -> bool:
+        """Whether `step` ends with a line of metrics."""
+        return step % (self.outputs.metrics or self.game.period()) == 0 or step == self.steps
+
+    def next_event(self, step: int) -> int:
+        """The first step after `step` at which something is written."""
+        out = self.outputs
+        periods = (out.metrics or self.game.period(), out.samples, out.checkpoint)
+        return min(self.steps, *(p * (step // p + 1) for p in periods))
+
+
+class Pace:
+    """How many turns to make before looking up again: about a tenth of a second's worth."""
+
+    def __init__(self, seconds: float = 0.1):
+        self.seconds, self.turns = seconds, 1
+
+    @contextmanager
+    def timed(self, turns: int) -> Iterator[None]:
+        """Learn from how long `turns` turns take."""
+        began = time.perf_counter()
+        yield
+        each = (time.perf_counter() - began) / turns
+        self.turns = max(1, min(2 * self.turns, int(self.seconds / max(each, 1e-9))))
+
 
 class Stopped(Exception):
     """The user asked the run to stop; everything is saved."""
@@ -144,23 +169,27 @@ def train(
 ) -> dict[str, Any]:
     """Train `experiment`, built, in `run` from its newest checkpoint, or from the start. Returns the summary.
 
-    `progress(step, record)` is called at every step; record is empty but at logging steps. Raises Stopped or
+    `progress(step, record)` is called several times a second; record is empty but at logging steps. Raises Stopped or
     NonFiniteError after everything has been saved.
     """
     game, out, last = experiment.game, experiment.outputs, experiment.steps
-    step = _resume(experiment, run)
+    step, sample = _resume(experiment, run), lambda at: game.show(run.samples / f"step_{at:07d}.png", _context(experiment, at))
     began, known = time.perf_counter(), _diverged(game)
     saved = (step, _snapshot(game))
     with stop_requests() as stop, np.errstate(all="ignore"):
         if step == 0:
-            _sample(experiment, run, 0)
+            sample(0)
             _save(game, run, 0, out.keep)
+        pace = Pace()
         while step < last and not stop():
-            logging = (step + 1) % out.metrics == 0 or step + 1 == last
-            seen = game.turn(measure=logging)
-            step += 1
-            record = _record(step, game, seen) if logging else {}
+            n = min(experiment.next_event(step) - step, pace.turns)
+            logging = experiment.is_logged(step + n)
+            with pace.timed(n):
+                seen = game.turns(n, measure=logging)
+            step += n
+            record = {}
             if logging:
+                record = _record(step, game, seen | game.report())
                 run.append_metrics(record)
                 gone = _diverged(game, seen)
                 if (gone & ~known).any():
@@ -171,7 +200,7 @@ def train(
                 saved = (step, _snapshot(game))
             progress(step, record)
             if step % out.samples == 0 or step == last:
-                _sample(experiment, run, step)
+                sample(step)
             if step % out.checkpoint == 0 or step == last:
                 _save(game, run, step, out.keep)
     if known.all():
@@ -192,8 +221,8 @@ def _resume(experiment: Experiment, run: Run) -> int:
         step, arrays, state = found
         experiment.game.restore(arrays)
         experiment.game.streams.restore(state["streams"])
-    period, last = experiment.outputs.metrics, experiment.steps
-    run.keep_metrics(lambda r: r["step"] <= step and (r["step"] % period == 0 or r["step"] == last))
+    last = experiment.steps
+    run.keep_metrics(lambda r: r["step"] <= step and experiment.is_logged(r["step"]))
     for path in run.samples.glob("step_*.png"):
         at = int(path.stem.removeprefix("step_"))
         if at > step or (at % experiment.outputs.samples and at != last):
@@ -267,23 +296,8 @@ def _first_bad(game: Game, seen: dict[str, Any], r: int) -> str:
     return next(f"{name} (loss)" for name, loss in seen["loss"].items() if not np.isfinite(loss[r]))
 
 
-def _sample(experiment: Experiment, run: Run, step: int) -> None:
-    """A grid (or a scatter of points) from the same latents every time."""
-    game = experiment.game
-    if not isinstance(game, Adversarial):
-        return
-    from dessine.plots.curves import save_scatter
-    from dessine.plots.grid import save_grid
-
-    examples, path = experiment.split.train, run.samples / f"step_{step:07d}.png"
-    caption = f"{experiment.name}, step {step:,}"
-    fixed = Streams(experiment.seed + 2**32, experiment.repeats)
-    if len(examples.shape) == 1:
-        points = game.draw(1000, fixed)
-        save_scatter(path, examples.floats(np.arange(min(1000, len(examples))), np.float32), points, caption)
-        return
-    rows, columns = experiment.outputs.grid
-    save_grid(path, examples.images(game.draw(rows * columns, fixed)), columns, caption)
+def _context(experiment: Experiment, step: int) -> Context:
+    return Context(experiment.name, experiment.seed, step, experiment.outputs.grid)
 
 
 def _finish(experiment: Experiment, run: Run, step: int, began: float, status: str) -> dict[str, Any]:
@@ -294,9 +308,7 @@ def _finish(experiment: Experiment, run: Run, step: int, began: float, status: s
         summary["reason"] = run.info()["reason"]
     write_json(run.path / "summary.json", summary)
     if experiment.outputs.plots and records:
-        from dessine.plots.curves import save_plots
-
-        save_plots(run.plots, records, experiment.name)
+        experiment.game.save_plots(run.plots, records, _context(experiment, step))
     frames = sorted(run.samples.glob("step_*.png"))
     if experiment.outputs.gif and len(frames) > 1:
         from dessine.plots.grid import save_gif

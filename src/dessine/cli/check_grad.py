@@ -8,8 +8,8 @@ import click
 import numpy as np
 
 from dessine.cli.loading import load
-from dessine.games import Adversarial
-from dessine.nn import Mode, Network
+from dessine.games import Probe
+from dessine.nn import Mode
 from dessine.streams import Streams
 
 TOLERANCE = 1e-5
@@ -21,32 +21,9 @@ TOLERANCE = 1e-5
 def command(config: Path, overrides: tuple[str, ...]) -> None:
     """Compare every layer's gradient with central differences along random directions, in float64; name the worst."""
     experiment, _, _ = load(config, [*overrides, "dtype=float64", "repeats=2", "training.batch_size=8"])
-    game = experiment.game
-    if not isinstance(game, Adversarial):
-        raise click.UsageError("this config has no players to check")
     errors: dict[str, float] = {}
-    g, d = game.generator.network, game.discriminator.network
-    real = game.batches.next(game.dtype)[0]
-    z = game.latent.draw(game.streams, 8, game.dtype)
-    label = np.ones((2, 8, 1))
-
-    def critic(mode: Mode) -> np.ndarray:
-        y, backward = d.forward(real, mode)
-        value, dy = game.loss.critic(y.reshape(2, 8, 1), label)
-        backward(dy.reshape(y.shape), inputs=False)
-        return value
-
-    def generator(mode: Mode) -> np.ndarray:
-        x, g_backward = g.forward(z, mode)
-        y, backward = d.forward(x.reshape(2, 8, *game.examples.shape), mode)
-        value, dy = game.loss.generator(y.reshape(2, 8, 1))
-        dx = backward(dy.reshape(y.shape), params=False)
-        assert dx is not None
-        g_backward(dx.reshape(x.shape), inputs=False)
-        return value
-
-    for name, net, loss in (("discriminator", d, critic), ("generator", g, generator)):
-        errors |= {f"{name}, layer {key}": e for key, e in _errors(net, loss, game.streams).items()}
+    for probe in experiment.game.probes():
+        errors |= {f"{probe.name}, layer {key}": e for key, e in _errors(probe, experiment.game.streams).items()}
     for name, error in errors.items():
         click.echo(f"{error:.1e}  {name}")
     worst = max(errors, key=lambda k: errors[k])
@@ -55,13 +32,14 @@ def command(config: Path, overrides: tuple[str, ...]) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _errors(net: Network, loss, streams: Streams, h: float = 1e-6) -> dict[str, float]:  # type: ignore[no-untyped-def]
+def _errors(probe: Probe, streams: Streams, h: float = 1e-6) -> dict[str, float]:
     """Relative error per layer between the gradient and central differences along a random direction."""
+    net = probe.network
     state, mode, rng = streams.state(), Mode(streams, record=False), np.random.default_rng(0)
 
     def at() -> np.ndarray:
         streams.restore(state)
-        return loss(mode)
+        return probe.loss(mode)
 
     at()
     state = streams.state()  # every stream now exists

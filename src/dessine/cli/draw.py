@@ -10,7 +10,6 @@ import numpy as np
 
 from dessine.cli.loading import open_run
 from dessine.experiment import Experiment
-from dessine.games import Adversarial
 from dessine.plots.grid import save_grid
 from dessine.streams import Streams
 
@@ -40,11 +39,12 @@ def command(run: str, count: int, seed: int, out: Path, runs_dir: Path) -> None:
 
 def draw_images(experiment: Experiment, count: int, seed: int) -> np.ndarray:
     """(count, H, W) or (count, H, W, 3) float32 in [0, 1]; 2-D points as they are, (count, 2)."""
-    if not isinstance(experiment.game, Adversarial):
-        raise click.UsageError("this run has no generator")
     made, streams, left = [], Streams(seed, experiment.repeats), count
     while left:  # in portions, so that memory stays small
-        made.append(experiment.game.draw(min(left, 500), streams))
+        try:
+            made.append(experiment.game.draw(min(left, 500), streams))
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
         left -= len(made[-1])
     x = np.concatenate(made)
     if x.ndim == 2:

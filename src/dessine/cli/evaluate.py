@@ -1,4 +1,4 @@
-"""`dessine eval`: what a saved run scores, a sample grid and a walk between latents."""
+"""`dessine eval`: what a saved run scores; the measures are the game's."""
 
 from __future__ import annotations
 
@@ -7,63 +7,46 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from dessine.cli.loading import open_run
-from dessine.games import Adversarial
-from dessine.losses import sigmoid
-from dessine.nn import Mode
-from dessine.plots.grid import save_grid
-from dessine.streams import Streams
+from dessine.games import Context
+from dessine.runs.files import finite
 
 
 @click.command(epilog="Example: dessine eval last --json")
 @click.argument("run")
-@click.option("--count", type=click.IntRange(1), default=2000, show_default=True, help="Examples of each side.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--count", type=click.IntRange(1), default=10_000, show_default=True, help="Examples of each side, at most.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"))
+@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
 def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> None:
-    """Measure RUN: D(x) on training and test examples and D(G(z)), each with its spread; pictures go to RUN/eval/."""
+    """Measure RUN with its newest checkpoint; pictures go to RUN/eval/.
+
+    A classifier: success rate on the test examples. A GAN: D(x) on training and test examples, D(G(z)), a sample grid and a
+    walk between latents.
+    """
     found, experiment, step = open_run(run, runs_dir)
-    game = experiment.game
-    if not isinstance(game, Adversarial):
-        raise click.UsageError("this run has no generator")
-    streams = Streams(seed, experiment.repeats)
-    sides = {
-        "d_train": experiment.split.train.floats(np.arange(min(count, len(experiment.split.train))), game.dtype),
-        "d_test": experiment.split.test.floats(np.arange(min(count, len(experiment.split.test))), game.dtype),
-        "d_generated": game.draw(count, streams),
-    }
-    scores: dict[str, Any] = {"run": str(found.path), "step": step, "seed": seed}
-    for name, x in sides.items():
-        every = np.broadcast_to(x, (experiment.repeats, *x.shape))
-        logits, _ = game.discriminator.network.forward(every, Mode(streams, train=False, record=False))
-        d = sigmoid(logits[0].astype(np.float64))
-        scores[name] = {"mean": float(d.mean()), "std": float(d.std()), "count": len(x)}
-    if len(experiment.split.train.shape) > 1:
-        folder = found.path / "eval"
-        folder.mkdir(exist_ok=True)
-        grid = experiment.split.train.images(game.draw(64, Streams(seed, experiment.repeats)))
-        save_grid(folder / "samples.png", grid, 8, f"{experiment.name}, step {step:,}, seed {seed}")
-        walk = experiment.split.train.images(_walk(game, Streams(seed, experiment.repeats)))
-        save_grid(folder / "interpolation.png", walk, 10, f"{experiment.name}: from one latent to another, row by row")
-        scores["pictures"] = [str(folder / "samples.png"), str(folder / "interpolation.png")]
+    folder = found.path / "eval"
+    folder.mkdir(exist_ok=True)
+    scores = experiment.game.evaluate(count, seed, folder, Context(experiment.name, experiment.seed, step))
     if as_json:
-        click.echo(json.dumps(scores, indent=2))
+        click.echo(json.dumps(finite({"run": str(found.path), "step": step, "seed": seed} | scores), indent=2))
         return
     click.echo(f"{found.path}  step {step:,}")
-    for name, label in (("d_train", "D(x), training"), ("d_test", "D(x), test"), ("d_generated", "D(G(z))")):
-        s = scores[name]
-        click.echo(f"  {label:<16} {s['mean']:.3f} ± {s['std']:.3f}  ({s['count']} examples)")
-    for picture in scores.get("pictures", []):
-        click.echo(f"  {picture}")
+    for name, value in scores.items():
+        for line in _lines(name, value):
+            click.echo(f"  {line}")
 
 
-def _walk(game: Adversarial, streams: Streams, rows: int = 6, columns: int = 10) -> np.ndarray:
-    """(rows * columns, *shape): each row goes in equal steps from one latent to another."""
-    ends = game.latent.draw(streams, 2 * rows, game.dtype).reshape(-1, rows, 2, game.latent.size)
-    t = np.linspace(0, 1, columns, dtype=game.dtype)[:, None]
-    z = ends[:, :, :1] * (1 - t) + ends[:, :, 1:] * t
-    x, _ = game.generator.network.forward(z.reshape(len(z), -1, game.latent.size), Mode(streams, train=False, record=False))
-    return x[0].reshape(rows * columns, *game.examples.shape)
+def _lines(name: str, value: Any) -> list[str]:
+    """How a score is read: mean ± spread with its count, a list line by line, anything else as it is."""
+    if isinstance(value, dict) and {"mean", "std"} <= value.keys():
+        count = f"  ({value['count']:,} {value.get('of', 'examples')})" if "count" in value else ""
+        return [f"{name:<16} {value['mean']:.4g} ± {value['std']:.2g}{count}"]
+    if isinstance(value, dict):
+        return [line for key, one in value.items() for line in _lines(f"{name} {key}", one)]
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return list(value)
+    if isinstance(value, list):
+        return [f"{name:<16} " + " ".join(f"{one:.4g}" if isinstance(one, float) else str(one) for one in value)]
+    return [f"{name:<16} {value:.4g}" if isinstance(value, float) else f"{name:<16} {value}"]

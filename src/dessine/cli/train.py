@@ -109,7 +109,7 @@ def _reopen(run: Run, text: str) -> None:
 
 def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:
     done = max(run.checkpoint_steps(), default=0)
-    bar = Progress(experiment.steps, done, quiet)
+    bar = Progress(experiment, done, quiet)
     try:
         train(experiment, run, bar.step, bar.say if not quiet else _say)
     except Stopped as stopped:
@@ -131,22 +131,25 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:
 class Progress:
     """One line in a terminal; a plain line now and then elsewhere."""
 
-    def __init__(self, steps: int, done: int, quiet: bool):
+    def __init__(self, experiment: Experiment, done: int, quiet: bool):
+        steps = experiment.steps
+        self.headline, self.at = experiment.game.headline, done
         self.steps, self.quiet, self.last, self.began, self.first = steps, quiet, time.monotonic(), time.monotonic(), done
         terminal = sys.stderr.isatty() and not quiet
         self.bar = tqdm(total=steps, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2) if terminal else None
 
     def step(self, step: int, record: dict[str, Any]) -> None:
-        """Called after every step."""
+        """Called several times a second."""
         if self.bar is not None:
-            self.bar.update(1)
+            self.bar.update(step - self.at)
+            self.at = step
             if record:
-                self.bar.set_postfix_str(_short(record), refresh=False)
+                self.bar.set_postfix_str(_short(record, self.headline), refresh=False)
         elif record and not self.quiet and (time.monotonic() - self.last > 10 or step == self.steps):
             self.last = time.monotonic()
             speed = (step - self.first) / max(self.last - self.began, 1e-9)
             left = (self.steps - step) / max(speed, 1e-9)
-            _say(f"step {step:,}/{self.steps:,}  {speed:.0f} steps/s  {left:.0f} s left  {_short(record)}")
+            _say(f"step {step:,}/{self.steps:,}  {speed:.0f} steps/s  {left:.0f} s left  {_short(record, self.headline)}")
 
     def say(self, text: str) -> None:
         """A line above the bar."""
@@ -161,15 +164,16 @@ class Progress:
             self.bar.close()
 
 
-def _short(record: dict[str, Any]) -> str:
-    def mean(value: Any) -> str:
+def _short(record: dict[str, Any], headline: dict[str, str]) -> str:
+    """The metrics that matter, each the mean over repeats."""
+    parts = []
+    for metric, label in headline.items():
+        value: Any = record
+        for key in metric.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
         values = [v for v in (value if isinstance(value, list) else [value]) if v is not None]
-        return f"{sum(values) / len(values):.3g}" if values else "nan"
-
-    parts = [f"loss {k[0].upper()} {mean(v)}" for k, v in record.get("loss", {}).items()]
-    for key, label in (("d_real", "D(x)"), ("d_generated", "D(G(z))")):
-        if key in record:
-            parts.append(f"{label} {mean(record[key]['mean'])}")
+        if values:
+            parts.append(f"{label} {sum(values) / len(values):.3g}")
     return "  ".join(parts)
 
 

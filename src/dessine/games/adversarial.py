@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from dessine.data import Split
 from dessine.data.batches import Batches
-from dessine.games.game import Array, Game, games
+from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
 from dessine.games.player import Player
 from dessine.losses import GameLoss, sigmoid
 from dessine.nn import Mode
@@ -65,6 +66,12 @@ class Adversarial(Game):
     """
 
     goals: ClassVar[dict[str, str]] = {"loss.discriminator": "min", "loss.generator": "min"}
+    headline: ClassVar[dict[str, str]] = {
+        "loss.discriminator": "loss D",
+        "loss.generator": "loss G",
+        "d_real.mean": "D(x)",
+        "d_generated.mean": "D(G(z))",
+    }
 
     def __init__(
         self,
@@ -89,7 +96,8 @@ class Adversarial(Game):
         self.real_labels, self.label_swap = (real_labels[0], real_labels[1]), label_swap
 
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
-        self.examples, self.streams, self.dtype, self.batch_size = data.train, streams, np.dtype(dtype), batch_size
+        self.examples, self.test = data.train, data.test
+        self.streams, self.dtype, self.batch_size = streams, np.dtype(dtype), batch_size
         self.generator.build((self.latent.size,), streams, dtype, "generator")
         made, wanted = self.generator.network.output_shape, self.examples.shape
         if size(made) != size(wanted):
@@ -228,6 +236,86 @@ class Adversarial(Game):
         self.batches.restore(_below("order.", state))
         for name, player in self.players.items():
             player.restore(_below(f"{name}.", state))
+
+    def show(self, path: Path, context: Context) -> None:
+        """A grid of images, or a scatter of points, from the same latents every time."""
+        from dessine.plots.curves import save_scatter
+        from dessine.plots.grid import save_grid
+
+        fixed = Streams(context.seed + FIXED_SEED, self.streams.replicates)
+        caption = f"{context.title}, step {context.step:,}"
+        if len(self.examples.shape) == 1:
+            real = self.examples.floats(np.arange(min(1000, len(self.examples))), np.float32)
+            save_scatter(path, real, self.draw(1000, fixed), caption)
+            return
+        rows, columns = context.grid
+        save_grid(path, self.examples.images(self.draw(rows * columns, fixed)), columns, caption)
+
+    def save_plots(self, folder: Path, records: list[dict[str, Any]], context: Context) -> list[Path]:
+        from dessine.plots.curves import save_gradients, save_losses, save_scores
+
+        made = [save_losses(folder, records, context.title), save_scores(folder, records, context.title)]
+        return made + save_gradients(folder, records, context.title)
+
+    def evaluate(self, count: int, seed: int, folder: Path, context: Context) -> dict[str, Any]:
+        """D(x) on training and test examples and D(G(z)), each with its spread over examples, of replicate 0."""
+        replicates = self.streams.replicates
+        sides = {
+            "d_train": self.examples.floats(np.arange(min(count, len(self.examples))), self.dtype),
+            "d_test": self.test.floats(np.arange(min(count, len(self.test))), self.dtype),
+            "d_generated": self.draw(count, Streams(seed, replicates)),
+        }
+        scores: dict[str, Any] = {}
+        mode = Mode(Streams(seed, replicates), train=False, record=False)
+        for name, x in sides.items():
+            every = np.broadcast_to(x, (replicates, *x.shape))
+            logits, _ = self.discriminator.network.forward(every, mode)
+            d = sigmoid(logits[0].astype(np.float64))
+            scores[name] = {"mean": float(d.mean()), "std": float(d.std()), "count": len(x)}
+        if len(self.examples.shape) > 1:
+            scores["pictures"] = self._pictures(seed, folder, context)
+        return scores
+
+    def _pictures(self, seed: int, folder: Path, context: Context) -> list[str]:
+        from dessine.plots.grid import save_grid
+
+        title, replicates = f"{context.title}, step {context.step:,}, seed {seed}", self.streams.replicates
+        samples, walk = folder / "samples.png", folder / "interpolation.png"
+        save_grid(samples, self.examples.images(self.draw(64, Streams(seed, replicates))), 8, title)
+        steps = self.examples.images(self._walk(Streams(seed, replicates)))
+        save_grid(walk, steps, 10, f"{title}: each row goes from one latent to another")
+        return [str(samples), str(walk)]
+
+    def _walk(self, streams: Streams, rows: int = 6, columns: int = 10) -> Array:
+        """(rows * columns, *shape): each row goes in equal steps from one latent to another."""
+        ends = self.latent.draw(streams, 2 * rows, self.dtype).reshape(-1, rows, 2, self.latent.size)
+        t = np.linspace(0, 1, columns, dtype=self.dtype)[:, None]
+        z = (ends[:, :, :1] * (1 - t) + ends[:, :, 1:] * t).reshape(len(ends), -1, self.latent.size)
+        x, _ = self.generator.network.forward(z, Mode(streams, train=False, record=False))
+        return x[0].reshape(rows * columns, *self.examples.shape)
+
+    def probes(self) -> list[Probe]:
+        g, d, b = self.generator.network, self.discriminator.network, self.batch_size
+        real, _ = self.batches.next(self.dtype)
+        z = self.latent.draw(self.streams, b, self.dtype)
+        label = np.ones((self.streams.replicates, b, 1), self.dtype)
+
+        def critic(mode: Mode) -> Array:
+            y, backward = d.forward(real, mode)
+            value, dy = self.loss.critic(y.reshape(label.shape), label)
+            backward(dy.reshape(y.shape), inputs=False)
+            return value
+
+        def generator(mode: Mode) -> Array:
+            x, generator_backward = g.forward(z, mode)
+            y, backward = d.forward(x.reshape(*x.shape[:2], *self.examples.shape), mode)
+            value, dy = self.loss.generator(y.reshape(label.shape))
+            dx = backward(dy.reshape(y.shape), params=False)
+            assert dx is not None
+            generator_backward(dx.reshape(x.shape), inputs=False)
+            return value
+
+        return [Probe("discriminator", d, critic), Probe("generator", g, generator)]
 
 
 def _below(prefix: str, state: dict[str, Array]) -> dict[str, Array]:

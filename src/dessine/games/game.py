@@ -1,18 +1,50 @@
-"""What the training loop needs of any game: turns, state, and how it is shown."""
+"""What the training loop and the commands need of any game: turns, state, and how it is shown and scored."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from dessine.data import Split
 from dessine.games.player import Player
+from dessine.nn import Mode, Network
 from dessine.registry import Node, Registry
 from dessine.streams import Streams
 
 Array = np.ndarray
 games: Registry[Game] = Registry("game")
+
+FIXED_SEED = 2**32
+"""Added to the seed of a run for what must look the same at every step: latents of the sample grids, noise in tests."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A network with a loss of its own, for finite differences: `loss(mode)` returns (R,) and adds to the gradients."""
+
+    name: str
+    network: Network
+    loss: Callable[[Mode], Array]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What pictures are labelled with.
+
+    title: the experiment's name
+    seed: of the run
+    step: turns made
+    grid: rows and columns of a sample grid
+    """
+
+    title: str
+    seed: int
+    step: int
+    grid: tuple[int, int] = (8, 8)
 
 
 class Game(Node):
@@ -22,14 +54,32 @@ class Game(Node):
     players: dict[str, Player]
     streams: Streams
     goals: ClassVar[dict[str, str]] = {}  # metric -> "min" or "max", for summary.json
+    headline: ClassVar[dict[str, str]] = {}  # metric -> its short label on the progress line
 
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
         """Allocate networks and data order. Raises SpecError where they do not fit."""
         raise NotImplementedError
 
     def turn(self, measure: bool = False) -> dict[str, Any]:
-        """One round. Returns {"loss": {player: (R,)}}, and every other metric if `measure`."""
+        """One round. Returns {"loss": {player: (R,)}}, and every other metric if `measure`.
+
+        Whether a turn is measured must not change what the game does next.
+        """
         raise NotImplementedError
+
+    def turns(self, n: int, measure: bool = False) -> dict[str, Any]:
+        """n rounds; what the last one returns."""
+        for _ in range(n - 1):
+            self.turn()
+        return self.turn(measure)
+
+    def report(self) -> dict[str, Any]:
+        """Metrics that are taken between turns, when a line is logged; changes nothing."""
+        return {}
+
+    def period(self) -> int:
+        """Steps between two lines of metrics, where the outputs do not say."""
+        return 50
 
     def turns_per_epoch(self) -> float:
         """How many turns see the training set once."""
@@ -41,4 +91,23 @@ class Game(Node):
 
     def restore(self, state: dict[str, Array]) -> None:
         """Go back to what `state()` returned."""
+        raise NotImplementedError
+
+    def show(self, path: Path, context: Context) -> None:
+        """Draw into `path`, a .png, what the players can do now."""
+
+    def save_plots(self, folder: Path, records: list[dict[str, Any]], context: Context) -> list[Path]:
+        """Curves and pictures of a whole run. Returns their paths."""
+        return []
+
+    def evaluate(self, count: int, seed: int, folder: Path, context: Context) -> dict[str, Any]:
+        """Scores of the trained players, on `count` examples at most; pictures go to `folder`."""
+        raise NotImplementedError
+
+    def draw(self, count: int, streams: Streams, replicate: int = 0) -> Array:
+        """(count, *shape) new examples in the data's own scale. Raises ValueError where no player draws."""
+        raise ValueError("this run has no generator")
+
+    def probes(self) -> list[Probe]:
+        """What `check-grad` compares with finite differences."""
         raise NotImplementedError

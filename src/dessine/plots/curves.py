@@ -15,18 +15,19 @@ import numpy as np
 Records = list[dict[str, Any]]
 
 
-def save_plots(folder: Path, records: Records, title: str) -> list[Path]:
-    """losses.png, scores.png and gradients.png. Returns their paths."""
-    steps = np.array([r["step"] for r in records])
-    made = []
-
+def save_losses(folder: Path, records: Records, title: str) -> Path:
+    """losses.png: the loss of each player."""
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for i, player in enumerate(_names(records, "loss")):
-        _curve(axes, steps, _values(records, "loss", player), player, f"C{i}")
+        _curve(axes, _steps(records), _values(records, "loss", player), player, f"C{i}")
     axes.set(title=f"{title}: losses", xlabel="step", ylabel="loss (mean over the batch)")
     axes.legend()
-    made.append(_save(figure, folder / "losses.png"))
+    return _save(figure, folder / "losses.png")
 
+
+def save_scores(folder: Path, records: Records, title: str) -> Path:
+    """scores.png: D(x) and D(G(z)), with their spread over the batch."""
+    steps = _steps(records)
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for i, (key, label) in enumerate((("d_real", "D(x), real"), ("d_generated", "D(G(z)), generated"))):
         mean, std = _values(records, key, "mean"), _values(records, key, "std")
@@ -37,23 +38,26 @@ def save_plots(folder: Path, records: Records, title: str) -> list[Path]:
     axes.set(title=f"{title}: what D believes (band: ± 1 standard deviation)", xlabel="step", ylabel="probability of real")
     axes.set_ylim(-0.05, 1.05)
     axes.legend()
-    made.append(_save(figure, folder / "scores.png"))
+    return _save(figure, folder / "scores.png")
 
+
+def save_gradients(folder: Path, records: Records, title: str) -> list[Path]:
+    """gradients.png: gradient norm and relative size of the update, of each layer of each player."""
     players = _names(records, "layers")
-    if players:
-        figure, grid = plt.subplots(2, len(players), figsize=(6.5 * len(players), 7), layout="constrained", squeeze=False)
-        for column, player in enumerate(players):
-            layers = _names([r.get("layers", {}) for r in records], player)
-            colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, max(len(layers), 1)))
-            for row, (key, label) in enumerate((("grad_norm", "gradient norm"), ("update_ratio", "|update| / |weights|"))):
-                axes = grid[row][column]
-                for layer, colour in zip(layers, colours, strict=True):
-                    _curve(axes, steps, _values(records, "layers", player, layer, key), layer, colour)
-                axes.set(title=f"{player}: {label} of each layer", xlabel="step", ylabel=label, yscale="log")
-                axes.legend(fontsize="small")
-        figure.suptitle(title)
-        made.append(_save(figure, folder / "gradients.png"))
-    return made
+    if not players:
+        return []
+    figure, grid = plt.subplots(2, len(players), figsize=(6.5 * len(players), 7), layout="constrained", squeeze=False)
+    for column, player in enumerate(players):
+        layers = _names([r.get("layers", {}) for r in records], player)
+        colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, max(len(layers), 1)))
+        for row, (key, label) in enumerate((("grad_norm", "gradient norm"), ("update_ratio", "|update| / |weights|"))):
+            axes = grid[row][column]
+            for layer, colour in zip(layers, colours, strict=True):
+                _curve(axes, _steps(records), _values(records, "layers", player, layer, key), layer, colour)
+            axes.set(title=f"{player}: {label} of each layer", xlabel="step", ylabel=label, yscale="log")
+            axes.legend(fontsize="small")
+    figure.suptitle(title)
+    return [_save(figure, folder / "gradients.png")]
 
 
 def save_scatter(path: Path, real: np.ndarray, generated: np.ndarray, caption: str) -> None:
@@ -67,6 +71,10 @@ def save_scatter(path: Path, real: np.ndarray, generated: np.ndarray, caption: s
     axes.set_aspect("equal")
     axes.legend(loc="upper right")
     _save(figure, path)
+
+
+def _steps(records: Records) -> np.ndarray:
+    return np.array([r["step"] for r in records])
 
 
 def _names(records: Records, key: str) -> list[str]:
