@@ -239,7 +239,10 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
 
 
 def _number(dumper: yaml.SafeDumper, value: float) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:float", repr(value))
+    text = repr(value)
+    if "." not in text:
+        text = text.replace("e", ".0e")  # PyYAML puts a tag before a float that YAML 1.1 does not know, such as 1e-08
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
 
 
 _Dumper.add_representer(str, _text)
