@@ -85,6 +85,12 @@ def _line_number(line: str) -> tuple[int, str]:
 def read(path: Path, overrides: Sequence[str] = ()) -> Document:
     """Read a config, what it extends, and overrides. Raises BadSpec."""
     document = _read(path, ())
+    change(document, overrides)
+    return document
+
+
+def change(document: Document, overrides: Sequence[str]) -> None:
+    """Put each `KEY=VALUE` into `document`. Raises BadSpec."""
     wrong = []
     for override in overrides:
         try:
@@ -93,7 +99,19 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Document:
             wrong.append(f"command line: {override}: {error}")
     if wrong:
         raise BadSpec(wrong)
-    return document
+
+
+def value(text: str) -> Any:
+    """What stands behind the `=` of an override, as plain data. Raises SpecError."""
+    try:
+        tree = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError:
+        raise SpecError("the value is not YAML") from None
+    wrong: list[str] = []
+    new = None if tree is None else _Builder(Path("value"), {}, wrong).build(tree, (), ())
+    if wrong:
+        raise SpecError(wrong[0])
+    return new
 
 
 def _read(path: Path, above: tuple[Path, ...]) -> Document:
@@ -189,19 +207,11 @@ class _Builder:
 
 
 def _override(document: Document, text: str) -> None:
-    key, equals, value = text.partition("=")
+    key, equals, written = text.partition("=")
     path: KeyPath = tuple(int(p) if p.isdigit() else p for p in re.sub(r"\[(\d+)\]", r".\1", key).split("."))
     if not equals or not key or "" in path:
         raise SpecError("expects KEY=VALUE, such as training.steps=100")
-    try:
-        tree = yaml.compose(value, Loader=_Loader)
-    except yaml.YAMLError:
-        raise SpecError("the value is not YAML") from None
-    wrong: list[str] = []
-    new = None if tree is None else _Builder(Path("value"), {}, wrong).build(tree, (), ())
-    if wrong:
-        raise SpecError(wrong[0])
-    _set(document.data, path, new)
+    _set(document.data, path, value(written))
     for n in range(1, len(path) + 1):
         if n == len(path) or path[:n] not in document.places:
             document.places[path[:n]] = f"command line {text}"
@@ -253,3 +263,8 @@ _Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign]
 def dump(data: dict[str, Any]) -> str:
     """YAML that `read` gives back as it was."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=120)
+
+
+def inline(data: Any) -> str:
+    """`data` in one line, such that `value` gives it back as it was."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=True, width=10**9).removesuffix("...\n").strip()
