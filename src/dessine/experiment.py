@@ -42,9 +42,9 @@ class Training(Node):
 class Outputs(Node):
     """What a run writes, and how often.
 
-    metrics: steps between two lines of metrics.jsonl; left out, as often as the game wants (50, or its test_period)
-    samples: steps between two sample grids
-    checkpoint: steps between two checkpoints
+    metrics: steps between two lines of metrics.jsonl; left out: 50, or the test_period of a classification
+    samples: steps between two pictures of what the players can do; left out: 500, or one epoch of a classification
+    checkpoint: steps between two checkpoints; left out: 1000, or one epoch of a classification
     keep: how many checkpoints stay
     grid: rows and columns of the sample grid
     gif: whether the sample grids become a GIF at the end
@@ -54,8 +54,8 @@ class Outputs(Node):
     def __init__(
         self,
         metrics: Count | None = None,
-        samples: Count = 500,
-        checkpoint: Count = 1000,
+        samples: Count | None = None,
+        checkpoint: Count | None = None,
         keep: Count = 2,
         grid: list[Count] = [8, 8],  # noqa: B006
         gif: bool = True,
@@ -82,6 +82,9 @@ class Experiment(Node):
 
     split: Split
     steps: int
+    metrics_period: int
+    samples_period: int
+    checkpoint_period: int
 
     def __init__(
         self,
@@ -110,15 +113,17 @@ class Experiment(Node):
             raise error.below("game") from None
         epochs = self.training.epochs
         self.steps = self.training.steps or round((epochs or 1) * self.game.turns_per_epoch())
+        self.metrics_period = self.outputs.metrics or self.game.period()
+        self.samples_period = self.outputs.samples or self.game.sample_period()
+        self.checkpoint_period = self.outputs.checkpoint or self.game.checkpoint_period()
 
     def is_logged(self, step: int) -> bool:
         """Whether `step` ends with a line of metrics."""
-        return step % (self.outputs.metrics or self.game.period()) == 0 or step == self.steps
+        return step % self.metrics_period == 0 or step == self.steps
 
     def next_event(self, step: int) -> int:
         """The first step after `step` at which something is written."""
-        out = self.outputs
-        periods = (out.metrics or self.game.period(), out.samples, out.checkpoint)
+        periods = (self.metrics_period, self.samples_period, self.checkpoint_period)
         return min(self.steps, *(p * (step // p + 1) for p in periods))
 
 
@@ -199,9 +204,9 @@ def train(
                     break
                 saved = (step, _snapshot(game))
             progress(step, record)
-            if step % out.samples == 0 or step == last:
+            if step % experiment.samples_period == 0 or step == last:
                 sample(step)
-            if step % out.checkpoint == 0 or step == last:
+            if step % experiment.checkpoint_period == 0 or step == last:
                 _save(game, run, step, out.keep)
     if known.all():
         _finish(experiment, run, step, began, "failed")
@@ -225,7 +230,7 @@ def _resume(experiment: Experiment, run: Run) -> int:
     run.keep_metrics(lambda r: r["step"] <= step and experiment.is_logged(r["step"]))
     for path in run.samples.glob("step_*.png"):
         at = int(path.stem.removeprefix("step_"))
-        if at > step or (at % experiment.outputs.samples and at != last):
+        if at > step or (at % experiment.samples_period and at != last):
             path.unlink()
     return step
 
@@ -303,7 +308,7 @@ def _context(experiment: Experiment, step: int) -> Context:
 def _finish(experiment: Experiment, run: Run, step: int, began: float, status: str) -> dict[str, Any]:
     """Summary, plots, GIF, and the run's last status."""
     records = run.metrics()
-    summary = summarise(records, experiment.game.goals) | {"status": status, "step": step}
+    summary = summarise(records, experiment.game.goals) | experiment.game.summary(records) | {"status": status, "step": step}
     if run.info().get("reason"):
         summary["reason"] = run.info()["reason"]
     write_json(run.path / "summary.json", summary)

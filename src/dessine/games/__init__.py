@@ -1,7 +1,8 @@
 """Games: who plays, and what a turn is."""
 
 from dessine.games.adversarial import Adversarial, Latent, Moves
+from dessine.games.classification import Classification
 from dessine.games.game import Context, Game, Probe, games
 from dessine.games.player import Player
 
-__all__ = ["Adversarial", "Context", "Game", "Latent", "Moves", "Player", "Probe", "games"]
+__all__ = ["Adversarial", "Classification", "Context", "Game", "Latent", "Moves", "Player", "Probe", "games"]

@@ -81,6 +81,14 @@ class Game(Node):
         """Steps between two lines of metrics, where the outputs do not say."""
         return 50
 
+    def sample_period(self) -> int:
+        """Steps between two pictures, where the outputs do not say."""
+        return 500
+
+    def checkpoint_period(self) -> int:
+        """Steps between two checkpoints, where the outputs do not say."""
+        return 1000
+
     def turns_per_epoch(self) -> float:
         """How many turns see the training set once."""
         raise NotImplementedError
@@ -92,6 +100,10 @@ class Game(Node):
     def restore(self, state: dict[str, Array]) -> None:
         """Go back to what `state()` returned."""
         raise NotImplementedError
+
+    def summary(self, records: list[dict[str, Any]]) -> dict[str, Any]:
+        """What summary.json says beyond the last and the best of the metrics."""
+        return {}
 
     def show(self, path: Path, context: Context) -> None:
         """Draw into `path`, a .png, what the players can do now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,16 +36,21 @@ class Player(Node):
         """Allocate the network. Raises SpecError where shapes do not fit."""
         self.network = Network(self.layers, input_shape, streams, dtype, name)
 
-    def read_as_logits(self) -> None:
-        """Replace a final sigmoid by its logit.
+    def read_as_logits(self, squash: str = "sigmoid") -> None:
+        """Replace a final `squash`, sigmoid or softmax, by its logits.
 
         Losses are written on logits so that they cannot overflow, and a sigmoid before them would be applied twice.
         """
         last = self.layers[-1] if self.layers else None
-        if isinstance(last, Dense):
+        if isinstance(last, Dense) and last.activation.type == squash:
             last.activation = last.activation.on_logits() or last.activation
-        elif isinstance(last, Activate):
+        elif isinstance(last, Activate) and last.function.type == squash:
             last.function = last.function.on_logits() or last.function
+
+    def learn(self, backward: Callable[..., Array | None], dy: Array, measure: bool = False) -> dict[str, dict[str, Array]]:
+        """One backward pass and the move that follows from it."""
+        backward(dy, inputs=False)
+        return self.move(measure)
 
     def move(self, measure: bool = False) -> dict[str, dict[str, Array]]:
         """Step, constrain, clear. If `measure`, per layer: gradient norm and norm of the update / norm of the weights."""

@@ -32,6 +32,27 @@ def save_grid(path: Path, images: np.ndarray, columns: int, caption: str) -> Non
     _write(canvas, path)
 
 
+def save_labelled(path: Path, images: np.ndarray, labels: Sequence[str], columns: int, caption: str) -> None:
+    """images: (N, H, W, 1 or 3) in [0, 1], each over its label."""
+    x = np.broadcast_to(np.nan_to_num(images), (*images.shape[:3], 3))
+    n, height, width, _ = x.shape
+    zoom = max(1, 56 // height)
+    wide, high, foot = width * zoom + 2 * GAP, height * zoom + GAP, 20
+    font, small = ImageFont.load_default(size=16), ImageFont.load_default(size=14)
+    columns = min(columns, n)
+    across = max(columns * wide + GAP, int(font.getlength(caption)) + 2 * GAP + 6)
+    canvas = Image.new("RGB", (across, ceil(n / columns) * (high + foot) + GAP + HEADER), (238, 238, 238))
+    pen = ImageDraw.Draw(canvas)
+    pen.text((GAP + 2, 6), caption, fill=(20, 20, 20), font=font)
+    for i, (image, label) in enumerate(zip((np.clip(x, 0, 1) * 255).round().astype(np.uint8), labels, strict=True)):
+        left, top = GAP + (i % columns) * wide, HEADER + GAP + (i // columns) * (high + foot)
+        canvas.paste(Image.fromarray(image).resize((width * zoom, height * zoom), Image.Resampling.NEAREST), (left, top))
+        pen.text(
+            (left + (width * zoom - small.getlength(label)) / 2, top + height * zoom + 1), label, fill=(20, 20, 20), font=small
+        )
+    _write(canvas, path)
+
+
 def save_gif(path: Path, frames: Sequence[Path], milliseconds: int = 250) -> None:
     """The pictures in order; the last one stays longer."""
     pictures = [Image.open(frame).convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]

@@ -1,0 +1,58 @@
+"""Regions of the plane to be learnt: what one neuron, one layer and two layers can cut out (report, section 1.2.2)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from dessine.data.dataset import Array, Dataset, Examples, Split, datasets
+from dessine.registry import Count, Whole
+
+
+def half_plane(x: Array) -> Array:
+    """One side of a line: one neuron is enough."""
+    return x @ np.array([1.0, 0.6]) > 0.2
+
+
+def square(x: Array) -> Array:
+    """|x| < 0.5 and |y| < 0.5: four lines and their conjunction, so four hidden neurons."""
+    return np.abs(x).max(-1) < 0.5
+
+
+def concave(x: Array) -> Array:
+    """A square with a notch, which is not convex: a union or difference of convex parts, so two hidden layers."""
+    notch = (np.abs(x[:, 0]) < 0.25) & (x[:, 1] > -0.1)
+    return (np.abs(x).max(-1) < 0.7) & ~notch
+
+
+SHAPES = {"half_plane": half_plane, "square": square, "concave": concave}
+
+
+@datasets.register("region")
+class Region(Dataset):
+    """Points of [-1, 1]^2; the target is +1 inside a region, else -1.
+
+    shape: half_plane, square, or concave (a square with a notch)
+    points: for training
+    test_points: for testing
+    seed: of the points; the run's own seed does not move them
+    """
+
+    def __init__(
+        self,
+        shape: Literal["half_plane", "square", "concave"] = "square",
+        points: Count = 2000,
+        test_points: Count = 2000,
+        seed: Whole = 0,
+    ):
+        self.shape, self.points, self.test_points, self.seed = shape, points, test_points, seed
+
+    def load(self) -> Split:
+        rng = np.random.default_rng(self.seed)
+
+        def draw(n: int) -> Examples:
+            x = rng.uniform(-1, 1, (n, 2))
+            return Examples(x, np.where(SHAPES[self.shape](x), 1.0, -1.0)[:, None])
+
+        return Split(draw(self.points), draw(self.test_points), source="made")

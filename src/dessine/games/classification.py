@@ -1,0 +1,308 @@
+"""Classification: one network is told the right answers, and is tested on examples it has not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dessine.data import Examples, Split
+from dessine.data.batches import Batches
+from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
+from dessine.games.player import Player
+from dessine.intervals import share_interval, summarise_repeats
+from dessine.losses import Loss, SoftmaxCrossEntropy, sigmoid
+from dessine.nn import Mode
+from dessine.nn.layer import size
+from dessine.registry import Count, Like, Positive, Share, SpecError
+from dessine.streams import Streams
+
+PORTION = 2000
+"""Test examples that pass the network together: large enough for the BLAS, small enough for memory."""
+
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
+"""Of the weights of each layer, kept over time."""
+
+
+@games.register("classification")
+class Classification(Game):
+    """A network learns to name the class of an example (the report's chapter 1).
+
+    network: the layers, and how they learn
+    loss: what is minimised; a last sigmoid or softmax is read as its logits where the loss wants logits
+    test_period: examples learnt between two tests, and between two lines of metrics unless outputs.metrics says otherwise
+    threshold: one output is right if it is nearer to its target than this share of the distance between the two targets;
+        several outputs are right if that of the true class is the largest
+    targets: what outputs aim at for a wrong and for the right class, such as [-1, 1] for tanh
+    learned: test success from which a repeat counts as one that has learnt
+    """
+
+    goals: ClassVar[dict[str, str]] = {"test_success": "max", "test_loss": "min"}
+    headline: ClassVar[dict[str, str]] = {"loss.network": "loss", "test_success": "test success"}
+
+    def __init__(
+        self,
+        network: Player,
+        loss: Like[Loss] = "quadratic",
+        test_period: Count = 1000,
+        threshold: Positive = 0.5,
+        targets: list[float] = [0.0, 1.0],  # noqa: B006
+        learned: Share = 0.9,
+    ):
+        if len(targets) != 2 or targets[0] >= targets[1]:
+            raise SpecError("expects [wrong, right] with wrong below right", ("targets",))
+        self.player, self.loss = network, Loss.of(loss)
+        self.players = {"network": network}
+        self.test_period, self.threshold, self.learned = test_period, threshold, learned
+        self.targets = (targets[0], targets[1])
+
+    def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
+        self.streams, self.dtype, self.batch_size = streams, np.dtype(dtype), batch_size
+        if self.loss.squash:
+            self.player.read_as_logits(self.loss.squash)
+        self.player.build(data.train.shape, streams, dtype, "network")
+        self.outputs = size(self.player.network.output_shape)
+        self.classes, self.span = self._classes(data.train)
+        self.train, self.test = self._answered(data.train), self._answered(data.test)
+        self.train_classes, self.test_classes = self._index(data.train), self._index(data.test)
+        self.batches = Batches(self.train, batch_size, streams["order"])
+        self.done, self.count = 0, 0
+        self.total = np.zeros(streams.replicates)
+
+    def _classes(self, examples: Examples) -> tuple[Array, tuple[float, float]]:
+        """The classes that can be told apart, and the two values one output aims at."""
+        if examples.y is None:
+            raise SpecError("this data has no labels to learn: try mnist, xor or region", ("type",))
+        classes = np.unique(examples.y)
+        wanted = {len(classes), 1} if len(classes) == 2 else {len(classes)}
+        if self.outputs not in wanted:
+            needed = " or ".join(map(str, sorted(wanted)))
+            raise SpecError(
+                f"its last layer has {self.outputs} outputs, but the data has {len(classes)} classes: it needs {needed}",
+                ("network", "layers"),
+            )
+        if self.outputs == 1 and isinstance(self.loss, SoftmaxCrossEntropy):
+            raise SpecError("needs one output for each class: take binary_cross_entropy for one output", ("loss",))
+        floats = np.issubdtype(examples.y.dtype, np.floating)
+        if self.loss.squash == "sigmoid":
+            return classes, (0.0, 1.0)
+        return classes, (float(classes[0]), float(classes[-1])) if floats and self.outputs == 1 else self.targets
+
+    def _index(self, examples: Examples) -> Array:
+        """(N,) which of `classes` each example is of."""
+        y = np.asarray(examples.y).reshape(len(examples))
+        if not np.isin(y, self.classes).all():
+            raise SpecError("the test part has classes that the training part has not", ("type",))
+        return np.searchsorted(self.classes, y)
+
+    def _answered(self, examples: Examples) -> Examples:
+        """The examples with what the network shall say: (N,) labels for softmax, else (N, outputs) numbers."""
+        index = self._index(examples)
+        if isinstance(self.loss, SoftmaxCrossEntropy):
+            answers: Array = index
+        else:
+            low, high = self.span
+            right: Array = index[:, None] == (np.arange(self.outputs) if self.outputs > 1 else np.ones(1))
+            answers = np.where(right, high, low).astype(self.dtype)
+        return Examples(examples.x, answers, examples.low, examples.high)
+
+    def period(self) -> int:
+        return max(1, self.test_period // self.batch_size)
+
+    def sample_period(self) -> int:
+        return self.batches.steps_per_epoch
+
+    def checkpoint_period(self) -> int:
+        return self.batches.steps_per_epoch
+
+    def turns_per_epoch(self) -> float:
+        return self.batches.steps_per_epoch
+
+    def turn(self, measure: bool = False) -> dict[str, Any]:
+        x, target = self.batches.next(self.dtype)
+        y, backward = self.player.network.forward(x, Mode(self.streams))
+        value, dy = self.loss(y, target)  # type: ignore[arg-type]
+        layers = self.player.learn(backward, dy, measure)
+        if self.done % self.period() == 0:
+            self.total[...], self.count = 0, 0
+        self.total += value
+        self.count += 1
+        self.done += 1
+        if not measure:
+            return {"loss": {"network": value}}
+        return {"loss": {"network": self.total / self.count}, "layers": {"network": layers}}
+
+    def report(self) -> dict[str, Any]:
+        """The test, and how the weights of each layer are spread."""
+        answers, loss = self._answers(self.test, self._fixed())
+        right = self._right(answers, self.test)
+        by_class = np.stack([right[:, self.test_classes == c].mean(-1) for c in range(len(self.classes))], -1)
+        network = self.player.network
+        spread = {
+            key: np.quantile(network.theta[:, part], QUANTILES, axis=-1).T.astype(np.float64)
+            for key, part in network.slices.items()
+        }
+        return {
+            "examples": self.done * self.batch_size,
+            "test_success": right.mean(-1),
+            "test_loss": loss,
+            "class_success": by_class,
+            "weights": spread,
+        }
+
+    def _fixed(self) -> Streams:
+        return Streams(self.streams.seed + FIXED_SEED, self.streams.replicates)
+
+    def _answers(self, examples: Examples, streams: Streams, count: int | None = None) -> tuple[Array, Array]:
+        """What the network says of the first `count` examples, (R, N, outputs), and its loss, (R,): outside training."""
+        n = min(count or len(examples), len(examples))
+        mode, said, total = Mode(streams, train=False, record=False), [], np.zeros(streams.replicates)
+        for start in range(0, n, PORTION):
+            part = np.arange(start, min(start + PORTION, n))
+            x = examples.floats(part, self.dtype)
+            y, _ = self.player.network.forward(np.broadcast_to(x, (streams.replicates, *x.shape)), mode)
+            target = np.broadcast_to(examples.y[part], (streams.replicates, *examples.y[part].shape))  # type: ignore[index]
+            value, _ = self.loss(y, target)
+            total += value * (len(part) / n)
+            said.append(y)
+        return np.concatenate(said, 1), total
+
+    def _right(self, answers: Array, examples: Examples) -> Array:
+        """(R, N) whether each answer is right."""
+        target = examples.y[: answers.shape[1]]  # type: ignore[index]
+        if self.outputs == 1:
+            low, high = self.span
+            value = sigmoid(answers) if self.loss.squash else answers
+            right: Array = np.abs(value - target)[..., 0] < self.threshold * (high - low)
+            return right
+        return answers.argmax(-1) == (target if target.ndim == 1 else target.argmax(-1))
+
+    def _named(self, answers: Array) -> Array:
+        """(R, N) the index of the class nearest to each answer."""
+        if self.outputs > 1:
+            return answers.argmax(-1)
+        value = sigmoid(answers) if self.loss.squash else answers
+        return (value[..., 0] > sum(self.span) / 2).astype(int)
+
+    def state(self) -> dict[str, Array]:
+        state = {f"order.{k}": v for k, v in self.batches.state().items()}
+        state |= {"done": np.array(self.done), "count": np.array(self.count), "total": self.total}
+        return state | {f"network.{k}": v for k, v in self.player.state().items()}
+
+    def restore(self, state: dict[str, Array]) -> None:
+        self.batches.restore({k[6:]: v for k, v in state.items() if k.startswith("order.")})
+        self.done, self.count = int(state["done"]), int(state["count"])
+        self.total = np.array(state["total"])
+        self.player.restore({k[8:]: v for k, v in state.items() if k.startswith("network.")})
+
+    def summary(self, records: list[dict[str, Any]]) -> dict[str, Any]:
+        """Final test success over the repeats: mean, spread, interval, and the share of them that has learnt."""
+        last = next((r["test_success"] for r in reversed(records) if "test_success" in r), None)
+        if last is None:
+            return {}
+        final = np.array(last, np.float64).reshape(-1)
+        final = np.where(np.isfinite(final), final, 0.0)  # a repeat that diverged has learnt nothing
+        hits = int((final >= self.learned).sum())
+        learnt = {"threshold": self.learned, "count": hits, "share": hits / len(final)}
+        return {"test_success": summarise_repeats(final), "learned": learnt | {"interval": share_interval(hits, len(final))}}
+
+    def show(self, path: Path, context: Context) -> None:
+        """The map of its decisions where the plane is the input, the first layer's weights where images are."""
+        caption = f"{context.title}, step {context.step:,}"
+        if self.train.shape == (2,):
+            from dessine.plots.maps import save_map
+
+            rows, columns = context.grid
+            shown = min(self.streams.replicates, rows * columns)
+            save_map(path, self._on_plane(), self.train.x, self.train_classes, shown, caption, self.span)
+        elif (w := self._first_weights()) is not None:
+            from dessine.plots.weights import save_weights
+
+            rows, columns = context.grid
+            save_weights(path, w[: rows * columns], columns, caption)
+
+    def _on_plane(self, side: int = 101) -> Array:
+        """(R, side, side) the output, or the index of the named class, on a grid of [-1, 1]^2 or what the data covers."""
+        low, high = self.train.x.min(), self.train.x.max()
+        axis = np.linspace(low, high, side)
+        points = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
+        answer = np.asarray(self.train.y)[:1]
+        examples = Examples(points, np.broadcast_to(answer, (len(points), *answer.shape[1:])))
+        answers, _ = self._answers(examples, self._fixed())
+        value: Array = self._named(answers) if self.outputs > 1 else (sigmoid(answers) if self.loss.squash else answers)
+        return value.reshape(len(answers), side, side)
+
+    def _first_weights(self) -> Array | None:
+        """(units, H, W, channels): the first layer's weights of replicate 0 as images, if they see whole images."""
+        shape = self.train.shape
+        for name, w in self.player.network.parameters().items():
+            if name.endswith(".w"):
+                return w[0].T.reshape(-1, *shape) if w.ndim == 3 and w.shape[1] == size(shape) and len(shape) == 3 else None
+        return None
+
+    def save_plots(self, folder: Path, records: list[dict[str, Any]], context: Context) -> list[Path]:
+        from dessine.plots.curves import save_gradients
+        from dessine.plots.learning import save_confusion, save_learning, save_mistakes, save_weight_spread
+
+        made = [save_learning(folder, records, context.title), save_weight_spread(folder, records, context.title)]
+        made += save_gradients(folder, records, context.title)
+        answers, _ = self._answers(self.test, self._fixed())
+        made.append(save_confusion(folder, self._confusion(answers), [f"{c:g}" for c in self.classes], context.title))
+        if len(self.test.shape) == 3:
+            made += save_mistakes(folder, *self._mistakes(answers), context.title)
+        return made
+
+    def _confusion(self, answers: Array) -> Array:
+        """(classes, classes) test examples of class i that were named j, mean over the replicates."""
+        k, n = len(self.classes), answers.shape[1]
+        cells = self.test_classes[:n] * k + self._named(answers)
+        return np.stack([np.bincount(row, minlength=k * k).reshape(k, k) for row in cells]).mean(0)
+
+    def _mistakes(self, answers: Array, most: int = 64) -> tuple[Array, list[str]]:
+        """The images that replicate 0 got wrong, worst first, each with "true > named"; how bad is told by the outputs."""
+        named, true = self._named(answers)[0], self.test_classes[: answers.shape[1]]
+        wrong = np.flatnonzero(named != true)
+        at = answers[0]
+        if self.outputs > 1:
+            badness = at[wrong, named[wrong]] - at[wrong, true[wrong]]
+        else:
+            badness = np.abs(at[wrong, 0] - np.asarray(self.test.y)[wrong, 0])
+        worst = wrong[np.argsort(-badness, kind="stable")][:most]
+        images = self.test.images(self.test.floats(worst, np.float32))
+        return images, [f"{self.classes[true[i]]:g} > {self.classes[named[i]]:g}" for i in worst]
+
+    def evaluate(self, count: int, seed: int, folder: Path, context: Context) -> dict[str, Any]:
+        """Success on training and test examples: over the repeats, by class, and who was taken for whom."""
+        streams = Streams(seed, self.streams.replicates)
+        scores: dict[str, Any] = {}
+        for name, examples in (("train", self.train), ("test", self.test)):
+            answers, loss = self._answers(examples, streams, count)
+            right = self._right(answers, examples).mean(-1)
+            scores[f"{name}_success"] = summarise_repeats(right) | {"examples": answers.shape[1], "repeats": right.tolist()}
+            scores[f"{name}_loss"] = summarise_repeats(loss)
+        hits = self._right(answers, self.test)
+        true = self.test_classes[: answers.shape[1]]
+        scores["class_success"] = {
+            f"{c:g}": float(hits[:, true == i].mean()) for i, c in enumerate(self.classes) if (true == i).any()
+        }
+        confusion = self._confusion(answers)
+        scores["confusion"] = confusion.tolist()
+        from dessine.plots.learning import save_confusion, save_mistakes
+
+        pictures = [save_confusion(folder, confusion, [f"{c:g}" for c in self.classes], context.title)]
+        if len(self.test.shape) == 3:
+            pictures += save_mistakes(folder, *self._mistakes(answers), context.title)
+        return scores | {"pictures": [str(p) for p in pictures]}
+
+    def probes(self) -> list[Probe]:
+        network = self.player.network
+        x, target = self.batches.next(self.dtype)
+
+        def loss(mode: Mode) -> Array:
+            y, backward = network.forward(x, mode)
+            value, dy = self.loss(y, target)  # type: ignore[arg-type]
+            backward(dy, inputs=False)
+            return value
+
+        return [Probe("network", network, loss)]
