@@ -5,7 +5,9 @@ How a constructor signature becomes a schema is told in `schema.py`; here stand 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -27,19 +29,28 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 """The node that leaves every option at its default."""
 
 SYNONYMS = {
+    # options
     "lr": "eta",
     "learning_rate": "eta",
     "learningrate": "eta",
     "step_size": "eta",
-    "slope": "mu",
+    "slope": "mu alpha",
+    "negative_slope": "alpha",
     "neurons": "units",
     "nodes": "units",
     "features": "units",
     "hidden": "units",
+    "width": "units",
+    "act": "activation",
+    "nonlinearity": "activation function",
+    "use_bias": "bias",
     "beta_1": "beta1",
     "beta_2": "beta2",
     "betas": "beta1",
     "eps": "epsilon",
+    "l2": "weight_decay",
+    "decay": "weight_decay rho",
+    "centred": "centered",
     "batch": "batch_size",
     "batchsize": "batch_size",
     "iterations": "steps",
@@ -47,26 +58,80 @@ SYNONYMS = {
     "num_steps": "steps",
     "num_epochs": "epochs",
     "passes": "epochs",
+    "optim": "optimizer",
     "optimiser": "optimizer",
-    "discriminator_steps": "n_critic",
+    "criterion": "loss",
     "critic_steps": "n_critic",
-    "z_dim": "size",
-    "latent_dim": "latent",
-    "noise_dim": "latent",
+    "discriminator_steps": "n_critic",
+    "z_dim": "size latent",
+    "latent_dim": "size latent",
+    "latent_size": "size latent",
+    "noise_dim": "size latent",
+    "dim": "size",
+    "label_smoothing": "real_labels",
+    "label_flip": "label_swap",
     "dataset": "data",
-    "model": "game",
-    "l2": "weight_decay",
+    "model": "game network",
+    "train": "training",
+    "trainer": "training",
     "random_state": "seed",
+    "random_seed": "seed",
+    "precision": "dtype",
     "output": "outputs",
     "initializer": "init",
     "initialiser": "init",
     "kernel_initializer": "init",
-    "rate": "p",
+    "weight_init": "init",
+    "rate": "p eta",
+    "prob": "p",
+    "probability": "p",
     "critic": "discriminator",
-    "gen": "generator",
+    "d": "discriminator",
     "disc": "discriminator",
+    "g": "generator",
+    "gen": "generator",
+    "n_samples": "points",
+    "std": "sigma scale",
+    "stddev": "std",
+    "extend": "extends",
+    "inherits": "extends",
+    "include": "extends",
+    # names
+    "sgd": "gradient_descent",
+    "gd": "gradient_descent",
+    "momentum": "gradient_descent",
+    "adamw": "adam",
+    "fc": "dense",
+    "linear": "dense",
+    "fully_connected": "dense",
+    "batchnorm": "batch_norm",
+    "batch_normalization": "batch_norm",
+    "bn": "batch_norm",
+    "relu": "activation",
+    "sigmoid": "activation",
+    "tanh": "activation",
+    "lrelu": "leaky_relu",
+    "leakyrelu": "leaky_relu",
+    "identity": "linear",
+    "none": "linear",
+    "step": "heaviside",
+    "logistic": "sigmoid",
+    "normal": "gaussian",
+    "randn": "gaussian",
+    "glorot": "xavier",
+    "kaiming": "he",
+    "mse": "quadratic",
+    "l2_loss": "quadratic",
+    "bce": "binary_cross_entropy",
+    "cross_entropy": "softmax_cross_entropy binary_cross_entropy",
+    "crossentropy": "softmax_cross_entropy binary_cross_entropy",
+    "heuristic": "non_saturating",
+    "gan": "adversarial",
+    "classifier": "classification",
+    "float": "float32",
+    "double": "float64",
 }
-"""Words of other tools for ours; used only to suggest, never accepted."""
+"""Words of other tools for ours, the likelier first; used only to suggest, never accepted."""
 
 
 @dataclass(frozen=True)
@@ -92,22 +157,47 @@ class SpecError(ValueError):
         return SpecError([Problem((*path, *p.path), p.message) for p in self.problems])
 
 
+class Problems:
+    """Several steps that do not need each other: each may fail, and all their mistakes are told together."""
+
+    def __init__(self) -> None:
+        self.found: list[Problem] = []
+
+    @contextmanager
+    def below(self, *path: str | int) -> Iterator[None]:
+        """Keep the mistakes of the block, seen from above `path`."""
+        try:
+            yield
+        except SpecError as error:
+            self.found += error.below(*path).problems
+
+    def tell(self) -> None:
+        """Raise SpecError if there were any."""
+        if self.found:
+            raise SpecError(self.found)
+
+
 def dotted(path: Path) -> str:
     """('layers', 2, 'units') -> 'layers[2].units'."""
     text = ""
     for key in path:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+        word = key if isinstance(key, int) or re.fullmatch(r"[\w<-][\w -]{0,60}", key) else quoted(key)
+        text += f"[{word}]" if isinstance(key, int) else f".{word}" if text else str(word)
     return text
+
+
+def quoted(word: object) -> str:
+    """A user's own word in a message: one line, whatever it holds, and not too long."""
+    text = repr(word) if isinstance(word, str) else f"'{word}'"
+    return text if len(text) <= 60 else f"{text[:56]}...'"
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """The end of an error message: the known name nearest to `word`, or nothing."""
-    known = list(known)
-    synonym = SYNONYMS.get(str(word).lower().replace("-", "_"))
-    if synonym in known:
-        return f"; did you mean '{synonym}'?"
-    near = get_close_matches(str(word).lower(), known, n=1, cutoff=0.6)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    known, text = list(known), str(word)[:100].lower().replace("-", "_").replace(" ", "_")
+    meant = [name for name in SYNONYMS.get(text, "").split() if name in known]
+    meant = meant or get_close_matches(text, known, n=1, cutoff=0.6)
+    return f"; did you mean '{meant[0]}'?" if meant else ""
 
 
 class Node:
@@ -115,6 +205,9 @@ class Node:
 
     A subclass that stands alone (a player, the outputs) is written as a plain mapping. One that belongs to a family sets
     `registry` on the family's base and is written `{type: name, option: value}`, or as the bare name.
+
+    What comes from outside goes through `of`, which checks it. The constructor itself trusts its arguments: of
+    `Dense(units=-3)` and `Layer.of({"type": "dense", "units": -3})` only the second raises SpecError.
     """
 
     registry: ClassVar[Registry[Any] | None] = None
@@ -164,5 +257,4 @@ class Registry(Generic[M]):
 
     def unknown(self, name: object) -> str:
         """What to say of a name that is not a member."""
-        names = ", ".join(sorted(self.members))
-        return f"no {self.kind} '{name}'{did_you_mean(name, self.members) or '; known: ' + names}"
+        return f"no {self.kind} {quoted(name)}{did_you_mean(name, self.members)} (known: {', '.join(sorted(self.members))})"

@@ -7,12 +7,14 @@ belong to `spec/`; here a mistake has a path.
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import types
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -29,14 +31,32 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from dessine.registry import Node, Path, Problem, SpecError, did_you_mean
+from dessine.registry import Node, Path, Problem, Registry, SpecError, did_you_mean, quoted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _once(function: F) -> F:
-    """Remember what `function` made of each class."""
-    return cast(F, cache(function))
+    """Remember what `function` made of each class, until a family gets a new member."""
+    made: dict[Any, Any] = {}
+
+    @wraps(function)
+    def remembered(cls: type[Node]) -> Any:
+        key = cls, sum(len(family.members) for family in families())
+        if key not in made:
+            made[key] = function(cls)
+        return made[key]
+
+    return cast(F, remembered)
+
+
+def families() -> list[Registry[Any]]:
+    """Every family of nodes that has been imported."""
+
+    def below(cls: type[Node]) -> list[type[Node]]:
+        return [cls] + [d for c in cls.__subclasses__() for d in below(c)]
+
+    return [c.registry for c in below(Node) if "registry" in vars(c) and c.registry is not None]
 
 
 class Schema(BaseModel):
@@ -64,21 +84,45 @@ def _built(value: Any) -> Any:
     return [_built(v) for v in value] if isinstance(value, list) else value
 
 
-def check(cls: type[Node], node: Any) -> Schema:
+def check(cls: type[Node], node: Any, also: tuple[str, ...] = ()) -> Schema:
     """Check what a spec says of a `cls`, build it, and return its model: `.node`, and `.model_dump()` with every default.
 
+    also: keys that may stand at the top beside the options, for suggestions.
     Raises SpecError naming every mistake.
     """
     try:
-        model: Schema = TypeAdapter(annotation(cls)).validate_python(_plain(node))
+        made: Schema = _adapter(cls).validate_python(_plain(node))
     except ValidationError as error:
-        raise SpecError(problems(error, cls)) from None
-    return model
+        raise SpecError(problems(error, cls, also)) from None
+    return made
+
+
+@_once
+def _adapter(cls: type[Node]) -> TypeAdapter[Any]:
+    return TypeAdapter(annotation(cls))
 
 
 def json_schema(cls: type[Node]) -> dict[str, Any]:
-    """The JSON schema of what a spec may say of a `cls`."""
-    return TypeAdapter(annotation(cls)).json_schema()
+    """The JSON schema, draft 2020-12, of what a spec may say of a `cls`.
+
+    Options that a spec must give are not marked: a config that extends another may leave out anything.
+    """
+    made = _adapter(cls).json_schema()
+    for node in [made, *made.get("$defs", {}).values()]:
+        node.pop("required", None)
+        for name, option in node.get("properties", {}).items():
+            option.pop("title", None)  # the name once more, with a capital
+            if name == "type":
+                option["description"] = node.get("description", "")
+    return cast(dict[str, Any], _any_of(made))
+
+
+def _any_of(schema: Any) -> Any:
+    """`oneOf` as `anyOf`: where nothing is required, a mapping may fit several members."""
+    if isinstance(schema, dict):
+        kept = {k: _any_of(v) for k, v in schema.items() if k != "discriminator"}
+        return {"anyOf" if k == "oneOf" else k: v for k, v in kept.items()}
+    return [_any_of(v) for v in schema] if isinstance(schema, list) else schema
 
 
 def _plain(node: Any) -> Any:
@@ -100,21 +144,23 @@ def annotation(cls: type[Node]) -> Any:
 
     def named(node: Any) -> Any:
         node = {"type": node} if isinstance(node, str) else _plain(node)
-        if str(_type_of(node)) not in members:
-            raise PydanticCustomError("unknown", "no {kind}", {"kind": family.kind})
+        if not isinstance(_type_of(node), str) or _type_of(node) not in members:
+            raise PydanticCustomError("unknown", "no {kind}", {"kind": family.kind, "family": family})
         return node
 
-    return Annotated[tagged, BeforeValidator(named), _Names(sorted(members))]
+    return Annotated[tagged, BeforeValidator(named), _Names({name: summary(m) for name, m in sorted(members.items())})]
 
 
 class _Names:
-    """Adds the bare names to the JSON schema of a family."""
+    """Adds the bare names, each with its summary, to the JSON schema of a family."""
 
-    def __init__(self, names: list[str]):
+    def __init__(self, names: dict[str, str]):
         self.names = names
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
-        return {"anyOf": [{"enum": self.names}, handler(core)]}
+        members = handler(core)
+        bare = [{"const": name, "description": text} for name, text in self.names.items()]
+        return {"anyOf": [*bare, *members.get("oneOf", [members])]}
 
 
 def _type_of(node: Any) -> Any:
@@ -182,99 +228,167 @@ def _translate(hint: Any) -> Any:
     return hint
 
 
-SAYS = {
-    "int_type": "expects a whole number",
-    "float_type": "expects a number",
-    "string_type": "expects text",
-    "bool_type": "expects true or false",
-    "list_type": "expects a list",
-    "dict_type": "expects a mapping",
-    "model_type": "expects a mapping",
-    "model_attributes_type": "expects a mapping",
-    "finite_number": "expects a finite number",
-    "greater_than": "must be greater than {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be at most {le}",
-    "literal_error": "expects {expected}",
-    "too_short": "needs at least {min_length} items",
-    "too_long": "takes at most {max_length} items",
-}
+def accepted(hint: Any) -> str:
+    """What an option takes, in words: "a number above 0"."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return accepted(args[0]) + _bounds(args[1:])
+    if origin in (Union, types.UnionType):
+        nodes = [a for a in args if isinstance(a, type) and issubclass(a, Node)]
+        kept = [a for a in args if not nodes or a in nodes or a is type(None)]
+        return " or ".join(accepted(a) for a in kept)
+    if origin is Literal:
+        return _either([_written(a) for a in args])
+    if origin is list:
+        return f"a list, each {accepted(args[0])}"
+    if isinstance(hint, type) and issubclass(hint, Node):
+        if hint.registry:
+            return _a(hint.registry.kind)
+        return f"a mapping of {', '.join(signature(hint))}"
+    plain = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+    return plain.get(hint, str(hint))
 
 
-def problems(error: ValidationError, cls: type[Node]) -> list[Problem]:
-    """pydantic's findings in our words, each at its place in the spec."""
-    found = []
+def _either(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _bounds(limits: tuple[Any, ...]) -> str:
+    names = {Gt: "gt", Ge: "ge", Lt: "lt", Le: "le"}
+    said = {type(limit): getattr(limit, names[type(limit)]) for limit in limits if type(limit) in names}
+    low, high = said.get(Gt, said.get(Ge)), said.get(Lt, said.get(Le))
+    text = ""
+    if low is not None and high is not None:
+        text = f" {'above' if Gt in said else 'from'} {low} {'to below' if Lt in said else 'to'} {high}"
+    elif low is not None:
+        text = f" above {low}" if Gt in said else f" of at least {low}"
+    elif high is not None:
+        text = f" below {high}" if Lt in said else f" of at most {high}"
+    for limit in limits:
+        if isinstance(limit, MinLen):
+            text += f", of at least {limit.min_length} items"
+        if isinstance(limit, MaxLen):
+            text += f", of at most {limit.max_length} items"
+    return text
+
+
+def problems(error: ValidationError, cls: type[Node], also: tuple[str, ...] = ()) -> list[Problem]:
+    """pydantic's findings in our words, each at its place in the spec, one for each mistake."""
+    found: list[Problem] = []
+    wrong: list[Problem] = []  # of type or range
+    suggested: set[tuple[Path, str]] = set()
     for one in error.errors(include_url=False):
-        place = one["loc"]
-        path = tuple(p for p in place if not (isinstance(p, str) and re.fullmatch(r"<.*>|.*\[.*", p)))
-        owner = _owner(cls, place)
-        kind, context, value = one["type"], one.get("ctx", {}), one.get("input")
+        kind, value, last = one["type"], one.get("input"), one["loc"][-1] if one["loc"] else ""
+        path, owner, hint = _locate(cls, one["loc"][:-1] if kind in ("extra_forbidden", "missing") else one["loc"])
         if kind == "extra_forbidden":
-            known = list(signature(owner)) if owner else []
-            message = f"unknown key '{path[-1]}'{did_you_mean(path[-1], known)}"
-            message += f" (accepted: {', '.join(known)})" if known else " (it takes no options)"
+            known = [*signature(_lone(hint)), *(also if not path else ())]
+            message = f"unknown key {quoted(last)}{did_you_mean(last, known)}"
+            suggested |= {(path, name) for name in known if f"mean '{name}'?" in message}
+            found.append(Problem((*path, last), message + (f" (accepted: {', '.join(known)})" if known else " (no options)")))
         elif kind == "missing":
-            message = f"'{path[-1]}' is missing"
-            path = path[:-1]
+            of = _lone(hint)
+            wants = accepted(_hints(of)[last]) if last in signature(of) else f"'{of.type}'"
+            found.append(Problem(path, f"'{last}' is missing: {wants}"))
         elif kind == "unknown":
-            message = _unknown(context["kind"], value)
+            found.append(Problem(path, _unknown(one["ctx"]["family"], value)))
         elif kind == "value_error":
-            raised = context.get("error")
-            if isinstance(raised, SpecError):
-                found += [Problem((*path, *p.path), p.message) for p in raised.problems]
-                continue
-            message = str(raised)
-        elif kind in SAYS:
-            message = f"{SAYS[kind].format(**context)}, got {_shown(value)}"
+            raised = one["ctx"]["error"]
+            below = raised.problems if isinstance(raised, SpecError) else [Problem((), str(raised))]
+            found += [Problem((*path, *p.path), p.message) for p in below]
         else:
-            message = f"{one['msg'][0].lower()}{one['msg'][1:]}, got {_shown(value)}"
-        found.append(Problem(path, message))
-    return list(dict.fromkeys(found))
+            wants = accepted(hint) if last != "type" or owner is None else f"'{owner.type}'"
+            nearest = did_you_mean(value, get_args(hint)) if get_origin(hint) is Literal else ""
+            wrong.append(Problem(path, f"expects {wants}, got {shown(value)}{nearest}"))
+    deepest = [p for p in wrong if not any(q.path != p.path and q.path[: len(p.path)] == p.path for q in wrong)]
+    found = [
+        p for p in found if not any(p.path == at and p.message.startswith(f"'{name}' is missing") for at, name in suggested)
+    ]
+    return list(dict.fromkeys([*found, *deepest]))
 
 
-def _unknown(kind: str, node: Any) -> str:
-    family = next(f for f in _families() if f.kind == kind)
+def _locate(cls: type[Node], place: tuple[int | str, ...]) -> tuple[Path, type[Node] | None, Any]:
+    """The keys that a user wrote on the way to `place`, the class whose option the last one is, and that option's hint.
+
+    pydantic's places also hold the tags of unions, which nobody wrote.
+    """
+    path: Path = ()
+    owner: type[Node] | None = None
+    hint: Any = cls
+    for key in place:
+        node = _node_in(hint)
+        if isinstance(key, int):
+            path, hint = (*path, key), next((get_args(h)[0] for h in _arms(hint) if get_origin(h) is list), hint)
+        elif node and node.registry and key.startswith("<") and key[1:-1] in node.registry.members:
+            hint = node.registry.members[key[1:-1]]
+        elif node and key in signature(_lone(node)):
+            owner = _lone(node)
+            path, hint = (*path, key), _hints(owner)[key]
+        elif node and key == "type":
+            path, owner = (*path, key), _lone(node)
+    return path, owner, hint
+
+
+def _hints(cls: type[Node]) -> dict[str, Any]:
+    return get_type_hints(cls.__init__, include_extras=True)
+
+
+def _arms(hint: Any) -> Iterator[Any]:
+    """The alternatives of a union, or the hint itself."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        yield from _arms(get_args(hint)[0])
+    elif origin in (Union, types.UnionType):
+        for arm in get_args(hint):
+            yield from _arms(arm)
+    else:
+        yield hint
+
+
+def _node_in(hint: Any) -> type[Node] | None:
+    return next((h for h in _arms(hint) if isinstance(h, type) and issubclass(h, Node)), None)
+
+
+def _lone(hint: Any) -> type[Node]:
+    """The class itself; of a family with one member, that member: pydantic puts no tag in its place."""
+    node = _node_in(hint)
+    assert node is not None
+    if node.registry and not node.type and len(node.registry.members) == 1:
+        return next(iter(node.registry.members.values()))
+    return node
+
+
+def _unknown(family: Registry[Any], node: Any) -> str:
     known = ", ".join(sorted(family.members))
     if isinstance(node, str):
         return family.unknown(node)
     if not isinstance(node, dict):
-        return f"expects a {kind}: its name, or a mapping with 'type', got {_shown(node)}; known: {known}"
+        return f"expects {_a(family.kind)}, its name or a mapping with 'type', got {shown(node)} (known: {known})"
     if "type" not in node:
-        return f"'type' is missing: which {kind}? known: {known}"
+        return f"'type' is missing: which {family.kind}? (known: {known})"
+    if not isinstance(node["type"], str):
+        return f"'type' expects the name of {_a(family.kind)}, got {shown(node['type'])} (known: {known})"
     return family.unknown(node["type"])
 
 
-def _families() -> list[Any]:
-    def below(cls: type[Node]) -> list[type[Node]]:
-        return [cls] + [d for c in cls.__subclasses__() for d in below(c)]
-
-    return [c.registry for c in below(Node) if "registry" in vars(c) and c.registry is not None]
-
-
-def _owner(cls: type[Node], place: Path) -> type[Node] | None:
-    """The class whose options stand where the last key of `place` is."""
-    current: type[Node] | None = cls
-    hint: Any = cls
-    for key in place[:-1]:
-        if isinstance(key, int):
-            continue
-        if key.startswith("<"):
-            current = current.registry.members.get(key[1:-1]) if current and current.registry else None
-        elif current is not None:
-            hint = get_type_hints(current.__init__, include_extras=True).get(key)
-            current = _node_in(hint)
-    if current is not None and current.registry and not current.type and len(current.registry.members) == 1:
-        return next(iter(current.registry.members.values()))  # pydantic puts no tag in the path of a lone member
-    return current
+def shown(value: Any) -> str:
+    """A value as YAML would write it, on one line and not too long."""
+    text = quoted(value) if isinstance(value, str) else _written(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _node_in(hint: Any) -> type[Node] | None:
-    if isinstance(hint, type) and issubclass(hint, Node):
-        return hint
-    return next((n for a in get_args(hint) if (n := _node_in(a))), None)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+def _written(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {_written(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_written, value)) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}[str(value)]
+    if isinstance(value, str):
+        return value if value.isprintable() else repr(value)
+    return str(value)

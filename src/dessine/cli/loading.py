@@ -21,7 +21,9 @@ def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Documen
     try:
         experiment.build()
     except SpecError as error:
-        raise BadSpec([document.describe(problem) for problem in error.problems]) from None
+        raise BadSpec(document.lines(error.problems)) from None
+    except MemoryError as error:
+        raise BadSpec([f"{path}: does not fit into memory: {error or 'make it smaller'}"]) from None
     return experiment, document, schema.model_dump()
 
 

@@ -1,0 +1,88 @@
+"""`KEY=VALUE` on the command line, put into a document. Which keys and values make sense belongs to the schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from dessine.registry import Path as KeyPath
+from dessine.registry import SpecError, dotted
+from dessine.spec.document import BadSpec, Document, Fault, Place
+from dessine.spec.text import Builder, compose
+
+
+def change(document: Document, overrides: Sequence[str]) -> None:
+    """Put each `KEY=VALUE` into `document`, the last one winning. Raises BadSpec."""
+    faults = put(document, overrides)
+    if faults:
+        raise BadSpec([str(fault) for fault in faults])
+
+
+def put(document: Document, overrides: Sequence[str]) -> list[Fault]:
+    """The same; returns what is wrong with those that cannot be put in."""
+    faults = []
+    for override in overrides:
+        place = Place(f"command line {override}" if override.isprintable() else f"command line {override!r}")
+        try:
+            path, written = _parts(override)
+            path = _set(document.data, path, value(written))
+        except SpecError as error:
+            faults.append(Fault(place, str(error)))
+            continue
+        document.forget(path)
+        for n in range(1, len(path) + 1):
+            if n == len(path) or path[:n] not in document.places:
+                document.places[path[:n]] = place
+    return faults
+
+
+def value(text: str) -> Any:
+    """What stands behind the `=` of an override, as plain data. Raises SpecError."""
+    try:
+        tree = compose(text)
+    except SyntaxError as error:
+        raise SpecError(f"the value is not YAML: {error.msg}") from None
+    builder = Builder("value")
+    try:
+        new = None if tree is None else builder.build(tree)
+    except BadSpec as error:
+        raise SpecError(str(error)) from None
+    if builder.faults:
+        raise SpecError(builder.faults[0].message)
+    return new
+
+
+def _parts(text: str) -> tuple[KeyPath, str]:
+    key, equals, written = text.partition("=")
+    words = re.sub(r"\[(-?[0-9]+)\]", r".\1", key.strip()).split(".")
+    if not equals or not all(words):
+        raise SpecError("expects KEY=VALUE, such as training.steps=100 or game.generator.layers[0].units=64")
+    if words[0] == "extends":
+        raise SpecError("extends stands in a file: it is read before any KEY=VALUE")
+    numbers = re.compile(r"-?[0-9]{1,9}")
+    return tuple(int(word) if numbers.fullmatch(word) else word for word in words), written
+
+
+def _set(holder: Any, path: KeyPath, new: Any) -> KeyPath:
+    """Put `new` at `path` below `holder`; the path with list indices counted from the front."""
+    gone: KeyPath = ()
+    for n, key in enumerate(path):
+        if isinstance(holder, list):
+            if not isinstance(key, int) or not -len(holder) <= key < len(holder):
+                raise SpecError(f"{dotted(gone)} is a list of {len(holder)}: there is no {dotted((key,))}")
+            key %= len(holder)
+        elif isinstance(holder, dict):
+            key = str(key)
+        else:
+            raise SpecError(f"{dotted(gone)} is not a mapping: there is no {dotted((key,))} in it")
+        gone = (*gone, key)
+        if n == len(path) - 1:
+            holder[key] = new
+        else:
+            below = holder.get(key) if isinstance(holder, dict) else holder[key]
+            if isinstance(below, str):  # a bare name is short for {type: name}
+                below = {"type": below}
+            holder[key] = {} if below is None else below
+            holder = holder[key]
+    return gone

@@ -1,0 +1,119 @@
+"""A config file, what it extends, and what the command line changes, as one document."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from dessine.registry import Path as KeyPath
+from dessine.schema import shown
+from dessine.spec.document import BadSpec, Document, Fault
+from dessine.spec.overrides import put
+from dessine.spec.text import parse
+
+LARGEST_FILE = 1_000_000
+"""Bytes: what is larger is no config, and would take minutes to read."""
+MOST_ANCESTORS = 20
+
+
+def read(path: Path, overrides: Sequence[str] = ()) -> Document:
+    """Read a config, what it extends, and overrides.
+
+    Raises BadSpec where nothing can be made of it; smaller faults stay in the document for `check_document` to tell with
+    everything else.
+    """
+    document = _read(path, ())
+    document.faults += put(document, overrides)
+    return document
+
+
+def _read(path: Path, above: tuple[Path, ...]) -> Document:
+    """The file with its parents below it; `above` are the files that extend it."""
+    document = parse(_text_of(path), str(path))
+    wrote = "extends" in document.data
+    extends = document.data.pop("extends", [])
+    names = [extends] if isinstance(extends, str) else extends
+    if wrote and (not isinstance(names, list) or not names or not all(isinstance(n, str) and n for n in names)):
+        if not any(fault.path[:1] == ("extends",) for fault in document.faults):
+            text = f"extends: expects a file, or a list of files, beside this one, got {shown(extends)}"
+            document.faults.append(Fault(document.place(("extends",)), text))
+        names = [n for n in names if isinstance(n, str) and n] if isinstance(names, list) else []
+    merged = Document({}, document.source)
+    lost: list[Fault] = []
+    for i, name in enumerate(names):
+        place = document.place(("extends", i) if isinstance(extends, list) else ("extends",))
+        target = path.parent / os.path.expanduser(name)
+        chain = [*above, path]
+        same = [i for i, file in enumerate(chain) if _same(file, target)]
+        if same:
+            lost.append(Fault(place, f"extends: in a circle: {' -> '.join(map(str, [*chain[same[0] :], target]))}"))
+        elif len(chain) > MOST_ANCESTORS:
+            lost.append(Fault(place, f"extends: more than {MOST_ANCESTORS} files above each other"))
+        elif not target.is_file():
+            lost.append(Fault(place, f"extends: {_missing(target)}"))
+        else:
+            _merge(merged, _read(target, (*above, path)))
+    if lost:  # what the parents would have given cannot be missed one by one
+        document.faults += lost
+        raise BadSpec(document.lines())
+    _merge(merged, document)
+    return merged
+
+
+def _text_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise BadSpec([_missing(path)]) from None
+    except (OSError, ValueError) as error:
+        raise BadSpec([f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
+    if len(raw) > LARGEST_FILE:
+        raise BadSpec([f"{path}: is larger than a config can be ({LARGEST_FILE:,} bytes)"])
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadSpec([f"{path}: is UTF-16: save it as UTF-8"])
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise BadSpec([f"{path}:{line}: is not UTF-8 text (the byte 0x{raw[error.start]:02x})"]) from None
+
+
+def _missing(path: Path) -> str:
+    """That there is no such file, and which one may be meant."""
+    text = f"{path}: no such file"
+    try:
+        if path.is_dir():
+            return f"{path}: is a folder: expects a file"
+        there = sorted(p.name for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml"))
+    except (OSError, ValueError):
+        return text
+    twin = path.with_suffix(".yml" if path.suffix == ".yaml" else ".yaml").name
+    near = [twin] if twin in there else get_close_matches(path.name, there, n=1)
+    return text + (f"; did you mean '{path.parent / near[0]}'?" if near else "")
+
+
+def _same(a: Path, b: Path) -> bool:
+    return a.resolve() == b.resolve()
+
+
+def _merge(base: Document, child: Document) -> None:
+    """The child wins; mappings of one type merge, everything else is replaced."""
+    _merge_below(base, child.data, base.data, ())
+    base.places |= child.places
+    base.faults += child.faults
+
+
+def _merge_below(document: Document, child: dict[str, Any], base: dict[str, Any], at: KeyPath) -> None:
+    for key, value in child.items():
+        old = base.get(key)
+        if isinstance(old, str) and isinstance(value, dict) and "type" not in value:
+            old = base[key] = {"type": old}  # a bare name is short for {type: name}
+        if isinstance(old, dict) and isinstance(value, dict) and value.get("type", old.get("type")) == old.get("type"):
+            _merge_below(document, value, old, (*at, key))
+        else:
+            document.forget((*at, key))
+            base[key] = value
