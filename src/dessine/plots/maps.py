@@ -14,50 +14,51 @@ import numpy as np
 
 Array = np.ndarray
 MOST_POINTS = 300
+COLUMNS = 5
 
 
 def save_map(path: Path, values: Array, x: Array, classes: Array, shown: int, caption: str, span: tuple[float, float]) -> None:
-    """One panel for each of the first `shown` repeats.
+    """One panel for each of the first `shown` repeats, all in one pair of axes: twenty pairs take matplotlib seconds.
 
     values: (R, side, side), the output over the square that x covers, row 0 at the bottom; x: (N, 2), classes: (N,);
     span: the outputs that mean the first and the last class.
     """
-    columns = min(shown, 4)
-    rows = ceil(shown / columns)
-    size = 5.0 if shown == 1 else 2.6
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(size * columns + 1.2, size * rows + 0.7), layout="constrained", squeeze=False
-    )
     low, high = float(x.min()), float(x.max())
-    many = classes.max() > 1
-    image = None
-    for r, panel in enumerate(axes.flat):
-        if r >= shown:
-            panel.axis("off")
-            continue
-        image = panel.imshow(
-            values[r],
-            origin="lower",
-            extent=(low, high, low, high),
-            cmap="tab10" if many else "RdBu",
-            vmin=0 if many else span[0],
-            vmax=9 if many else span[1],
-            alpha=0.75,
-        )
-        if not many:
-            middle = sum(span) / 2
-            if values[r].min() < middle < values[r].max():
-                axis = np.linspace(low, high, values.shape[-1])
-                panel.contour(axis, axis, values[r], levels=[middle], colors="black", linewidths=1.2)
-        points, of = x[:MOST_POINTS], classes[:MOST_POINTS]
-        two = np.where(of[:, None] > 0, [[0.05, 0.2, 0.5]], [[0.55, 0.05, 0.1]])
-        colours = plt.get_cmap("tab10")(of) if many else two
-        panel.scatter(points[:, 0], points[:, 1], s=4 if shown == 1 else 1.5, c=colours, linewidths=0)
-        panel.set_title(f"repeat {r}" if shown > 1 else "line: where it changes its mind", fontsize="small")
-        panel.set(xlabel="x" if r // columns == rows - 1 else "", ylabel="y" if r % columns == 0 else "")
-        panel.label_outer()
-    if image is not None and not many:
-        figure.colorbar(image, ax=axes, label="output of the network", shrink=0.8)
+    many, side = bool(classes.max() > 1), values.shape[-1]
+    columns = min(shown, COLUMNS)
+    rows, gap = ceil(shown / columns), max(4, side // 8) if shown > 1 else 0
+    step = (side + gap) * (high - low) / (side - 1)  # from one panel to the next
+    whole = np.full((rows * (side + gap) - gap, columns * (side + gap) - gap), np.nan)
+    corners = []
+    for r in range(shown):
+        row, column = rows - 1 - r // columns, r % columns  # the first row of panels is the uppermost
+        top, left = row * (side + gap), column * (side + gap)
+        whole[top : top + side, left : left + side] = values[r]
+        corners.append((column * step, row * step))
+    width, height = ((n - 1) * (high - low) / (side - 1) for n in whole.shape[::-1])
+    size = 5.0 if shown == 1 else 2.3
+    figure, axes = plt.subplots(figsize=(size * columns + 1.4, size * rows + 0.8), layout="constrained")
+    limits = (low, low + width, low, low + height)
+    colours = {"cmap": "tab10", "vmin": 0, "vmax": 9} if many else {"cmap": "RdBu", "vmin": span[0], "vmax": span[1]}
+    image = axes.imshow(whole, origin="lower", extent=limits, alpha=0.75, **colours)
+    middle = sum(span) / 2
+    if not many and np.nanmin(whole) < middle < np.nanmax(whole):
+        across, up = np.linspace(low, low + width, whole.shape[1]), np.linspace(low, low + height, whole.shape[0])
+        axes.contour(across, up, whole, levels=[middle], colors="black", linewidths=1.2)
+    points, of = x[:MOST_POINTS], classes[:MOST_POINTS]
+    two = np.where(of[:, None] > 0, [[0.05, 0.2, 0.5]], [[0.55, 0.05, 0.1]])
+    every = np.concatenate([points + corner for corner in corners])
+    ink = np.tile(plt.get_cmap("tab10")(of)[:, :3] if many else two, (shown, 1))
+    axes.scatter(every[:, 0], every[:, 1], s=5 if shown == 1 else 1.5, c=ink, linewidths=0)
+    if shown == 1:
+        axes.set(xlabel="x", ylabel="y")
+    else:
+        for r, (left, bottom) in enumerate(corners):
+            axes.text(low + left, high + bottom, f"repeat {r}", fontsize=8, va="bottom")
+        axes.axis("off")
+        caption += f"; each panel: x and y from {low:.2g} to {high:.2g}"
+    if not many:
+        figure.colorbar(image, ax=axes, label="output of the network (black line: where it changes its mind)", shrink=0.8)
     figure.suptitle(caption)
     beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp.png")
     figure.savefig(beside, dpi=100)
