@@ -27,7 +27,7 @@ class Stream:
         return out
 
     def uniform(self, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0) -> Array:
-        """Uniform draws in [low, high)."""
+        """Uniform draws in [low, high), up to rounding: high itself is possible where high - low is no power of 2."""
         out = np.empty((len(self.generators), *shape), dtype)
         for row, generator in zip(out, self.generators, strict=True):
             generator.random(out=row, dtype=dtype)
@@ -50,18 +50,21 @@ class Streams:
 
     def __getitem__(self, purpose: str) -> Stream:
         if purpose not in self._streams:
-            key = (zlib.crc32(purpose.encode()),)
-            seeds = [np.random.SeedSequence(self.seed + r, spawn_key=key) for r in range(self.replicates)]
-            self._streams[purpose] = Stream([np.random.Generator(np.random.PCG64(s)) for s in seeds])
+            self._streams[purpose] = Stream([np.random.Generator(bits) for bits in self._bits(purpose)])
         return self._streams[purpose]
+
+    def _bits(self, purpose: str) -> list[np.random.PCG64]:
+        """One for each replicate, where it starts."""
+        key = (zlib.crc32(purpose.encode()),)
+        return [np.random.PCG64(np.random.SeedSequence(self.seed + r, spawn_key=key)) for r in range(self.replicates)]
 
     def state(self) -> dict[str, list[dict[str, Any]]]:
         """Plain numbers and strings, ready for JSON."""
         return {name: [dict(g.bit_generator.state) for g in stream.generators] for name, stream in self._streams.items()}
 
     def restore(self, state: dict[str, list[dict[str, Any]]]) -> None:
-        """Go back to what `state()` returned."""
-        self._streams.clear()
-        for name, states in state.items():
+        """Go back to what `state()` returned. A stream that somebody holds is the one that goes back."""
+        for name in {*self._streams, *state}:
+            states = state.get(name) or [bits.state for bits in self._bits(name)]  # not used then: at its start
             for generator, one in zip(self[name].generators, states, strict=True):
                 generator.bit_generator.state = one
