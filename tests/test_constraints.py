@@ -24,7 +24,7 @@ def test_clip_reaches_through_a_view() -> None:
 def test_a_spec_names_the_constraint() -> None:
     assert Constraint.of("clip").c == 0.01
     assert Constraint.of({"type": "clip", "c": 0.5}).c == 0.5
-    with pytest.raises(SpecError, match="greater than 0"):
+    with pytest.raises(SpecError, match="a number above 0"):
         Constraint.of({"type": "clip", "c": 0.0})
     with pytest.raises(SpecError, match="clip"):
         Constraint.of("clamp")

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Ge, Le
 
 from dessine.data import Dataset, Split
 from dessine.games import Context, Game
-from dessine.registry import DEFAULTS, Count, Like, Node, SpecError, Whole
+from dessine.registry import DEFAULTS, Count, Like, Node, Problems, SpecError, Whole
 from dessine.runs.files import write_json
 from dessine.runs.run import Run
 from dessine.streams import Streams
@@ -35,7 +36,7 @@ class Training(Node):
 
     def __init__(self, steps: Count | None = None, epochs: Count | None = None, batch_size: Count = 64):
         if (steps is None) == (epochs is None):
-            raise SpecError("give steps or epochs, one of the two")
+            raise SpecError("give steps or epochs, one of the two (`steps: null` takes an inherited one away)")
         self.steps, self.epochs, self.batch_size = steps, epochs, batch_size
 
 
@@ -63,6 +64,8 @@ class Outputs(Node):
     ):
         if len(grid) != 2:
             raise SpecError("expects [rows, columns]", ("grid",))
+        if grid[0] * grid[1] > 10_000:
+            raise SpecError("takes at most 10,000 pictures", ("grid",))
         self.metrics, self.samples, self.checkpoint, self.keep = metrics, samples, checkpoint, keep
         self.grid, self.gif, self.plots = (grid[0], grid[1]), gif, plots
 
@@ -95,7 +98,7 @@ class Experiment(Node):
         name: str = "run",
         seed: Whole = 0,
         dtype: Literal["float32", "float64"] = "float32",
-        repeats: Count = 1,
+        repeats: Annotated[int, Ge(1), Le(10_000)] = 1,
     ):
         self.data, self.game, self.training = data, game, training
         self.outputs = Outputs.of(outputs)
@@ -107,12 +110,15 @@ class Experiment(Node):
             self.split = self.data.load()
         except SpecError as error:
             raise error.below("data") from None
-        try:
-            self.game.build(self.split, self.training.batch_size, Streams(self.seed, self.repeats), self.dtype)
-        except SpecError as error:
-            raise error.below("game") from None
+        problems, batch, examples = Problems(), self.training.batch_size, len(self.split.train)
+        with problems.below("training", "batch_size"):
+            if batch > examples:
+                raise SpecError(f"{batch} is more than the {examples} training examples")
+        with problems.below("game"):
+            self.game.build(self.split, min(batch, examples), Streams(self.seed, self.repeats), self.dtype)
+        problems.tell()
         epochs = self.training.epochs
-        self.steps = self.training.steps or round((epochs or 1) * self.game.turns_per_epoch())
+        self.steps = self.training.steps or max(1, round((epochs or 1) * self.game.turns_per_epoch()))
         self.metrics_period = self.outputs.metrics or self.game.period()
         self.samples_period = self.outputs.samples or self.game.sample_period()
         self.checkpoint_period = self.outputs.checkpoint or self.game.checkpoint_period()

@@ -18,7 +18,8 @@ from annotated_types import Ge, Gt, Le, Lt
 Path = tuple[str | int, ...]
 
 # What constructors declare, beyond int, float, bool, str, Literal, lists and other nodes.
-Count = Annotated[int, Ge(1)]
+MOST = 10**9  # of anything that is counted: beyond it, sizes overflow before memory ends
+Count = Annotated[int, Ge(1), Le(MOST)]
 Whole = Annotated[int, Ge(0)]
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]

@@ -31,7 +31,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from dessine.registry import Node, Path, Problem, Registry, SpecError, did_you_mean, quoted
+from dessine.registry import MOST, Node, Path, Problem, Registry, SpecError, did_you_mean, quoted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -261,6 +261,8 @@ def _bounds(limits: tuple[Any, ...]) -> str:
     names = {Gt: "gt", Ge: "ge", Lt: "lt", Le: "le"}
     said = {type(limit): getattr(limit, names[type(limit)]) for limit in limits if type(limit) in names}
     low, high = said.get(Gt, said.get(Ge)), said.get(Lt, said.get(Le))
+    if high == MOST:  # no one asks for so many, but by mistake
+        high = None
     text = ""
     if low is not None and high is not None:
         text = f" {'above' if Gt in said else 'from'} {low} {'to below' if Lt in said else 'to'} {high}"
@@ -301,6 +303,8 @@ def problems(error: ValidationError, cls: type[Node], also: tuple[str, ...] = ()
             found += [Problem((*path, *p.path), p.message) for p in below]
         else:
             wants = accepted(hint) if last != "type" or owner is None else f"'{owner.type}'"
+            if kind == "less_than_equal" and one["ctx"]["le"] == MOST:
+                wants = f"at most {MOST:,}"
             nearest = did_you_mean(value, get_args(hint)) if get_origin(hint) is Literal else ""
             wrong.append(Problem(path, f"expects {wants}, got {shown(value)}{nearest}"))
     deepest = [p for p in wrong if not any(q.path != p.path and q.path[: len(p.path)] == p.path for q in wrong)]

@@ -14,7 +14,7 @@ from dessine.games.player import Player
 from dessine.losses import GameLoss, sigmoid
 from dessine.nn import Mode
 from dessine.nn.layer import size
-from dessine.registry import DEFAULTS, Count, Like, Node, Share, SpecError, Whole
+from dessine.registry import DEFAULTS, Count, Like, Node, Problems, Share, SpecError, Whole
 from dessine.streams import Streams
 
 
@@ -98,20 +98,22 @@ class Adversarial(Game):
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
         self.examples, self.test = data.train, data.test
         self.streams, self.dtype, self.batch_size = streams, np.dtype(dtype), batch_size
-        self.generator.build((self.latent.size,), streams, dtype, "generator")
-        made, wanted = self.generator.network.output_shape, self.examples.shape
-        if size(made) != size(wanted):
-            raise SpecError(
-                f"its last layer makes {size(made)} numbers, an example holds {size(wanted)} {list(wanted)}",
-                ("generator", "layers"),
-            )
-        self.discriminator.read_as_logits()
-        self.discriminator.build(wanted, streams, dtype, "discriminator")
-        if size(self.discriminator.network.output_shape) != 1:
-            raise SpecError(
-                f"needs one output, has {size(self.discriminator.network.output_shape)}", ("discriminator", "layers")
-            )
-        self.batches = Batches(self.examples, batch_size, streams["order"])
+        problems, wanted = Problems(), self.examples.shape
+        with problems.below():
+            self.generator.build((self.latent.size,), streams, dtype, "generator")
+            made = size(self.generator.network.output_shape)
+            if made != size(wanted):
+                text = f"its last layer makes {made} numbers, an example holds {size(wanted)} {list(wanted)}"
+                raise SpecError(text, ("generator", "layers"))
+        with problems.below():
+            self.discriminator.read_as_logits()
+            self.discriminator.build(wanted, streams, dtype, "discriminator")
+            outputs = size(self.discriminator.network.output_shape)
+            if outputs != 1:
+                raise SpecError(f"needs one output, has {outputs}", ("discriminator", "layers"))
+        with problems.below():
+            self.batches = Batches(self.examples, batch_size, streams["order"])
+        problems.tell()
 
     def turns_per_epoch(self) -> float:
         real = self.moves.real if self.moves else self.n_critic

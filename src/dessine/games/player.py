@@ -11,7 +11,7 @@ from dessine.constraints import Constraint
 from dessine.nn import Activate, Layer, Network
 from dessine.nn.dense import Dense
 from dessine.optimizers import Optimizer
-from dessine.registry import Like, Node
+from dessine.registry import Like, Node, SpecError
 from dessine.streams import Streams
 
 Array = np.ndarray
@@ -33,8 +33,11 @@ class Player(Node):
         self.constraint = None if constraint is None else Constraint.of(constraint)
 
     def build(self, input_shape: tuple[int, ...], streams: Streams, dtype: Any, name: str) -> None:
-        """Allocate the network. Raises SpecError where shapes do not fit."""
-        self.network = Network(self.layers, input_shape, streams, dtype, name)
+        """Allocate the network. Raises SpecError, with the player's name before the layer, where shapes do not fit."""
+        try:
+            self.network = Network(self.layers, input_shape, streams, dtype, name)
+        except SpecError as error:
+            raise error.below(name) from None
 
     def read_as_logits(self, squash: str = "sigmoid") -> None:
         """Replace a final `squash`, sigmoid or softmax, by its logits.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,14 @@ import numpy as np
 from dessine.nn.layer import Array, Layer, Mode, Shape, size
 from dessine.registry import Like, SpecError
 from dessine.streams import Streams
+
+
+def memory() -> int:
+    """Bytes this machine has; where it does not tell, more than any has."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 2**62
 
 
 class Network:
@@ -41,8 +50,12 @@ class Network:
             layer.path = f"{name}/{i}.{layer.type}"
             shape = declared[-1].shape
         self.output_shape = shape
-        r = self.streams.replicates
-        self.theta = np.zeros((r, sum(size(s) for d in declared for s, _, _ in d.params.values())), self.dtype)
+        r, p = self.streams.replicates, sum(size(s) for d in declared for s, _, _ in d.params.values())
+        needed, there = 2 * r * p * self.dtype.itemsize, memory()
+        if needed > there:
+            text = f"{r * p:,} parameters and their gradients take {needed / 1e9:,.1f} GB, this machine has {there / 1e9:,.1f}"
+            raise SpecError(text, ("layers",))
+        self.theta = np.zeros((r, p), self.dtype)
         self.grad = np.zeros_like(self.theta)
         self.buffers = np.zeros((r, sum(size(s) for d in declared for s, _ in d.buffers.values())), self.dtype)
         self.slices: dict[str, slice] = {}  # "0.dense" -> the layer's part of theta
