@@ -51,7 +51,9 @@ def test_replicate_repeats_the_run_of_its_own_seed(seed: int) -> None:
         np.testing.assert_array_equal(draws(together[f"own{r}"])[r], draws(alone[f"own{r}"])[0])
 
 
-@given(dtype=st.sampled_from([np.float32, np.float64]), bounds=st.sampled_from([(0.0, 1.0), (-1.0, 1.0), (0.7, 1.0), (2.0, 2.5)]))
+@given(
+    dtype=st.sampled_from([np.float32, np.float64]), bounds=st.sampled_from([(0.0, 1.0), (-1.0, 1.0), (0.7, 1.0), (2.0, 2.5)])
+)
 @settings(max_examples=10, deadline=None)
 def test_uniform_draws_fill_their_interval(dtype: type, bounds: tuple[float, float]) -> None:
     low, high = bounds
