@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 
 import click
 
@@ -12,28 +14,39 @@ def command() -> None:
     """Fetch and list data sets."""
 
 
-@command.command(epilog="Example: dessine data fetch mnist")
+@command.command(epilog="Example: DESSINE_DATA=~/data dessine data fetch mnist")
 @click.argument("name", type=click.Choice(["mnist"]))
 def fetch(name: str) -> None:
-    """Get the full data set NAME into the cache folder."""
+    """Get the full data set NAME into the cache folder: $DESSINE_DATA, or the system's own place for caches.
+
+    The last line of stdout is the folder.
+    """
     from dessine.data.fetch import FetchError, fetch_mnist
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what is half fetched is taken away
     try:
-        click.echo(str(fetch_mnist()))
+        folder = fetch_mnist(lambda text: click.echo(text, err=True), progress=sys.stderr.isatty())
     except FetchError as error:
         click.echo(str(error), err=True)
         raise click.exceptions.Exit(1) from None
+    click.echo(str(folder))
 
 
 @command.command("list", epilog="Example: dessine data list --json")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def list_data(as_json: bool) -> None:
     """What is there, where, and how many examples."""
-    from dessine.data.fetch import available
+    from dessine.data import datasets
 
-    rows = available()
+    rows = [row for _, member in sorted(datasets.members.items()) for row in member.available()]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, default=str))
+        click.echo(json.dumps([row._asdict() for row in rows], indent=2))
         return
-    for row in rows:
-        click.echo("  ".join(f"{value}" for value in row.values()))
+    table = [("name", "source", "training", "test", "where")]
+    table += [(r.name, r.source, f"{r.train:,}", f"{r.test:,}", r.where or "-") for r in rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for i, (name, source, train, test, where) in enumerate(table):
+        line = f"{name:<{widths[0]}}  {source:<{widths[1]}}  {train:>{widths[2]}}  {test:>{widths[3]}}  {where}"
+        click.secho(line, bold=i == 0)
+    if not any(r.source == "full" for r in rows):
+        click.echo("\nThe full MNIST, 60,000 and 10,000 images: dessine data fetch mnist", err=True)

@@ -12,9 +12,10 @@ from dessine.streams import Stream
 
 
 class Batches:
-    """Draws without replacement; what is left over at the end of an epoch is dropped.
+    """Draws without replacement, in batches of one size.
 
-    Raises SpecError if a batch is larger than the data.
+    An epoch is as many whole batches as the data holds. The few examples left over wait for another epoch: each has its
+    own order, so none is left out for good. Raises SpecError if a batch is larger than the data.
     """
 
     def __init__(self, examples: Examples, batch_size: int, stream: Stream):

