@@ -1,4 +1,4 @@
-.PHONY: setup check test bench
+.PHONY: setup check test bench schema
 setup:
 	python3 -m pip install -e '.[dev]'
 check:
@@ -9,3 +9,5 @@ test:
 	pytest
 bench:
 	python benchmarks/gan_step.py
+schema:
+	dessine config schema > configs/schema.json.new && mv configs/schema.json.new configs/schema.json

@@ -120,8 +120,7 @@ def json_schema(cls: type[Node]) -> dict[str, Any]:
 def _any_of(schema: Any) -> Any:
     """`oneOf` as `anyOf`: where nothing is required, a mapping may fit several members."""
     if isinstance(schema, dict):
-        kept = {k: _any_of(v) for k, v in schema.items() if k != "discriminator"}
-        return {"anyOf" if k == "oneOf" else k: v for k, v in kept.items()}
+        return {"anyOf" if key == "oneOf" else key: _any_of(value) for key, value in schema.items()}
     return [_any_of(v) for v in schema] if isinstance(schema, list) else schema
 
 
@@ -172,11 +171,11 @@ def model(cls: type[Node]) -> type[Schema]:
     """The model that mirrors `cls.__init__`."""
     described = options(cls)
     fields: dict[str, Any] = {"type": (Literal[cls.type], ...)} if cls.type else {}
-    hints = get_type_hints(cls.__init__, include_extras=True)
+    takes = hints(cls)
     for name, parameter in signature(cls).items():
         default = ... if parameter.default is inspect.Parameter.empty else _plain(parameter.default)
         field = Field(default, validate_default=default is not ..., description=described.get(name) or None)
-        fields[name] = (_translate(hints[name]), field)
+        fields[name] = (_translate(takes[name]), field)
     made: type[Schema] = create_model(cls.__name__, __base__=Schema, __doc__=summary(cls), **fields)
     made.cls = cls
     return made
@@ -187,6 +186,26 @@ def signature(cls: type[Node]) -> dict[str, inspect.Parameter]:
     if cls.__init__ is object.__init__:
         return {}
     return dict(list(inspect.signature(cls.__init__).parameters.items())[1:])
+
+
+def hints(cls: type[Node]) -> dict[str, Any]:
+    """The annotation of each option."""
+    return get_type_hints(cls.__init__, include_extras=True)
+
+
+def nodes_below(cls: type[Node]) -> list[type[Node]]:
+    """`cls`, and every class that can stand somewhere in it, members of families included; each once."""
+    found = {cls: None}
+    waiting = [cls]
+    while waiting:
+        current = waiting.pop(0)
+        family = current.registry if not current.type else None
+        below = list(family.members.values()) if family else [_node_in(h) for h in map(hints(current).get, signature(current))]
+        for node in below:
+            if node is not None and node not in found:
+                found[node] = None
+                waiting.append(node)
+    return list(found)
 
 
 def summary(cls: type) -> str:
@@ -232,7 +251,7 @@ def accepted(hint: Any) -> str:
     """What an option takes, in words: "a number above 0"."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return accepted(args[0]) + _bounds(args[1:])
+        return accepted(args[0]).replace("a list", "a list" + _length(args[1:]), 1) + _bounds(args[1:])
     if origin in (Union, types.UnionType):
         nodes = [a for a in args if isinstance(a, type) and issubclass(a, Node)]
         kept = [a for a in args if not nodes or a in nodes or a is type(None)]
@@ -270,12 +289,15 @@ def _bounds(limits: tuple[Any, ...]) -> str:
         text = f" above {low}" if Gt in said else f" of at least {low}"
     elif high is not None:
         text = f" below {high}" if Lt in said else f" of at most {high}"
-    for limit in limits:
-        if isinstance(limit, MinLen):
-            text += f", of at least {limit.min_length} items"
-        if isinstance(limit, MaxLen):
-            text += f", of at most {limit.max_length} items"
     return text
+
+
+def _length(limits: tuple[Any, ...]) -> str:
+    least = next((limit.min_length for limit in limits if isinstance(limit, MinLen)), 0)
+    most = next((limit.max_length for limit in limits if isinstance(limit, MaxLen)), None)
+    if most is not None:
+        return f" of {most}" if least == most else f" of {least} to {most}"
+    return f" of at least {least}" if least else ""
 
 
 def problems(error: ValidationError, cls: type[Node], also: tuple[str, ...] = ()) -> list[Problem]:
@@ -293,7 +315,7 @@ def problems(error: ValidationError, cls: type[Node], also: tuple[str, ...] = ()
             found.append(Problem((*path, last), message + (f" (accepted: {', '.join(known)})" if known else " (no options)")))
         elif kind == "missing":
             of = _lone(hint)
-            wants = accepted(_hints(of)[last]) if last in signature(of) else f"'{of.type}'"
+            wants = accepted(hints(of)[last]) if last in signature(of) else f"'{of.type}'"
             found.append(Problem(path, f"'{last}' is missing: {wants}"))
         elif kind == "unknown":
             found.append(Problem(path, _unknown(one["ctx"]["family"], value)))
@@ -330,14 +352,10 @@ def _locate(cls: type[Node], place: tuple[int | str, ...]) -> tuple[Path, type[N
             hint = node.registry.members[key[1:-1]]
         elif node and key in signature(_lone(node)):
             owner = _lone(node)
-            path, hint = (*path, key), _hints(owner)[key]
+            path, hint = (*path, key), hints(owner)[key]
         elif node and key == "type":
             path, owner = (*path, key), _lone(node)
     return path, owner, hint
-
-
-def _hints(cls: type[Node]) -> dict[str, Any]:
-    return get_type_hints(cls.__init__, include_extras=True)
 
 
 def _arms(hint: Any) -> Iterator[Any]:
@@ -353,7 +371,13 @@ def _arms(hint: Any) -> Iterator[Any]:
 
 
 def _node_in(hint: Any) -> type[Node] | None:
-    return next((h for h in _arms(hint) if isinstance(h, type) and issubclass(h, Node)), None)
+    """The class of nodes that `hint` speaks of, also as items of a list."""
+    for arm in _arms(hint):
+        if isinstance(arm, type) and issubclass(arm, Node):
+            return arm
+        if get_origin(arm) is list and (node := _node_in(get_args(arm)[0])):
+            return node
+    return None
 
 
 def _lone(hint: Any) -> type[Node]:

@@ -37,10 +37,20 @@ def show(config: Path, overrides: tuple[str, ...]) -> None:
 
 @command.command(epilog="Example: dessine config schema > configs/schema.json")
 def schema() -> None:
-    """Print the JSON schema of configs, for editors."""
-    made = json_schema(Experiment)
-    properties = made.get("properties") or made["$defs"][made["$ref"].split("/")[-1]]["properties"]
-    properties["extends"] = {"description": "Another config, or several, that this one changes."}
-    required = made.get("required") or made["$defs"][made["$ref"].split("/")[-1]].get("required", [])
-    required.clear()  # a config that extends another may leave out anything
-    click.echo(json.dumps(made, indent=2))
+    """Print the JSON schema of configs, for editors.
+
+    A config whose first line is `# yaml-language-server: $schema=schema.json` is completed and explained as it is typed.
+    """
+    made = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **json_schema(Experiment),
+        "title": "A config of dessine",
+    }
+    made["properties"] = {**made["properties"], "extends": EXTENDS}
+    click.echo(json.dumps(made, indent=1))
+
+
+EXTENDS = {
+    "description": "Another config, or several, that this one changes: what stands here wins over what stands there.",
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+}

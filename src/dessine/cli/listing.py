@@ -1,23 +1,28 @@
-"""`dessine list`: what the registries know."""
+"""`dessine list`: what a config may say, read from the constructors."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import shutil
+import textwrap
+from typing import Any
 
 import click
 
-from dessine import experiment  # noqa: F401  importing it registers everything
 from dessine.constraints import constraints
 from dessine.data import datasets
+from dessine.experiment import Experiment
 from dessine.games import games
 from dessine.losses import game_losses, losses
 from dessine.nn import activations, initialisers, layers
 from dessine.optimizers import optimizers
-from dessine.registry import Registry, did_you_mean
-from dessine.schema import options, signature, summary
+from dessine.registry import Node, Registry, did_you_mean
+from dessine.schema import accepted, hints, nodes_below, options, shown, signature, summary
 
-FAMILIES: dict[str, Registry] = {
+FAMILIES: dict[str, Registry[Any]] = {
+    "games": games,
+    "data": datasets,
     "layers": layers,
     "activations": activations,
     "initialisers": initialisers,
@@ -25,45 +30,70 @@ FAMILIES: dict[str, Registry] = {
     "game_losses": game_losses,
     "optimizers": optimizers,
     "constraints": constraints,
-    "games": games,
-    "data": datasets,
 }
+CONFIG = "config"
+"""Beside the families: the mappings that have no type, from the top of a config down."""
 
 
 @click.command(epilog="Example: dessine list layers")
 @click.argument("family", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(family: str | None, as_json: bool) -> None:
-    """What a config may name: all families, or FAMILY, with options, defaults and one line each."""
-    if family and family not in FAMILIES:
-        raise click.UsageError(f"no family '{family}'{did_you_mean(family, FAMILIES)} (known: {', '.join(FAMILIES)})")
-    chosen = {family: FAMILIES[family]} if family else FAMILIES
-    rows = {name: {m: _member(cls) for m, cls in sorted(f.members.items())} for name, f in chosen.items()}
+    """What a config may say: everything, or FAMILY, with what each option accepts and its default."""
+    known = [CONFIG, *FAMILIES]
+    if family and family not in known:
+        raise click.UsageError(f"no family '{family}'{did_you_mean(family, known)} (known: {', '.join(known)})")
+    chosen = [family] if family else known
+    rows = {name: {member: _member(cls) for member, cls in _members(name).items()} for name in chosen}
     if as_json:
-        click.echo(json.dumps(rows, indent=2, default=str))
+        click.echo(json.dumps(rows, indent=2))
         return
+    width = min(shutil.get_terminal_size().columns, 120)
     for name, members in rows.items():
         click.secho(name, bold=True)
         for member, told in members.items():
-            click.echo(f"  {member:<22} {told['summary']}")
+            click.echo(_hanging(f"  {member}", told["summary"], 24, width))
             for option, about in told["options"].items():
-                default = "required" if about["default"] == "required" else f"default {about['default']}"
-                click.echo(f"      {option:<18} {about['text']} ({default})")
+                default = about.get("default", "required")
+                click.echo(_hanging(f"    {option}", f"{about['text']} [{about['accepts']}; {_said(default)}]", 24, width))
 
 
-def _member(cls: type) -> dict:
-    texts = options(cls)
-    return {
-        "summary": summary(cls),
-        "options": {
-            name: {
-                "text": texts.get(name, ""),
-                "default": "required" if p.default is inspect.Parameter.empty else _default(p.default),
-            }
-            for name, p in signature(cls).items()
-        },
-    }
+def _members(family: str) -> dict[str, type[Node]]:
+    if family == CONFIG:
+        return {cls.__name__.lower(): cls for cls in nodes_below(Experiment) if cls.registry is None}
+    return dict(sorted(FAMILIES[family].members.items()))
 
 
-def _default(value: object) -> object:
-    return value if isinstance(value, str | int | float | list | None) else "its own"
+def _member(cls: type[Node]) -> dict[str, Any]:
+    texts, takes = options(cls), hints(cls)
+    told: dict[str, Any] = {"summary": summary(cls), "options": {}}
+    for name, parameter in signature(cls).items():
+        about = {"text": texts.get(name, ""), "accepts": accepted(takes[name])}
+        if parameter.default is not inspect.Parameter.empty:
+            about["default"] = _plain(parameter.default)
+        told["options"][name] = about
+    return told
+
+
+def _plain(default: Any) -> Any:
+    """A node by its name, DEFAULTS as {}; everything else is plain already."""
+    if isinstance(default, Node):
+        return default.type
+    return dict(default) if hasattr(default, "items") else default
+
+
+def _said(default: Any) -> str:
+    if default == "required":
+        return "required"
+    if default is None or default == {}:
+        return "may be left out"
+    return f"default {default if isinstance(default, str) else shown(default)}"
+
+
+def _hanging(head: str, text: str, indent: int, width: int) -> str:
+    """`head`, and beside it `text`, wrapped; below it where the head is too long."""
+    wrapped = textwrap.wrap(text, max(width - indent, 20), break_long_words=False, break_on_hyphens=False) or [""]
+    if len(head) >= indent:
+        wrapped = ["", *wrapped]
+    lines = [head.ljust(indent) + wrapped[0], *(" " * indent + line for line in wrapped[1:])]
+    return "\n".join(line.rstrip() for line in lines)
