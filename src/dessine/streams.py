@@ -65,6 +65,6 @@ class Streams:
     def restore(self, state: dict[str, list[dict[str, Any]]]) -> None:
         """Go back to what `state()` returned. A stream that somebody holds is the one that goes back."""
         for name in {*self._streams, *state}:
-            states = state.get(name) or [bits.state for bits in self._bits(name)]  # not used then: at its start
+            states = state.get(name) or [dict(bits.state) for bits in self._bits(name)]  # not used then: at its start
             for generator, one in zip(self[name].generators, states, strict=True):
                 generator.bit_generator.state = one

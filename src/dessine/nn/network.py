@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dessine.nn.layer import Array, Layer, Mode, Shape, size
-from dessine.registry import Like, SpecError
+from dessine.registry import Like, Problems, SpecError
 from dessine.streams import Streams
 
 
@@ -26,7 +26,8 @@ class Network:
 
     nodes: layers, or what a spec writes for them; a layer serves one network only.
     input_shape: of one example, channels last; an int for a flat row.
-    Raises SpecError, with the layer's index, where a layer cannot take the shape before it.
+    Raises SpecError, with the layer's index, for every node that is no layer or, if all are, for the first layer that
+    cannot take the shape before it.
     """
 
     def __init__(
@@ -39,8 +40,8 @@ class Network:
     ):
         self.streams = streams or Streams(0)
         self.name, self.dtype = name, np.dtype(dtype)
-        self.layers = [Layer.of(node) for node in nodes]
-        self.input_shape: Shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+        self.layers = _layers(nodes)
+        self.input_shape: Shape = (int(input_shape),) if isinstance(input_shape, int | np.integer) else tuple(input_shape)
         declared, shape = [], self.input_shape
         for i, layer in enumerate(self.layers):
             try:
@@ -96,15 +97,18 @@ class Network:
         return {name: dw for name, (_, dw) in self._views.items()}
 
     def forward(self, x: Array, mode: Mode | None = None) -> tuple[Array, Callable[..., Array | None]]:
-        """x: (R, B, *input_shape) -> y: (R, B, *output_shape), and `backward(dy, params=True, inputs=True)`."""
-        mode = mode or Mode(self.streams)
+        """x: (R, B, *input_shape) -> y: (R, B, *output_shape), and `backward(dy, params=True, inputs=True)`.
+
+        x and dy are converted to the network's dtype. Raises ValueError for an x of another shape.
+        """
+        x, mode = self._taken(x), mode or Mode(self.streams)
         backwards = []
         for layer in self.layers:
             x, backward = layer.forward(x, mode)
             backwards.append(backward)
 
         def back(dy: Array, params: bool = True, inputs: bool = True) -> Array | None:
-            dx: Array | None = dy
+            dx: Array | None = np.asarray(dy, self.dtype)
             for i in reversed(range(len(backwards))):
                 if not inputs and i < self._first:
                     return None  # nothing below learns
@@ -117,8 +121,35 @@ class Network:
         """y outside training: running statistics, no dropout."""
         return self.forward(x, Mode(self.streams, train=False, record=False))[0]
 
+    def _taken(self, x: Array) -> Array:
+        x = np.asarray(x, self.dtype)
+        r = len(self.theta)
+        if x.ndim < 2 or len(x) != r or x.shape[2:] != self.input_shape:
+            expected = ", ".join(map(str, (r, "B", *self.input_shape)))
+            raise ValueError(f"x has shape {x.shape}, expected ({expected}): replicates, batch, then one example's shape")
+        return x
+
+    def __reduce__(self) -> Any:
+        """Refuse to be copied or pickled: the layers of a copy would no longer be views of its `theta`."""
+        raise TypeError("a network cannot be copied or pickled: build it anew from its nodes and fill theta[:] and buffers[:]")
+
     def walk(self, x: Array, mode: Mode) -> Iterator[tuple[str, Array]]:
         """Each layer's key and output, from first to last."""
+        x = self._taken(x)
         for i, layer in enumerate(self.layers):
             x, _ = layer.forward(x, mode)
             yield f"{i}.{layer.type}", x
+
+
+def _layers(nodes: Sequence[Like[Layer]]) -> list[Layer]:
+    """The nodes as layers, none of which is in a network yet. Raises SpecError naming every mistake."""
+    made: list[Layer] = []
+    problems = Problems()
+    for i, node in enumerate(nodes):
+        with problems.below("layers", i):
+            layer = Layer.of(node)
+            if layer.path or any(layer is other for other in made):
+                raise SpecError("this layer is in a network already, and its weights can be in one place only: make a new one")
+            made.append(layer)
+    problems.tell()
+    return made

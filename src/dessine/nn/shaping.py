@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from annotated_types import MinLen
+
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, layers, size
 from dessine.registry import Count, SpecError
 
@@ -13,7 +17,7 @@ class Reshape(Layer):
     shape: of one example, channels last, such as [7, 7, 128]
     """
 
-    def __init__(self, shape: list[Count]):
+    def __init__(self, shape: Annotated[list[Count], MinLen(1)]):
         self.shape: Shape | None = tuple(shape)
 
     def declare(self, shape: Shape) -> Declaration:
