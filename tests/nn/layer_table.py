@@ -1,0 +1,86 @@
+"""Every registered layer and activation, in the forms that must pass the tests of this folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dessine.nn import Mode, Network
+from dessine.streams import Streams
+
+Array = np.ndarray
+R, B = 2, 5
+IMAGE = (2, 3, 4)
+
+# Options, for every activation; the same for `dense` and for `activation`.
+ACTIVATIONS: dict[str, list[dict[str, Any]]] = {
+    "linear": [{}, {"slope": -0.7}],
+    "sigmoid": [{}, {"mu": 0.1}, {"mu": 3.0}],
+    "centred_sigmoid": [{}, {"mu": 2.5}],
+    "tanh": [{}, {"k": 1.7, "alpha": 0.6}],
+    "relu": [{}],
+    "leaky_relu": [{}, {"alpha": 0.0}, {"alpha": 1.0}],
+    "softplus": [{}],
+    "softmax": [{}],
+    "heaviside": [{}],
+}
+
+# The shape of one input, and the options.
+LAYERS: dict[str, list[tuple[tuple[int, ...], dict[str, Any]]]] = {
+    "dense": [
+        ((3,), {"units": 4}),
+        ((3,), {"units": 4, "bias": False, "activation": "tanh"}),
+        ((1,), {"units": 1, "activation": "sigmoid"}),
+        (IMAGE, {"units": 3, "activation": "softmax"}),
+        ((70,), {"units": 65}),  # large enough for the products of one example to take another path
+    ],
+    "activation": [((3,), {"function": "tanh"}), (IMAGE, {"function": {"type": "leaky_relu", "alpha": 0.3}})],
+    "batch_norm": [((3,), {}), (IMAGE, {}), ((3,), {"momentum": 0.3, "epsilon": 0.1})],
+    "dropout": [((6,), {}), (IMAGE, {"p": 0.3}), ((3,), {"p": 0.0})],
+    "noise": [
+        ((3,), {}),
+        ((3,), {"size": 2, "distribution": "uniform"}),
+        ((3,), {"how": "add", "scale": 0.5}),
+        (IMAGE, {"how": "add", "distribution": "uniform"}),
+        ((3,), {"how": "multiply", "scale": 2.0}),
+        (IMAGE, {"how": "multiply", "distribution": "uniform"}),
+    ],
+    "flatten": [(IMAGE, {}), ((3,), {})],
+    "reshape": [((24,), {"shape": list(IMAGE)}), (IMAGE, {"shape": [6, 4]})],
+}
+
+LAYER_CASES = [
+    pytest.param({"type": name, **o}, shape, id=f"{name}-{shape}-{o}") for name in LAYERS for shape, o in LAYERS[name]
+]
+ACTIVATION_CASES = [pytest.param({"type": name, **o}, id=f"{name}-{o}") for name in ACTIVATIONS for o in ACTIVATIONS[name]]
+TRAINABLE_CASES = [case for case in ACTIVATION_CASES if case.values[0]["type"] != "heaviside"]  # type: ignore[index]
+
+
+def alone(node: Any, shape: tuple[int, ...], dtype: Any = np.float64, replicates: int = R, seed: int = 3) -> Network:
+    """A network of one layer, whose parameters and running statistics are as good as any others."""
+    network = Network([node], shape, Streams(seed, replicates), dtype)
+    streams = Streams(seed + 100, replicates)
+    network.theta[...] = streams["theta"].gaussian(network.theta.shape[1:], dtype)
+    network.buffers[...] = streams["buffers"].uniform(network.buffers.shape[1:], dtype, 0.5, 2.0)
+    return network
+
+
+def inputs(shape: tuple[int, ...], dtype: Any = np.float64, batch: int = B, replicates: int = R, seed: int = 3) -> Array:
+    """(R, B, *shape), read-only."""
+    x = Streams(seed, replicates)["inputs"].gaussian((batch, *shape), dtype)
+    x.flags.writeable = False
+    return x
+
+
+class Repeated:
+    """Forward passes that all draw the same dropout and the same noise, and leave running statistics alone."""
+
+    def __init__(self, network: Network, train: bool):
+        self.network, self.train = network, train
+        self.state = network.streams.state()
+
+    def __call__(self, x: Array) -> tuple[Array, Any]:
+        self.network.streams.restore(self.state)
+        return self.network.forward(x, Mode(self.network.streams, train=self.train, record=False))
