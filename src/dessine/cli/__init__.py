@@ -9,6 +9,7 @@ import click
 
 COMMANDS = {
     "train": ("train", "Train what a config describes."),
+    "sweep": ("sweep", "Train a config many times, over a grid or a search."),
     "eval": ("evaluate", "Measure a saved run."),
     "draw": ("draw", "Draw images with a run's generator."),
     "config": ("config", "Check, show or describe configs."),

@@ -1,0 +1,247 @@
+"""`dessine sweep`: read what varies, check every cell, run them, say where they are."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dessine.cli.sweep_plan import Plan, seconds_known
+from dessine.cli.sweep_screen import Screen, duration
+from dessine.experiment import stop_requests
+from dessine.registry import SpecError
+from dessine.runs.run import RunError
+from dessine.spec import dump, value
+from dessine.sweeps.cells import Cell
+from dessine.sweeps.folder import SweepFolder
+from dessine.sweeps.launchers import Launcher, LauncherError, cores, launcher
+from dessine.sweeps.running import Feed, Interrupted, Queue, run_cells
+from dessine.sweeps.search import SearchError, SearchFeed, optuna
+
+EPILOG = """\b
+Examples:
+  dessine sweep configs/gan_ring.yaml game.loss=minimax,non_saturating seed=range(5) -j 2
+  dessine sweep configs/gan_ring.yaml 'zip(game.n_critic=1,5; training.steps=2000,400)'
+  dessine sweep configs/sweeps/gan_loss.yaml training.steps=500 --dry-run
+  dessine sweep configs/xor.yaml 'game.network.optimizer.eta=log_uniform(1e-3, 1.0)' \\
+      --sampler tpe --trials 50 --metric test_success --direction maximize"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("words", nargs=-1, metavar="[KEY=A,B,C | KEY=VALUE | 'zip(K=A,B; L=C,D)' ...]")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Runs at once.  [default: cores; Dask: its threads; SLURM: 32]")
+@click.option("--threads", type=click.IntRange(1), help="BLAS threads of each run.  [default: cores / jobs; elsewhere 1]")
+@click.option(
+    "--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where the sweep's folder is made or found."
+)
+@click.option(
+    "--sweep-dir", type=click.Path(path_type=Path), help="The sweep's folder itself; it may hold cells of an earlier grid."
+)
+@click.option("--name", help="Ends the folder's name.  [default: the config's]")
+@click.option("--samples", type=click.IntRange(1), help="Random points, where a key is uniform(...) or log_uniform(...).")
+@click.option("--fail-fast", is_flag=True, help="Stop everything when a run fails, instead of going on.")
+@click.option("--retry-failed", is_flag=True, help="Go on with the runs that failed, too.")
+@click.option("--dry-run", is_flag=True, help="List the cells and how long they may take; start and create nothing.")
+@click.option(
+    "--collect", is_flag=True, help="Only write results.csv, plots/ and report.html anew; CONFIG is a sweep's folder."
+)
+@click.option("--executor", type=click.Choice(["local", "dask", "slurm"]), default="local", show_default=True)
+@click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster, such as tcp://10.0.0.1:8786.")
+@click.option("--slurm", multiple=True, metavar="KEY=VALUE", help="A parameter of submitit, such as slurm_partition=cpu.")
+@click.option("--sampler", type=click.Choice(["tpe", "random"]), help="Search: let Optuna propose the values.")
+@click.option("--trials", type=click.IntRange(1), help="Of a search: settings to try.")
+@click.option("--metric", help="What is compared: a dotted name, or an end of one that is unambiguous.")
+@click.option("--direction", type=click.Choice(["maximize", "minimize"]), help="Of a search.")
+@click.option("--quiet", is_flag=True, help="Print only failures and the sweep's folder.")
+def command(config: Path, words: tuple[str, ...], **options: Any) -> None:
+    """Run CONFIG once for every combination of what varies: one ordinary run folder each.
+
+    CONFIG is a config, a sweep's YAML (configs/sweeps/), or the folder of a sweep to go on with. Values are lists,
+    range(start, stop, step), or, drawn at random, uniform(low, high) and log_uniform(low, high). Everything is checked
+    before anything starts. A run that fails costs no other.
+
+    \b
+    The folder is RUNS_DIR/<time>_sweep_<name>. The same command finds it again by what the sweep is, and does only
+    what is missing: after an interruption, runs go on from their last checkpoint. The last line of stdout is the folder.
+    Ctrl-C lets every run save; a second one kills them. docs/sweeps.md tells more, also what machines must share.
+    Exit codes: 0 all done, 1 some run failed, 2 usage or config, 130 interrupted.
+    """
+    try:
+        _sweep(config, words, options)
+    except (LauncherError, SearchError) as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _sweep(config: Path, words: Sequence[str], o: dict[str, Any]) -> None:
+    given = o["sweep_dir"]
+    if SweepFolder.is_one(config):
+        if given and given.resolve() != config.resolve():
+            raise click.UsageError(f"--sweep-dir: {config} is the folder of a sweep already")
+        given, config = config, config / "sweep.yaml"
+    elif o["collect"]:
+        raise click.UsageError(f"--collect: {config} is not the folder of a sweep")
+    plan = Plan(config, words, o)
+    found = SweepFolder(given) if given else SweepFolder.find(o["runs_dir"], plan.identity)
+    if o["collect"]:
+        plan.check()
+        _collect(plan, SweepFolder(config.parent), o["quiet"])
+        click.echo(str(config.parent))
+        return
+    states = {cell.identity: found.state(cell) for cell in plan.cells} if found else {}
+    if plan.sweep.search:
+        optuna()
+        states = {}
+    done = [cell for cell in plan.cells if states.get(cell.identity) == "completed"]
+    seconds = plan.check(done, time_them=o["dry_run"])
+    if o["dry_run"]:
+        _tell(plan, states, seconds, seconds_known(found, plan.cells) if found else [], o["jobs"] or cores())
+        return
+    where = launcher(o["executor"], _launching(o))
+    with closing(where):
+        _run(plan, where, given, o)
+
+
+def _launching(o: dict[str, Any]) -> dict[str, Any]:
+    """What the chosen launcher needs."""
+    if o["executor"] == "dask":
+        return {"scheduler": o["scheduler"]}
+    if o["executor"] != "slurm":
+        return {}
+    pairs = [pair.partition("=") for pair in o["slurm"]]
+    try:
+        parameters = {key: value(text) for key, _, text in pairs}
+    except SpecError as error:
+        raise click.UsageError(f"--slurm: {error}") from None
+    return {"cluster": parameters.pop("cluster", "slurm"), "parameters": parameters}
+
+
+def _tell(plan: Plan, states: dict[str, str], timed: dict[str, float], known: list[float], jobs: int) -> None:
+    """The cells, and how long they may take: from those that are done, else from a few turns of their networks."""
+    if plan.sweep.search:
+        search = plan.sweep.search
+        runs = search.trials * len(plan.planner.seeds())
+        each = sum(timed.values()) / len(timed)
+        click.echo(f"{plan.name}: {search.trials} trials, {runs} runs, to {search.direction} {next(iter(plan.metrics))}")
+        click.echo(f"about {duration(each * runs / jobs)} at {jobs} at once, from a few steps of {len(timed)} settings")
+        return
+    mean = sum(known) / len(known) if known else sum(timed.values()) / max(len(timed), 1)
+    total, count = 0.0, 0
+    for cell in plan.cells:
+        state = states.get(cell.identity, "missing")
+        seconds = 0.0 if state == "completed" else mean if known else timed.get(cell.setting, mean)
+        total, count = total + seconds, count + (state != "completed")
+        click.echo(f"{cell.identity[:10]}  {state:<10} {duration(seconds):>7}  {cell.label}")
+    source = f"from {len(known)} finished runs" if known else f"from a few steps of {len(timed)} settings"
+    ahead = f"about {duration(total / min(jobs, max(count, 1)))} at {jobs} at once, {source}" if count else "all are done"
+    click.echo(f"{plan.name}: {len(plan.cells)} cells, {count} to run, {ahead}; nothing was started")
+
+
+def _run(plan: Plan, where: Launcher, given: Path | None, o: dict[str, Any]) -> None:
+    jobs = o["jobs"] or where.slots
+    threads = o["threads"] or (max(1, cores() // jobs) if o["executor"] == "local" else 1)
+    folder = SweepFolder.open(given, o["runs_dir"], plan.identity, plan.name)
+    with folder.lock(), stop_requests() as stop:
+        _write(plan, folder)
+        feed, total, done, failed = _feed(plan, folder, o["retry_failed"])
+        screen = Screen(total, done, jobs, lambda cell: _steps(plan, cell), o["quiet"])
+        _greet(plan, screen, folder, total, done, failed, jobs, threads)
+        try:
+            run_cells(feed, folder, where, screen, stop, jobs, threads, o["fail_fast"])
+        except Interrupted:
+            screen.close()
+            _collect(plan, folder, o["quiet"], feed, pictures=False)
+            again = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+            click.echo(f"interrupted; the same command goes on: {again}", err=True)
+            click.echo(str(folder.path))
+            raise click.exceptions.Exit(130) from None
+        finally:
+            screen.close()
+        complete = _complete(plan, folder, feed)
+        _collect(plan, folder, o["quiet"], feed)
+        click.echo(str(folder.path))
+    if not complete:
+        raise click.exceptions.Exit(1)
+
+
+def _write(plan: Plan, folder: SweepFolder) -> None:
+    """The sweep's own files. Raises RunError if the folder was made from another base."""
+    base, at = dump(plan.base.data), folder.path / "base.yaml"
+    if at.is_file() and at.read_text() != base:
+        raise RunError(f"{folder.path} was made from another base config: compare its base.yaml, or take another --sweep-dir")
+    source = folder.path / "source.yaml"
+    own = source.read_text() if at.is_file() and source.is_file() else plan.source
+    info = {"identity": plan.identity, "name": plan.name, "metrics": plan.metrics, "host": platform.node()}
+    command = folder.info().get("command") or shlex.join(["dessine", *sys.argv[1:]])
+    folder.write(dump(plan.data), base, own, info | {"command": command})
+
+
+def _feed(plan: Plan, folder: SweepFolder, retry_failed: bool) -> tuple[Feed, int, int, int]:
+    """What is to be run; and how many cells there are, are done, and failed before and are left alone."""
+    if plan.sweep.search:
+        feed = SearchFeed(plan.planner, plan.sweep.search, next(iter(plan.metrics)), folder, retry_failed)
+        seeds, trials = len(plan.planner.seeds()), plan.sweep.search.trials
+        return feed, trials * seeds, max(0, trials - feed.left - len(feed.again)) * seeds, 0
+    states = [(cell, folder.state(cell)) for cell in plan.cells]
+    left = [cell for cell, state in states if state != "completed" and (retry_failed or state != "failed")]
+    failed = 0 if retry_failed else sum(state == "failed" for _, state in states)
+    return Queue(left), len(states), len(states) - len(left), failed
+
+
+def _greet(
+    plan: Plan, screen: Screen, folder: SweepFolder, total: int, done: int, failed: int, jobs: int, threads: int
+) -> None:
+    if screen.quiet:
+        return
+    at_once = f"{jobs} at once, {threads} BLAS thread{'s' if threads > 1 else ''} each"
+    screen.say(f"{folder.path}: {total} runs, {done} done, {total - done} to go; {at_once}")
+    if failed:
+        screen.say(f"{failed} of them failed before: --retry-failed goes on with them")
+    if notice := plan.notice():
+        screen.say(notice)
+
+
+def _steps(plan: Plan, cell: Cell) -> int:
+    """How many steps a cell makes; 0 if it is not known before it runs."""
+    if cell.setting in plan.steps:
+        return plan.steps[cell.setting]
+    fixed = plan.experiment is not None and not any(k.startswith(("training", "data")) for k in cell.values)
+    return plan.experiment.steps if fixed and plan.experiment else 0
+
+
+def _complete(plan: Plan, folder: SweepFolder, feed: Feed) -> bool:
+    """Whether there is nothing left to be done or mended."""
+    if isinstance(feed, SearchFeed):
+        return feed.all_well()
+    return all(folder.state(cell) == "completed" for cell in plan.cells)
+
+
+def _collect(plan: Plan, folder: SweepFolder, quiet: bool, feed: Feed | None = None, pictures: bool = True) -> None:
+    """results.csv, and unless time presses the pictures and the page."""
+    from dessine.sweeps.results import best_settings, collect, save_table
+
+    results = collect(folder, plan.sweep.axes, folder.info().get("metrics") or plan.metrics)
+    save_table(results, folder.path / "results.csv")
+    if not pictures:
+        return
+    from dessine.sweeps.page import save_page
+    from dessine.sweeps.pictures import save_pictures
+
+    if plan.sweep.search and feed is None:
+        feed = SearchFeed(plan.planner, plan.sweep.search, next(iter(plan.metrics)), folder)
+    trials = feed.trials if isinstance(feed, SearchFeed) else ()
+    for old in folder.plots.glob("*.png"):
+        old.unlink()
+    made = save_pictures(results, folder.plots, plan.name, trials)
+    text = (folder.path / "sweep.yaml").read_text()
+    page = save_page(results, folder.path / "report.html", plan.name, made, text, folder.info().get("command", ""))
+    if not quiet:
+        for line in best_settings(results):
+            click.echo(line, err=True)
+        click.echo(f"report: {page}", err=True)

@@ -1,0 +1,177 @@
+"""What a sweep's file and the command line ask for together, checked cell by cell before anything is started."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dessine.experiment import Experiment
+from dessine.registry import SpecError
+from dessine.spec import BadSpec, Document, check_document, read
+from dessine.sweeps.axes import Words, parse
+from dessine.sweeps.cells import Cell, Planner, Sweep, combine
+from dessine.sweeps.folder import SweepFolder
+from dessine.sweeps.metrics import flat, full_name
+from dessine.sweeps.search import probes
+
+MOST_TIMED = 12
+START = 1.5  # seconds that a run takes beside its steps: Python, data, pictures
+
+
+class Plan:
+    """The sweep, its base and its cells; of a search, cells at the ends of its space. Raises BadSpec.
+
+    asked: options that stand for keys of the file: name, samples, sampler, trials, metric, direction
+    """
+
+    def __init__(self, config: Path, words: Sequence[str], asked: dict[str, Any]):
+        try:
+            self.words = parse(words)
+        except SpecError as error:
+            raise BadSpec([str(error)]) from None
+        document = read(config)
+        self.source, self.places = document.source, document.places
+        own = "base" in document.data
+        if not own:  # an ordinary config
+            document, self.places = Document({"base": str(config.absolute())}, document.source), {}
+        _add(document.data, self.words, asked)
+        schema = check_document(document, Sweep)
+        self.sweep: Sweep = schema.node
+        base = config.parent / self.sweep.base if own else config
+        try:
+            self.base = read(base)
+        except BadSpec as error:
+            raise BadSpec([f"{self.places[('base',)]}: base: {line}" if own else line for line in error.lines]) from None
+        self.base.data.setdefault("name", base.stem)
+        self.name = self.sweep.name or (config.stem if own else str(self.base.data["name"]))
+        self.data = schema.model_dump() | {"base": "base.yaml", "name": self.name}
+        self.planner = Planner(self.sweep, self.base, lambda d: check_document(d, Experiment).model_dump())
+        self.metric, self.metrics = asked["metric"], dict[str, str]()
+        self.experiment: Experiment | None = None
+        self.steps: dict[str, int] = {}
+        try:
+            if self.sweep.search:
+                self.cells = [self.planner.cell(values, self.planner.seeds()[0]) for values in probes(self.planner)]
+            else:
+                self.cells = self.planner.cells()
+        except BadSpec as error:
+            raise BadSpec(self._placed(error.lines)) from None
+
+    def _placed(self, lines: list[str]) -> list[str]:
+        """What is said of an axis of the file, with its line there."""
+        placed = []
+        for line in lines:
+            key = match[1] if (match := re.match(r"command line (.+?)=", line)) else ""
+            there = [] if key in self.words.keys() else [self.places[p] for p in self.places if p[-1:] == (key,)]  # noqa: SIM118
+            placed.append(f"{there[0]}: {line.removeprefix('command line ')}" if there else line)
+        return list(dict.fromkeys(placed))
+
+    @property
+    def identity(self) -> str:
+        """By which the same command finds its folder again: what is run, not how, nor where."""
+        if self.sweep.search is None:
+            what: Any = sorted(cell.identity for cell in self.cells)
+        else:  # without the number of trials: more of them go on with the same study
+            search = {k: v for k, v in self.data["search"].items() if k != "trials"}
+            what = [self.cells[0].identity, self.data["axes"], self.data["seeds"], self.data["paired"], search]
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+    def build(self, cell: Cell) -> Experiment:
+        """The cell's experiment, as its run will build it. Raises BadSpec."""
+        document = self.planner.document(cell.overrides)
+        experiment: Experiment = check_document(document, Experiment).node
+        try:
+            experiment.build()
+        except SpecError as error:
+            raise BadSpec(self._placed(document.lines(error.problems))) from None
+        except MemoryError as error:
+            raise BadSpec([f"{cell.label}: does not fit into memory: {error or 'make it smaller'}"]) from None
+        return experiment
+
+    def check(self, done: Sequence[Cell] = (), time_them: bool = False) -> dict[str, float]:
+        """Build one cell of every setting that has cells left, and know the metrics. Raises BadSpec with every mistake.
+
+        Returns setting -> seconds of one run, of up to MOST_TIMED settings, if asked to time them.
+        """
+        finished = {cell.identity for cell in done}
+        left = {cell.setting: cell for cell in self.cells if cell.identity not in finished} or {"": self.cells[0]}
+        wrong: dict[str, None] = {}
+        seconds: dict[str, float] = {}
+        every = -(-len(left) // MOST_TIMED)
+        for i, (setting, cell) in enumerate(left.items()):
+            try:
+                experiment = self.build(cell)
+            except BadSpec as error:
+                wrong |= dict.fromkeys(error.lines)
+                continue
+            if time_them and i % every == 0:
+                seconds[setting] = START + experiment.steps * seconds_per_step(experiment)
+            self.experiment, self.steps[setting] = experiment, experiment.steps
+        if wrong:
+            raise BadSpec(list(wrong))
+        self.metrics = self._metrics()
+        return seconds
+
+    def _metrics(self) -> dict[str, str]:
+        """What is compared: the game's goals, or the one that was asked for, first. Raises BadSpec for an unknown one."""
+        assert self.experiment is not None
+        game, search = self.experiment.game, self.sweep.search
+        asked = search.metric if search else self.metric
+        if not asked:
+            return dict(game.goals)
+        known = [*game.goals, *flat(game.turn(measure=True) | game.report(), self.experiment.repeats)]
+        try:
+            name = full_name(asked, dict.fromkeys(known))
+        except SpecError as error:
+            raise BadSpec([f"metric: {error}"]) from None
+        way = {"maximize": "max", "minimize": "min"}[search.direction] if search else game.goals.get(name, "min")
+        return {name: way} | {other: its for other, its in game.goals.items() if other != name}
+
+    def notice(self) -> str:
+        """A line about seeds that repeats would share; empty if there are none."""
+        seeds = sorted(s for s in self.planner.seeds() if s is not None)
+        span = self.planner.repeats
+        if any(b - a < span for a, b in itertools.pairwise(seeds)):
+            return (
+                f"note: repeat r of a run has its seed + r, so with repeats={span} the seeds {', '.join(map(str, seeds))} "
+                f"train some networks twice; seeds {span} apart do not (seeds: {len(seeds)} in a sweep's YAML)"
+            )
+        return ""
+
+
+def _add(data: dict[str, Any], words: Words, asked: dict[str, Any]) -> None:
+    """Put the command line into the sweep's data. Raises SpecError where a search lacks something."""
+    combine(data, words)
+    if asked["name"]:
+        data["name"] = asked["name"]
+    if asked["samples"]:
+        data["axes"]["samples"] = asked["samples"]
+    search = {key: asked[key] for key in ("sampler", "trials", "direction") if asked[key]}
+    if search or data.get("search"):
+        search |= {"metric": asked["metric"]} if asked["metric"] else {}
+        data["search"] = (data.get("search") or {}) | search
+        missing = [f"--{key}" for key in ("trials", "metric", "direction") if key not in data["search"]]
+        if missing:
+            raise BadSpec([f"command line: a search needs {' and '.join(missing)} too"])
+
+
+def seconds_per_step(experiment: Experiment) -> float:
+    """Of a built experiment, from some turns of it, for about a sixth of a second."""
+    experiment.game.turn()
+    turns, began = 0, time.perf_counter()
+    while (passed := time.perf_counter() - began) < 0.15:
+        experiment.game.turns(n := 1 + turns // 2)
+        turns += n
+    return passed / turns
+
+
+def seconds_known(folder: SweepFolder, cells: Sequence[Cell]) -> list[float]:
+    """How long the cells that are completed took."""
+    done = [folder.run(cell).info() for cell in cells if folder.state(cell) == "completed"]
+    return [info["seconds"] for info in done if isinstance(info.get("seconds"), int | float)]

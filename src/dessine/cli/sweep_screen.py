@@ -1,0 +1,100 @@
+"""How a running sweep looks: in a terminal one bar for the whole and one line per running cell, elsewhere plain lines."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+
+import click
+from tqdm import tqdm
+
+from dessine.sweeps.cells import Cell
+from dessine.sweeps.running import Outcome, Running, steps_made
+
+MARKS = {"completed": "done", "failed": "FAILED", "killed": "KILLED", "interrupted": "stopped"}
+
+
+class Screen:
+    """A watcher that writes to stderr. total: cells; done: of them, before we began; steps: that a cell makes"""
+
+    def __init__(self, total: int, done: int, slots: int, steps: Callable[[Cell], int], quiet: bool):
+        self.total, self.done, self.first, self.steps, self.quiet = total, done, done, steps, quiet
+        self.bad, self.began, self.looked = 0, time.monotonic(), 0.0
+        self.bar: tqdm | None = None
+        self.lines: list[tqdm] = []
+        if sys.stderr.isatty() and not quiet:
+            high = min(slots, total - done, max(1, shutil.get_terminal_size().lines - 4))
+            form = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} runs [{elapsed}{postfix}]"
+            self.bar = tqdm(total=total, initial=done, desc="sweep ", dynamic_ncols=True, bar_format=form, position=0)
+            self.lines = [
+                tqdm(total=0, bar_format="{desc}", position=i + 1, leave=False, dynamic_ncols=True) for i in range(high)
+            ]
+
+    def started(self, cell: Cell, resumed: bool) -> None:
+        if self.bar is None and not self.quiet:
+            self.say(f"{'going on' if resumed else 'started'}: {cell.label}")
+
+    def ended(self, cell: Cell, outcome: Outcome, seconds: float) -> None:
+        if outcome.status != "interrupted":
+            self.done += 1
+        self.bad += outcome.bad
+        left = self._left()
+        if self.bar is not None:
+            self.bar.n = self.done
+            self.bar.set_postfix_str(", ".join(part for part in (left, f"{self.bad} failed" if self.bad else "") if part))
+        if outcome.bad or (self.bar is None and not self.quiet):
+            why = f": {outcome.reason}" if outcome.reason else ""
+            count = f"[{self.done}/{self.total}] " if self.bar is None else ""
+            ahead = f" ({seconds:.1f} s; {left})" if left and self.bar is None else f" ({seconds:.1f} s)"
+            self.say(f"{count}{MARKS[outcome.status]}: {cell.label}{why}{ahead}")
+
+    def stopping(self, running: int, why: str) -> None:
+        runs = f"{running} run{'s' if running != 1 else ''}"
+        again = "; Ctrl-C again kills them" if why == "interrupted" else ""
+        self.say(f"{why}: waiting for {runs} to save and stop{again}")
+
+    def tick(self, running: list[Running]) -> None:
+        if self.bar is None or time.monotonic() - self.looked < 0.5:
+            return
+        self.looked = time.monotonic()
+        width = shutil.get_terminal_size().columns - 1
+        for line, one in zip(self.lines, [*running, *[None] * len(self.lines)], strict=False):
+            line.set_description_str(self._line(one)[:width] if one else "", refresh=True)
+        if self.lines and len(running) > len(self.lines):
+            self.lines[-1].set_description_str(f"  ... and {len(running) - len(self.lines) + 1} more", refresh=True)
+        self.bar.refresh()
+
+    def _line(self, one: Running) -> str:
+        made, steps = steps_made(one.run), self.steps(one.cell)
+        share = f"{100 * made / steps:3.0f}%" if steps else "    "
+        return f"  {share}  {one.cell.label}  step {made:,}{f'/{steps:,}' if steps else ''}"
+
+    def _left(self) -> str:
+        """From the pace so far."""
+        made = self.done - self.first
+        if not made or self.done >= self.total:
+            return ""
+        return f"about {duration((time.monotonic() - self.began) / made * (self.total - self.done))} left"
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        if self.bar is not None:
+            self.bar.write(text, file=sys.stderr)
+        else:
+            click.echo(text, err=True)
+
+    def close(self) -> None:
+        """Leave the terminal tidy."""
+        for line in reversed(self.lines):
+            line.close()
+        if self.bar is not None:
+            self.bar.close()
+
+
+def duration(seconds: float) -> str:
+    """As people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

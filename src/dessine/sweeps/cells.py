@@ -1,0 +1,269 @@
+"""A sweep as a spec, and the cells it makes. A cell is one run; cells that differ only in their seed share a setting.
+
+Starting them belongs to `running.py`, where they are kept to `folder.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dessine.registry import DEFAULTS, Count, Like, Node, SpecError, Whole
+from dessine.spec import BadSpec, Document, change, inline
+from dessine.sweeps.axes import Draw, Words, distribution, draws, listed
+
+MOST_CELLS = 20_000
+
+
+class Axes(Node):
+    """What varies, and how it combines.
+
+    grid: key -> a list of values, or range(start, stop, step); every combination is tried
+    zip: groups of keys that go together, value by value; all lists of a group are equally long
+    random: key -> uniform(low, high) or log_uniform(low, high); whole numbers if both ends are whole
+    samples: how many random points are drawn
+    seed: of the draws; more samples begin with the same ones
+    """
+
+    def __init__(
+        self,
+        grid: dict[str, Any] = {},  # noqa: B006
+        zip: list[dict[str, Any]] = [],  # noqa: B006
+        random: dict[str, str] = {},  # noqa: B006
+        samples: Count = 10,
+        seed: Whole = 0,
+    ):
+        self.grid = {key: _at(("grid", key), listed, values) for key, values in grid.items()}
+        self.zip = [{key: _at(("zip", i, key), listed, v) for key, v in group.items()} for i, group in enumerate(zip)]
+        self.random: dict[str, Draw] = {key: _at(("random", key), distribution, text) for key, text in random.items()}
+        self.samples, self.seed = samples, seed
+        for i, group in enumerate(self.zip):
+            if len({len(values) for values in group.values()}) != 1:
+                raise SpecError(
+                    f"the lists differ in length: {', '.join(f'{k} has {len(v)}' for k, v in group.items())}", ("zip", i)
+                )
+        keys = [*self.grid, *self.random, *(key for group in self.zip for key in group)]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice:
+            raise SpecError(f"{twice} varies twice")
+
+    def keys(self) -> list[str]:
+        """Every key that varies."""
+        return [*self.grid, *(key for group in self.zip for key in group), *self.random]
+
+    def choices(self) -> list[list[dict[str, Any]]]:
+        """One list for each grid key and each zip group: the settings it takes, in order."""
+        grid = [[{key: v} for v in values] for key, values in self.grid.items()]
+        zipped = [[dict(zip(group, row, strict=True)) for row in zip(*group.values(), strict=True)] for group in self.zip]
+        return grid + zipped
+
+    def settings(self) -> Iterator[dict[str, Any]]:
+        """Every combination; the last axis varies fastest."""
+        axes = self.choices()
+        if self.random:
+            columns = [draws(key, draw, self.samples, self.seed) for key, draw in self.random.items()]
+            axes.append([dict(zip(self.random, row, strict=True)) for row in zip(*columns, strict=True)])
+        for combination in itertools.product(*axes):
+            yield {key: v for part in combination for key, v in part.items()}
+
+
+class Search(Node):
+    """Values that are proposed by Optuna from what is known so far, instead of a grid.
+
+    trials: how many settings are tried
+    metric: what is compared, its mean over the seeds: a dotted name, or a short one that is unambiguous
+    direction: maximize or minimize
+    sampler: tpe learns from earlier trials, random does not
+    seed: of the sampler
+    """
+
+    def __init__(
+        self,
+        trials: Count,
+        metric: str,
+        direction: Literal["maximize", "minimize"],
+        sampler: Literal["tpe", "random"] = "tpe",
+        seed: Whole = 0,
+    ):
+        self.trials, self.metric, self.direction, self.sampler, self.seed = trials, metric, direction, sampler, seed
+
+
+class Sweep(Node):
+    """One config, and what varies.
+
+    base: the config that every run changes; a path beside this file
+    name: ends the name of the sweep's folder
+    set: what differs from the base in every run
+    axes: what varies
+    seeds: how many repeats of each setting, from the config's seed on, or a list of seeds
+    paired: whether every setting gets the same seeds, so that settings are compared under the same luck
+    search: propose values instead of trying all
+    """
+
+    def __init__(
+        self,
+        base: str,
+        name: str | None = None,
+        set: dict[str, Any] = {},  # noqa: B006
+        axes: Like[Axes] = DEFAULTS,
+        seeds: Count | list[Whole] | None = None,
+        paired: bool = True,
+        search: Search | None = None,
+    ):
+        self.base, self.name, self.set, self.axes = base, name, set, Axes.of(axes)
+        self.seeds, self.paired, self.search = seeds, paired, search
+        if isinstance(seeds, list) and (not seeds or len(dict.fromkeys(seeds)) < len(seeds)):
+            raise SpecError("expects at least one seed, each once", ("seeds",))
+        both = next((key for key in self.axes.keys() if key in set), None)  # noqa: SIM118  keys of all three kinds
+        if both:
+            raise SpecError(f"{both} varies, and is set as well", ("set", both))
+        if "seed" in self.axes.keys() or "seed" in set:  # noqa: SIM118
+            raise SpecError("write seeds: [...] for the seed", ("seeds",))
+
+
+def _at(path: tuple[str | int, ...], read: Callable[[Any], Any], written: Any) -> Any:
+    """`read(written)`, whose mistakes are at `path`."""
+    try:
+        return read(written)
+    except SpecError as error:
+        raise SpecError(str(error), path) from None
+
+
+def combine(data: dict[str, Any], words: Words) -> None:
+    """Put what a command line says into the plain data of a sweep; it replaces what the file says of the same keys."""
+    axes = data.setdefault("axes", {}) or {}
+    data["axes"] = axes
+    for key in words.keys():  # noqa: SIM118
+        for holder in (data.get("set"), axes.get("grid"), axes.get("random"), *(axes.get("zip") or [])):
+            if isinstance(holder, dict):
+                holder.pop(key, None)
+    if axes.get("zip"):
+        axes["zip"] = [group for group in axes["zip"] if group]
+    fixed, grid = dict(words.fixed), dict(words.grid)
+    for seeds in ([fixed.pop("seed")] if "seed" in fixed else None, grid.pop("seed", None)):
+        if seeds is not None:
+            data["seeds"] = seeds
+    for holder, key, new in ((data, "set", fixed), (axes, "grid", grid), (axes, "random", words.random)):
+        if new:
+            holder[key] = (holder.get(key) or {}) | new
+    if words.zip:
+        axes["zip"] = [*(axes.get("zip") or []), *words.zip]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep.
+
+    values: the keys that vary, and what they are here; overrides: all that differs from the base, as `dessine train` takes it
+    identity: SHA-256 of the resolved spec; folder: the run folder's name
+    """
+
+    values: dict[str, Any]
+    seed: int | None
+    overrides: tuple[str, ...]
+    identity: str
+    label: str
+
+    @property
+    def folder(self) -> str:
+        """What it is, for people, and a piece of the identity, for the program."""
+        return f"{re.sub(r'[^A-Za-z0-9.=_+-]+', '_', self.label).strip('_.')[:80] or 'cell'}_{self.identity[:10]}"
+
+    @property
+    def setting(self) -> str:
+        """What it shares with the cells that differ only in their seed."""
+        return json.dumps(self.values, sort_keys=True)
+
+
+Resolve = Callable[[Document], dict[str, Any]]
+"""A document, checked: the spec with every default written out. Raises BadSpec."""
+
+
+class Planner:
+    """Makes cells of values, over a base that is read once."""
+
+    def __init__(self, sweep: Sweep, base: Document, resolve: Resolve):
+        self.sweep, self.base, self.resolve = sweep, base, resolve
+        self.short = short_names(sweep.axes.keys())
+        fixed = self.document(_written(sweep.set)).data
+        self.first, self.repeats = fixed.get("seed", 0), fixed.get("repeats", 1)
+
+    def seeds(self, setting: int = 0) -> list[int | None]:
+        """Of the setting with that number. Counted seeds are `repeats` apart: replicate r of a run has its seed + r."""
+        given = self.sweep.seeds
+        if given is None:
+            return [None]
+        span = self.repeats if isinstance(self.repeats, int) and self.repeats > 0 else 1
+        first = self.first if isinstance(self.first, int) else 0
+        seeds = given if isinstance(given, list) else [first + i * span for i in range(given)]
+        shift = 0 if self.sweep.paired else setting * (max(seeds) - min(seeds) + span)
+        return [seed + shift for seed in seeds]
+
+    def document(self, overrides: Sequence[str]) -> Document:
+        """The base, with these changes. Raises BadSpec."""
+        document = Document(copy.deepcopy(self.base.data), self.base.source, dict(self.base.places), list(self.base.faults))
+        change(document, overrides)
+        return document
+
+    def cell(self, values: dict[str, Any], seed: int | None) -> Cell:
+        """One cell. Raises BadSpec."""
+        everything = values if seed is None else {**values, "seed": seed}
+        overrides = tuple(_written({**self.sweep.set, **everything}))
+        resolved = json.dumps(self.resolve(self.document(overrides)), sort_keys=True)
+        label = " ".join(f"{self.short.get(key, key)}={shown(v)}" for key, v in everything.items())
+        return Cell(values, seed, overrides, hashlib.sha256(resolved.encode()).hexdigest(), label or "base")
+
+    def cells(self) -> list[Cell]:
+        """All cells of a grid, seed by seed, so that early results cover every setting. Raises BadSpec with every mistake."""
+        settings = list(itertools.islice(self.sweep.axes.settings(), MOST_CELLS + 1))
+        seeds = [self.seeds(i) for i in range(len(settings))]
+        if len(settings) * len(seeds[0]) > MOST_CELLS:
+            raise BadSpec([f"this sweep has more than {MOST_CELLS:,} cells"])
+        made: dict[str, Cell] = {}
+        wrong: dict[str, None] = {}
+        for n in range(len(seeds[0])):
+            for values, own in zip(settings, seeds, strict=True):
+                try:
+                    cell = self.cell(values, own[n])
+                except BadSpec as error:
+                    wrong |= dict.fromkeys(error.lines)
+                else:
+                    made.setdefault(cell.identity, cell)  # two ways of writing one spec are one cell
+        if wrong:
+            raise BadSpec(list(wrong))
+        return list(made.values())
+
+
+def _written(values: dict[str, Any]) -> list[str]:
+    return [f"{key}={inline(v)}" for key, v in values.items()]
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """For each dotted key the shortest end that no other key has."""
+    parts = {key: key.split(".") for key in keys}
+    names = {}
+    for key, own in parts.items():
+        lengths = range(1, len(own) + 1)
+        fitting = (n for n in lengths if all(other[-n:] != own[-n:] for k, other in parts.items() if k != key))
+        names[key] = ".".join(own[-next(fitting, len(own)) :])
+    return names
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in names and legends."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, dict) and "type" in value:
+        rest = ", ".join(f"{k}={shown(v)}" for k, v in value.items() if k != "type")
+        return f"{value['type']}({rest})" if rest else str(value["type"])
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}={shown(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(shown(v) for v in value) + "]"
+    return value if isinstance(value, str) else inline(value)

@@ -1,0 +1,124 @@
+"""A sweep's folder: found again by what the sweep is, locked while it runs, and what state each of its cells is in.
+
+sweep.yaml says what varies, base.yaml what every run starts from, sweep.json which sweep this is; cells/ holds one ordinary
+run folder per cell, logs/ what each run printed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from dessine.runs.files import write_atomically, write_json
+from dessine.runs.run import Run, RunError
+from dessine.sweeps.cells import Cell
+from dessine.sweeps.launchers import trained_by_another
+
+
+class SweepFolder:
+    """Plain files; `path` is all there is to it."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.cells, self.logs, self.plots = path / "cells", path / "logs", path / "plots"
+
+    @staticmethod
+    def is_one(path: Path) -> bool:
+        """Whether a sweep has begun in `path`."""
+        return (path / "sweep.yaml").is_file()
+
+    @staticmethod
+    def find(runs_dir: Path, identity: str) -> SweepFolder | None:
+        """The newest sweep in `runs_dir` that is this one."""
+        fitting = [p.parent for p in runs_dir.glob("*/sweep.json") if _known(p).get("identity") == identity]
+        return SweepFolder(max(fitting, key=lambda p: p.name)) if fitting else None
+
+    @staticmethod
+    def open(path: Path | None, runs_dir: Path, identity: str, name: str) -> SweepFolder:
+        """`path`, or the folder of this sweep in `runs_dir`, or a new one. Raises RunError if `path` is something else."""
+        if path is not None:
+            if path.exists() and not SweepFolder.is_one(path) and (not path.is_dir() or any(path.iterdir())):
+                raise RunError(f"{path} exists and is not the folder of a sweep")
+            path.mkdir(parents=True, exist_ok=True)
+            return SweepFolder(path)
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        with _locked(runs_dir / ".sweeps.lock", wait=True):  # the same command, started twice at once, shall meet itself
+            found = SweepFolder.find(runs_dir, identity)
+            if found is None:
+                found = SweepFolder(Run.create(runs_dir, f"sweep_{name}").path)
+                write_json(found.path / "sweep.json", {"identity": identity})
+        return found
+
+    def write(self, sweep: str, base: str, source: str, info: dict[str, Any]) -> None:
+        """Say what this sweep is. `sweep`, `base` and `source`: the texts of the three YAML files."""
+        for folder in (self.cells, self.logs, self.plots):
+            folder.mkdir(exist_ok=True)
+        for name, text in (("base.yaml", base), ("source.yaml", source), ("sweep.yaml", sweep)):
+            write_atomically(self.path / name, text)
+        created = {"created": datetime.now().astimezone().isoformat(timespec="seconds")}
+        process = {"host": platform.node(), "pid": os.getpid()}
+        write_json(self.path / "sweep.json", created | self.info() | info | process)
+
+    def info(self) -> dict[str, Any]:
+        """What sweep.json says."""
+        return _known(self.path / "sweep.json")
+
+    def update(self, **fields: Any) -> None:
+        """Change fields of sweep.json."""
+        write_json(self.path / "sweep.json", self.info() | fields)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Raises RunError if another process runs this sweep."""
+        try:
+            with _locked(self.path / ".lock", wait=False):
+                yield
+        except BlockingIOError:
+            raise RunError(
+                f"{self.path} is being run by process {self.info().get('pid')}; start it again when that has ended"
+            ) from None
+
+    def run(self, cell: Cell) -> Run:
+        """The cell's run folder, whether it is there or not; found by its identity, whatever name it was given."""
+        own = self.cells / cell.folder
+        if own.is_dir():
+            return Run(own)
+        other = next((p for p in self.cells.glob(f"*_{cell.identity[:10]}") if p.is_dir()), own)
+        return Run(other)
+
+    def state(self, cell: Cell) -> str:
+        """missing, completed, failed, unfinished, or busy if a process left over from before still trains it."""
+        run = self.run(cell)
+        if not (run.path / "config.yaml").is_file():
+            return "busy" if run.path.is_dir() and trained_by_another(run) else "missing"
+        status = run.info().get("status")
+        if status in ("completed", "failed"):
+            return str(status)
+        return "busy" if trained_by_another(run) else "unfinished"
+
+
+def _known(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+@contextmanager
+def _locked(path: Path, wait: bool) -> Iterator[None]:
+    """Raises BlockingIOError if another process holds it and we do not wait."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        yield
+        return
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield

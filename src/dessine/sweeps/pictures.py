@@ -1,0 +1,245 @@
+"""Pictures of a sweep: curves of its settings, heat maps of two axes, the main effect of each axis, a search's progress."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from dessine.intervals import mean_interval
+from dessine.sweeps.results import Axis, Result, Results, main_effect, samples
+
+Array = np.ndarray
+MOST_CURVES, MOST_POINTS, MOST_TICKS = 10, 300, 24
+
+
+def save_pictures(results: Results, folder: Path, title: str, trials: Sequence[Sequence[str]] = ()) -> list[Path]:
+    """Every picture that the results allow. trials: of a search, names of their run folders. Returns their paths."""
+    made: list[Path] = []
+    for metric, way in results.metrics.items():
+        slug = re.sub(r"[^\w.-]+", "_", metric)
+        settings = results.settings()
+        if not any(samples(rows, metric) for rows in settings.values()):
+            continue
+        if trials:
+            made.append(save_search(results, folder / f"search_{slug}.png", title, metric, way, trials))
+        made += save_curves(settings, folder / f"curves_{slug}.png", title, metric, way)
+        if axes := [a for a in results.axes if len(a.points) > 1]:
+            made.append(save_effects(results, axes, folder / f"effects_{slug}.png", title, metric))
+        if grid := [a for a in axes if not a.drawn and len(a.points) <= MOST_TICKS]:
+            made += save_heat(results, grid, folder / f"heat_{slug}.png", title, metric, way)
+    return made
+
+
+def save_curves(settings: dict[str, list[Result]], path: Path, title: str, metric: str, way: str) -> list[Path]:
+    """The mean over seeds of each setting, with its 95 % interval; of many settings the best stand out."""
+    found = {}
+    for label, rows in settings.items():
+        steps, values = _aligned([row.curve(metric) for row in rows])
+        if len(steps):
+            found[label] = (steps, values)
+    if not found:
+        return []
+    ends = {label: float(np.nanmean(values[:, -1])) for label, (_, values) in found.items()}
+    ranked = sorted(ends, key=lambda label: ends[label], reverse=way == "max")
+    shown = ranked[:MOST_CURVES]
+    figure, axes = plt.subplots(figsize=(9.5, 5), layout="constrained")
+    for label in ranked[MOST_CURVES:]:
+        steps, values = found[label]
+        axes.plot(steps, mean_interval(values)[0], color="silver", lw=0.7, zorder=1)
+    in_order = [label for label in found if label in shown]
+    for label, colour in zip(in_order, _colours(len(in_order)), strict=True):
+        steps, values = found[label]
+        mean, low, high = mean_interval(values)
+        marker = "o" if len(steps) == 1 else None
+        axes.plot(steps, mean, color=colour, lw=1.5, label=f"{_short(label)} (n = {len(values)})", marker=marker, zorder=3)
+        axes.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0, zorder=2)
+    many = f"; best {MOST_CURVES} of {len(found)} settings, the others grey" if len(found) > MOST_CURVES else ""
+    axes.set(title=f"{title}: {metric}\nmean over seeds, band: 95 % interval{many}", xlabel="step", ylabel=metric)
+    _zoom(axes, [mean_interval(values)[0] for _, values in found.values()])
+    figure.legend(loc="outside right upper", fontsize="small", frameon=False)
+    return [_save(figure, path)]
+
+
+def _aligned(curves: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Steps (n,), and values (runs * repeats, n), NaN where a run has none; thinned to what a picture can show."""
+    steps = np.unique(np.concatenate([s for s, _ in curves])) if curves else np.array([])
+    if len(steps) > MOST_POINTS:
+        steps = steps[np.unique(np.linspace(0, len(steps) - 1, MOST_POINTS).round().astype(int))]
+    rows = []
+    for own, values in curves:
+        place = {s: i for i, s in enumerate(own.tolist())}
+        index = [place.get(s, -1) for s in steps.tolist()]
+        there = np.array([i >= 0 for i in index])
+        for column in values.T:
+            rows.append(np.where(there, column[index], np.nan))
+    return steps, np.array(rows)
+
+
+def save_heat(results: Results, axes: Sequence[Axis], path: Path, title: str, metric: str, way: str) -> list[Path]:
+    """A map for each pair of the first axes: the mean over seeds and over all other axes."""
+    pairs = list(combinations(axes, 2))[:6]
+    if not pairs:
+        return []
+    maps = [_map(results, metric, a, b) for a, b in pairs]
+    everything = np.concatenate([m[np.isfinite(m)] for m in maps])
+    if not len(everything):
+        return []
+    columns = min(len(pairs), 3)
+    rows = -(-len(pairs) // columns)
+    wide = max(4.5, min(11.0, 1.6 + 0.75 * max(len(a.points) for a, _ in pairs)))
+    high = max(3.6, min(9.0, 1.6 + 0.55 * max(len(b.points) for _, b in pairs)))
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(wide * columns + 1, high * rows + 0.5), layout="constrained", squeeze=False
+    )
+    colours = plt.get_cmap("viridis" if way == "max" else "viridis_r").copy()
+    colours.set_bad("0.92")
+    image: Any = None
+    for axes_, (a, b), values in zip(grid.flat, pairs, maps, strict=False):
+        image = axes_.imshow(values, cmap=colours, aspect="auto", vmin=everything.min(), vmax=everything.max(), origin="lower")
+        axes_.set_xticks(range(len(a.points)), [a.name(p) for p in a.points], **_turned(a))
+        axes_.set_yticks(range(len(b.points)), [b.name(p) for p in b.points])
+        axes_.set(xlabel=a.label, ylabel=b.label)
+        if values.size <= 144:
+            for (j, i), v in np.ndenumerate(values):
+                if np.isfinite(v):
+                    dark = sum(image.cmap(image.norm(v))[:3]) < 1.5
+                    axes_.text(i, j, f"{v:.3g}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+    for left in list(grid.flat)[len(pairs) :]:
+        left.set_visible(False)
+    figure.colorbar(image, ax=grid, label=metric)
+    figure.suptitle(f"{title}: {metric}, mean over seeds" + (" and the other axes" if len(axes) > 2 else ""))
+    return [_save(figure, path)]
+
+
+def _map(results: Results, metric: str, a: Axis, b: Axis) -> Array:
+    """(points of b, points of a): means over all runs that stand there."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for row in results.done:
+        found.setdefault((b.point(row.values), a.point(row.values)), []).extend(samples_all([row], metric))
+    cells = [[found.get((b.point(q), a.point(p))) for p in a.points] for q in b.points]
+    return np.array([[np.mean(v) if v else np.nan for v in row] for row in cells])
+
+
+def samples_all(rows: Sequence[Result], metric: str) -> list[float]:
+    """The metric at the end of every repeat of every run."""
+    return [v for row in rows for v in row.last.get(metric, []) if np.isfinite(v)]
+
+
+def save_effects(results: Results, axes: Sequence[Axis], path: Path, title: str, metric: str) -> Path:
+    """One panel per axis: means over all else with 95 % intervals over seeds; each run as a dot where values were drawn."""
+    columns = min(len(axes), 3)
+    rows = -(-len(axes) // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(4.6 * columns + 0.6, 3.9 * rows + 0.6), layout="constrained", squeeze=False
+    )
+    for panel, axis in zip(grid.flat, axes, strict=False):
+        numbers = axis.numbers
+        if axis.drawn or (numbers and len(numbers) > MOST_TICKS):
+            _scatter(panel, results, axis, metric)
+        else:
+            effect = main_effect(results, axis, metric)
+            x = np.array(numbers) if numbers and _even(numbers) else np.arange(len(axis.points))
+            there = np.isfinite(effect.low)
+            panel.plot(x, effect.mean, color="C0", lw=1.2, marker="o", ms=4, zorder=3)
+            bars = np.where(there, effect.high - effect.mean, 0)
+            panel.errorbar(x[there], effect.mean[there], bars[there], fmt="none", color="C0", capsize=4, zorder=3)
+            panel.set_xlabel(axis.label)
+            if not numbers or not _even(numbers):
+                panel.set_xticks(x, [axis.name(p) for p in axis.points], **_turned(axis))
+                panel.set_xlim(-0.5, len(axis.points) - 0.5)
+            elif len(numbers) <= 8:
+                _log(panel, numbers)
+                panel.set_xticks(x, [axis.name(p) for p in axis.points], **_turned(axis))
+                panel.minorticks_off()
+        panel.set_ylabel(metric)
+        panel.grid(axis="y", color="0.9")
+    for left in list(grid.flat)[len(axes) :]:
+        left.set_visible(False)
+    figure.suptitle(f"{title}: main effects on {metric}\nmean over all other axes and seeds; bars: 95 % interval over seeds")
+    return _save(figure, path)
+
+
+def _scatter(panel: Any, results: Results, axis: Axis, metric: str) -> None:
+    key = axis.keys[0]
+    points = [(row.values.get(key), v) for row in results.done for v in row.last.get(metric, []) if np.isfinite(v)]
+    panel.scatter([x for x, _ in points], [y for _, y in points], s=14, alpha=0.6, color="C0")
+    panel.set_xlabel(axis.label)
+    _log(panel, axis.numbers or [])
+    _zoom(panel, [np.array([y for _, y in points])])
+
+
+def save_search(results: Results, path: Path, title: str, metric: str, way: str, trials: Sequence[Sequence[str]]) -> Path:
+    """Each trial's value in the order tried, and the best so far."""
+    done = {row.run.path.name: samples_all([row], metric) for row in results.done}
+    found = [[v for name in names for v in done.get(name, [])] for names in trials]
+    at = np.array([i for i, values in enumerate(found) if values])
+    values = np.array([np.mean(v) for v in found if v])
+    best = np.maximum.accumulate(values) if way == "max" else np.minimum.accumulate(values)
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    axes.scatter(at + 1, values, s=18, color="C0", alpha=0.7, label="trial (mean over seeds)")
+    axes.step(at + 1, best, where="post", color="C3", label="best so far")
+    axes.set(title=f"{title}: search", xlabel="trial, in the order tried", ylabel=metric)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _zoom(axes, [values])
+    axes.legend()
+    return _save(figure, path)
+
+
+def _colours(n: int) -> list[Any]:
+    if n <= 10:
+        return [f"C{i}" for i in range(n)]
+    return list(plt.get_cmap("viridis")(np.linspace(0, 0.92, n)))
+
+
+def _even(numbers: Sequence[float]) -> bool:
+    """Whether the points stand well on a linear or logarithmic scale; else they are drawn side by side."""
+    if len(numbers) < 3 or sorted(numbers) != list(numbers):
+        return False
+    for x in (np.array(numbers), np.log(numbers) if min(numbers) > 0 else None):
+        if x is not None and np.diff(x).min() > 0.3 * np.diff(x).max():
+            return True
+    return False
+
+
+def _log(panel: Any, numbers: Sequence[float]) -> None:
+    if numbers and min(numbers) > 0 and max(numbers) >= 20 * min(numbers):
+        panel.set_xscale("log")
+
+
+def _zoom(axes: Any, curves: Sequence[Array]) -> None:
+    """A few runs that went far off shall not flatten all others."""
+    values = np.concatenate([c[np.isfinite(c)] for c in curves])
+    if len(values) < 20:
+        return
+    low, high = np.percentile(values, [1, 97])
+    if high > low and values.max() - values.min() > 4 * (high - low):
+        axes.set_ylim(low - 0.1 * (high - low), high + 0.15 * (high - low))
+
+
+def _turned(axis: Axis) -> dict[str, Any]:
+    """Long names on an x axis are written slantwise."""
+    letters = sum(len(axis.name(p)) for p in axis.points)
+    return {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if letters > 34 else {}
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= 60 else label[:57] + "..."
+
+
+def _save(figure: Any, path: Path) -> Path:
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp.png")
+    figure.savefig(beside, dpi=110)
+    plt.close(figure)
+    os.replace(beside, path)
+    return path

@@ -1,0 +1,158 @@
+"""Repeats of a large network: each a run of its own, in a process of its own, put together as if they had trained at once.
+
+Small networks gain by training together on the replicate axis; large ones keep a core busy each. Which it is changes no
+number: repeat r is the run of seed + r either way.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dessine.experiment import Experiment, NonFiniteError, Stopped, finish, stop_requests
+from dessine.runs.run import Run
+from dessine.sweeps.launchers import Handle, Job, Local, cores
+from dessine.sweeps.running import Outcome, judge, steps_made
+
+LARGE = 20_000
+"""Parameters of a network from which repeats train apart: its products are then large enough to fill a core."""
+
+SHARED = ("step", "epoch", "examples")
+"""Metrics that are the same for every repeat."""
+
+
+def train_apart(experiment: Experiment) -> bool:
+    """Whether the repeats of `experiment`, built, train in processes of their own."""
+    return experiment.repeats > 1 and any(p.network.theta.shape[1] >= LARGE for p in experiment.game.players.values())
+
+
+def train_repeats(
+    experiment: Experiment, run: Run, progress: Callable[[int, dict[str, Any]], None], say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Train each repeat in `run`/repeats/, as many at once as there are cores, then join them. Returns the summary.
+
+    Like `dessine.experiment.train`: the same files, the same exceptions; what has been done is not done again.
+    """
+    folders = [Run(run.path / "repeats" / f"{r:04d}") for r in range(experiment.repeats)]
+    folders[0].path.parent.mkdir(exist_ok=True)
+    began = time.perf_counter()
+    outcomes = _run_all(experiment, run, folders, progress, say)
+    step = _join(experiment, run, folders)
+    bad = {r: o for r, o in outcomes.items() if o.bad}
+    if bad:
+        run.update(reason="; ".join(f"repeat {r}: {o.reason}" for r, o in sorted(bad.items())))
+    if any(o.status == "interrupted" for o in outcomes.values()) or len(outcomes) < len(folders):
+        finish(experiment, run, step, began, "interrupted")
+        raise Stopped(f"stopped after step {step} of {experiment.steps}")
+    if len(bad) == len(folders) or any(o.status == "killed" for o in bad.values()):
+        finish(experiment, run, step, began, "failed")
+        raise NonFiniteError(run.info()["reason"])
+    return finish(experiment, run, step, began, "completed")
+
+
+def _run_all(
+    experiment: Experiment,
+    run: Run,
+    folders: list[Run],
+    progress: Callable[[int, dict[str, Any]], None],
+    say: Callable[[str], None],
+) -> dict[int, Outcome]:
+    """Every repeat to its end, or until the user stops; what became of each that was started or had ended before."""
+    waiting = deque(r for r, one in enumerate(folders) if not _ended(one, experiment.steps))
+    outcomes = {r: Outcome("completed") for r in range(len(folders)) if r not in waiting}
+    launcher, logs = Local(), run.path / "repeats"
+    running: dict[int, Handle] = {}
+    asked = False
+    with stop_requests() as stop:
+        try:
+            while running or (waiting and not stop()):
+                while waiting and len(running) < cores() and not stop():
+                    r = waiting.popleft()
+                    running[r] = launcher.launch(_job(experiment, run, r, folders[r], logs / f"{r:04d}.log"))
+                if stop() and not asked:
+                    asked = True
+                    for handle in running.values():
+                        handle.interrupt()
+                for r, handle in list(running.items()):
+                    code = handle.poll()
+                    if code is not None:
+                        del running[r]
+                        outcomes[r] = judge(folders[r], code, logs / f"{r:04d}.log")
+                        if outcomes[r].bad:
+                            say(f"repeat {r}: {outcomes[r].reason}")
+                made = [experiment.steps if _ended(one, experiment.steps) else steps_made(one) for one in folders]
+                progress(sum(made) // len(made), {})
+                time.sleep(0.2)
+        except BaseException:
+            for handle in running.values():
+                handle.kill()
+            raise
+    return outcomes
+
+
+def _ended(one: Run, steps: int) -> bool:
+    """Whether a repeat has nothing left to do: it has made all its steps, or its numbers are no longer finite."""
+    info = one.info()
+    return bool(info.get("status") == "completed" and steps_made(one) >= steps)
+
+
+def _job(experiment: Experiment, run: Run, r: int, one: Run, log: Path) -> Job:
+    length, out = experiment.training, experiment.outputs
+    long = f"training.steps={length.steps}" if length.steps else f"training.epochs={length.epochs}"
+    changes: tuple[str, ...] = (long, f"outputs.keep={out.keep}", "outputs.plots=false", "outputs.gif=false")
+    if r:  # the pictures over time are those of the first repeat
+        changes += ("outputs.samples=0",)
+    overrides = (*changes, f"seed={experiment.seed + r}", "repeats=1")
+    base, stop = str((run.path / "config.yaml").absolute()), str((run.path / "repeats" / ".stop").absolute())
+    return Job(base, overrides, str(one.path.absolute()), str(log), 1, stop, os.getcwd(), changes)
+
+
+def _join(experiment: Experiment, run: Run, folders: list[Run]) -> int:
+    """Metrics, checkpoint and pictures of the whole, from those of the repeats. Returns the step all have reached."""
+    told = [{record["step"]: record for record in one.metrics()} for one in folders]
+    steps = sorted({step for one in told for step in one})
+    whole = [
+        s for s in steps if all(s in one or (one and max(one) < s and _gone(f)) for one, f in zip(told, folders, strict=True))
+    ]
+    run.keep_metrics(lambda record: False)
+    for step in whole:
+        run.append_metrics(_merged([one.get(step) for one in told]))
+    found = [one.load_checkpoint() for one in folders]
+    step = min((f[0] if f else 0 for f, one in zip(found, folders, strict=True) if not _gone(one)), default=0)
+    ready = [f for f in found if f]
+    if len(ready) == len(folders):
+        arrays, state = _stacked([f[1] for f in ready]), [f[2]["streams"] for f in ready]
+        streams = {purpose: [one for s in state for one in s[purpose]] for purpose in state[0]}
+        experiment.game.restore(arrays)
+        experiment.game.streams.restore(streams)
+        if len({f[0] for f, one in zip(ready, folders, strict=True) if not _gone(one)}) == 1:
+            run.save_checkpoint(step, arrays, {"streams": streams}, experiment.outputs.keep)
+    for picture in folders[0].samples.glob("step_*.png"):
+        shutil.copyfile(picture, run.samples / picture.name)
+    return step
+
+
+def _gone(one: Run) -> bool:
+    """Whether a repeat stopped for good before its last step."""
+    return one.info().get("status") == "failed"
+
+
+def _merged(values: list[Any], key: str = "") -> Any:
+    """One record of R repeats from R records of one; None where a repeat has none."""
+    first = next(v for v in values if v is not None)
+    if isinstance(first, dict):
+        keys = dict.fromkeys(k for v in values if v for k in v)
+        return {k: _merged([(v or {}).get(k) for v in values], k) for k in keys}
+    return first if key in SHARED else values
+
+
+def _stacked(every: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Arrays of one replicate as arrays of all; numbers without a replicate axis are the same for all."""
+    return {k: np.concatenate([one[k] for one in every]) if a.ndim else a for k, a in every[0].items()}

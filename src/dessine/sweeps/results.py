@@ -1,0 +1,298 @@
+"""What a sweep found, read from its run folders: a table with one row per repeat, and means that can be trusted.
+
+Pictures belong to `pictures.py`, the page to `page.py`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dessine.intervals import mean_interval
+from dessine.registry import SpecError
+from dessine.runs.files import write_atomically
+from dessine.runs.run import Run
+from dessine.spec import value
+from dessine.sweeps.cells import Axes, short_names, shown
+from dessine.sweeps.folder import SweepFolder
+from dessine.sweeps.metrics import flat
+
+Array = np.ndarray
+
+
+@dataclass
+class Result:
+    """One run. values: what varies, and what it is here; best: as in summary.json.
+
+    last: metric -> one number per repeat, at the end
+    """
+
+    run: Run
+    status: str
+    reason: str
+    values: dict[str, Any]
+    seed: int
+    repeats: int
+    steps: int | None
+    seconds: float | None
+    last: dict[str, list[float]]
+    best: dict[str, dict[str, float]]
+
+    def curve(self, metric: str) -> tuple[Array, Array]:
+        """Steps (n,) and values (n, repeats) of a metric, where it was measured."""
+        rows = [(record["step"], flat(record, self.repeats).get(metric)) for record in self.run.metrics() if "step" in record]
+        there = [(step, v) for step, v in rows if v is not None]
+        return np.array([s for s, _ in there]), np.array([v for _, v in there], float).reshape(-1, self.repeats)
+
+
+@dataclass
+class Axis:
+    """Keys that vary together. points: the values they take, in order, each as {key: value}."""
+
+    keys: tuple[str, ...]
+    label: str
+    points: list[dict[str, Any]]
+    drawn: bool
+
+    def point(self, values: dict[str, Any]) -> str:
+        """What tells one value of the axis from another."""
+        return _text({key: values.get(key) for key in self.keys})
+
+    def name(self, point: dict[str, Any]) -> str:
+        """For ticks and legends."""
+        return ", ".join(shown(point.get(key)) for key in self.keys)
+
+    @property
+    def numbers(self) -> list[float] | None:
+        """The points as numbers, if they all are."""
+        if len(self.keys) > 1:
+            return None
+        found = [point.get(self.keys[0]) for point in self.points]
+        ok = all(isinstance(v, int | float) and not isinstance(v, bool) for v in found)
+        return [float(v) for v in found if v is not None] if ok else None
+
+
+@dataclass
+class Results:
+    """All runs of a sweep, and what varies among them."""
+
+    rows: list[Result]
+    axes: list[Axis]
+    metrics: dict[str, str] = field(default_factory=dict)  # name -> min or max
+
+    @property
+    def done(self) -> list[Result]:
+        """The completed runs: only they are compared."""
+        return [row for row in self.rows if row.status == "completed"]
+
+    def settings(self) -> dict[str, list[Result]]:
+        """Completed runs by setting, in the order of the axes."""
+        order = [{axis.point(p): i for i, p in enumerate(axis.points)} for axis in self.axes]
+        key = {id(r): tuple(axis.point(r.values) for axis in self.axes) for r in self.done}
+        rows = sorted(self.done, key=lambda r: (*(o.get(k, 0) for o, k in zip(order, key[id(r)], strict=True)), r.seed))
+        grouped: dict[str, list[Result]] = {}
+        for row in rows:
+            grouped.setdefault(self.label(row), []).append(row)
+        return grouped
+
+    def label(self, row: Result) -> str:
+        """Of a setting."""
+        parts = [
+            f"{axis.label}={axis.name(row.values)}" if len(axis.keys) == 1 else f"({axis.label})=({axis.name(row.values)})"
+            for axis in self.axes
+        ]
+        return ", ".join(parts) or "base"
+
+
+def samples(rows: Iterable[Result], metric: str) -> dict[int, float]:
+    """Seed -> the metric at the end; repeat r of a run has its seed + r. Runs that do not know the metric are left out."""
+    return {row.seed + r: v for row in rows for r, v in enumerate(row.last.get(metric, [])) if np.isfinite(v)}
+
+
+@dataclass
+class Effect:
+    """Means of one metric at each point of an axis, over all else; NaN ends where seeds are too few for an interval.
+
+    difference, low and high of it: against the first point, seed by seed, if the seeds are paired
+    """
+
+    axis: Axis
+    mean: Array
+    low: Array
+    high: Array
+    difference: Array
+    difference_low: Array
+    difference_high: Array
+    seeds: int
+
+
+def main_effect(results: Results, axis: Axis, metric: str) -> Effect:
+    """One number per point and seed: the mean over the settings of the other axes that were completed at every point
+    with that seed, so that no point is favoured by what failed elsewhere. The interval is Student's over seeds."""
+    others = [a for a in results.axes if a is not axis]
+    table: dict[str, dict[tuple[str, int], float]] = {axis.point(p): {} for p in axis.points}
+    for row in results.done:
+        rest = "|".join(a.point(row.values) for a in others)
+        for seed, v in samples([row], metric).items():
+            table.setdefault(axis.point(row.values), {})[rest, seed] = v
+    columns = [table[axis.point(p)] for p in axis.points]
+    shared = set.intersection(*(set(c) for c in columns)) if columns else set()
+    nothing = np.full(len(columns), np.nan)
+    if shared:
+        seeds = sorted({seed for _, seed in shared})
+        by_seed = np.array([[np.mean([c[k] for k in shared if k[1] == s]) for c in columns] for s in seeds])  # (seeds, points)
+        mean, low, high = mean_interval(by_seed)
+        return Effect(axis, mean, low, high, *mean_interval(by_seed - by_seed[:, :1]), len(seeds))
+    # Nothing is paired: each setting has seeds of its own. The spread within settings says how sure the means are.
+    per = [[np.array(list(samples(rows, metric).values())) for rows in _split(results, axis, p).values()] for p in axis.points]
+    per = [[x for x in groups if len(x)] for groups in per]
+    mean = np.array([np.mean([x.mean() for x in groups]) if groups else np.nan for groups in per])
+    half = np.array([_pooled(groups) for groups in per])
+    return Effect(axis, mean, mean - half, mean + half, nothing, nothing, nothing, 0)
+
+
+def _split(results: Results, axis: Axis, point: dict[str, Any]) -> dict[str, list[Result]]:
+    grouped: dict[str, list[Result]] = {}
+    for row in results.done:
+        if axis.point(row.values) == axis.point(point):
+            grouped.setdefault(results.label(row), []).append(row)
+    return grouped
+
+
+def _pooled(groups: list[Array]) -> float:
+    """Half a 95 % interval of the mean of the groups' means, from the variances within the groups; NaN without repeats."""
+    from scipy.stats import t
+
+    freedom = sum(len(x) - 1 for x in groups)
+    if not groups or min(len(x) for x in groups) < 2:
+        return float("nan")
+    variance = sum(x.var(ddof=1) / len(x) for x in groups) / len(groups) ** 2
+    return float(t.ppf(0.975, freedom) * np.sqrt(variance))
+
+
+def collect(folder: SweepFolder, axes: Axes, goals: dict[str, str]) -> Results:
+    """Read every run folder. goals: the metrics to compare, and whether min or max is better."""
+    rows = [read_result(path.parent) for path in sorted(folder.cells.glob("*/config.yaml"))]
+    keys = list(dict.fromkeys(key for row in rows for key in row.values))
+    varying = [k for k in keys if len({_text(row.values.get(k)) for row in rows}) > 1 or k in axes.keys()]  # noqa: SIM118
+    for row in rows:
+        row.values = {k: row.values.get(k) for k in varying}
+    groups: list[tuple[tuple[str, ...], list[dict[str, Any]], bool]] = []
+    for choices in axes.choices():
+        groups.append((tuple(choices[0]), choices, False))
+    groups += [((key,), [], True) for key in axes.random]
+    groups += [((key,), [], False) for key in varying if key not in axes.keys()]  # noqa: SIM118
+    made = []
+    short = short_names([key for group, _, _ in groups for key in group])
+    for names, planned, drawn in groups:
+        there = {_text(p): p for p in ({k: row.values.get(k) for k in names} for row in rows)}
+        points = [p for p in planned if _text(p) in there]
+        more = [p for text, p in there.items() if text not in {_text(q) for q in points}]
+        points += sorted(more, key=lambda p: [_order(v) for v in p.values()])
+        if points:
+            made.append(Axis(names, ", ".join(short[n] for n in names), points, drawn))
+    known = {name for row in rows for name in row.last}
+    return Results(rows, made, {name: way for name, way in goals.items() if name in known})
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _order(value: Any) -> tuple[int, float, str]:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return (0, float(value), "") if number else (1, 0.0, _text(value))
+
+
+def read_result(path: Path) -> Result:
+    """What one run folder says."""
+    """What one run folder says."""
+    run = Run(path)
+    info = run.info()
+    try:
+        summary = json.loads((path / "summary.json").read_text())
+    except (OSError, ValueError):
+        summary = {}
+    values = {}
+    for text in info.get("overrides") or []:
+        key, _, written = text.partition("=")
+        try:
+            values[key] = value(written)
+        except SpecError:
+            values[key] = written
+    last = summary.get("last") or {}
+    repeats = _repeats(path)
+    values.pop("seed", None)
+    return Result(
+        run=run,
+        status=run.status(),
+        reason=info.get("reason") or "",
+        values=values,
+        seed=info.get("seed") or 0,
+        repeats=repeats,
+        steps=summary.get("step"),
+        seconds=info.get("seconds"),
+        last=flat(last, repeats),
+        best={k: v for k, v in (summary.get("best") or {}).items() if isinstance(v, dict)},
+    )
+
+
+def _repeats(path: Path) -> int:
+    """Of a resolved config: a top-level line, read without parsing the whole file, of which there may be thousands."""
+    for line in (path / "config.yaml").read_text().splitlines():
+        if line.startswith("repeats:"):
+            return int(line.removeprefix("repeats:"))
+    return 1
+
+
+def save_table(results: Results, path: Path) -> None:
+    """results.csv: one row per repeat of each run."""
+    keys = [key for axis in results.axes for key in axis.keys]
+    last = list(dict.fromkeys(name for row in results.rows for name in row.last))
+    best = list(dict.fromkeys(name for row in results.rows for name in row.best))
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    heads = [h for name in best for h in (f"best.{name}", f"best.{name}.step")]
+    out.writerow(["cell", "status", *keys, "seed", "repeat", "steps", "seconds", *last, *heads, "reason"])
+    for row in results.rows:
+        settings = [shown(v) if not isinstance(v := row.values.get(key), float) else repr(v) for key in keys]
+        ends = [x for name in best for x in (row.best.get(name, {}).get("value"), row.best.get(name, {}).get("step"))]
+        for r in range(row.repeats):
+            measured = [row.last[name][r] if name in row.last else None for name in last]
+            line = [
+                row.run.path.name,
+                row.status,
+                *settings,
+                row.seed + r,
+                r,
+                row.steps,
+                row.seconds,
+                *measured,
+                *ends,
+                row.reason,
+            ]
+            out.writerow(["" if v is None or v != v else v for v in line])
+    write_atomically(path, text.getvalue())
+
+
+def best_settings(results: Results, count: int = 3) -> list[str]:
+    """Lines for the screen: of the first metric, the best settings with their intervals."""
+    lines = []
+    for metric, way in list(results.metrics.items())[:1]:
+        told = []
+        for label, rows in results.settings().items():
+            found = np.array(list(samples(rows, metric).values()))
+            if len(found):
+                mean, low, high = (float(v) for v in mean_interval(found))
+                told.append((mean, f"[{low:.4g}, {high:.4g}]" if low == low else "one seed", len(found), label))
+        told.sort(key=lambda row: row[0], reverse=way == "max")
+        lines.append(f"best of {len(told)} settings by {metric}, mean and 95 % interval:")
+        lines += [f"  {mean:.4g} {interval} (n = {n})  {label}" for mean, interval, n, label in told[:count]]
+    return lines

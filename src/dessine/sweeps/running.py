@@ -1,0 +1,204 @@
+"""Running cells: which is started when, what became of it, and what happens when one fails or the user wants to stop.
+
+Where a run is started belongs to the launchers, how it looks on the screen to the watcher.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from dessine.runs.run import Run
+from dessine.sweeps.cells import Cell
+from dessine.sweeps.folder import SweepFolder
+from dessine.sweeps.launchers import Found, Handle, Job, Launcher
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run. status: completed, failed, killed or interrupted; reason: of the last three."""
+
+    status: str
+    reason: str = ""
+
+    @property
+    def bad(self) -> bool:
+        """Whether the sweep has to say so."""
+        return self.status in ("failed", "killed")
+
+
+class Feed(Protocol):
+    """Says which cell comes next."""
+
+    def take(self) -> Cell | None:
+        """A cell to run now; None if there is none, or none until another one has ended."""
+
+    def ended(self, cell: Cell, outcome: Outcome) -> None:
+        """Called once for every cell that was taken."""
+
+
+class Queue:
+    """Cells in order."""
+
+    def __init__(self, cells: Iterable[Cell]):
+        self.cells = deque(cells)
+
+    def take(self) -> Cell | None:
+        return self.cells.popleft() if self.cells else None
+
+    def ended(self, cell: Cell, outcome: Outcome) -> None:
+        pass
+
+
+class Watcher(Protocol):
+    """Is told what happens, at once."""
+
+    def started(self, cell: Cell, resumed: bool) -> None: ...
+
+    def ended(self, cell: Cell, outcome: Outcome, seconds: float) -> None: ...
+
+    def stopping(self, running: int, why: str) -> None: ...
+
+    def tick(self, running: list[Running]) -> None: ...
+
+
+@dataclass
+class Running:
+    """A cell that has been launched."""
+
+    cell: Cell
+    run: Run
+    handle: Handle
+    log: Path
+    began: float = field(default_factory=time.monotonic)
+
+
+class Interrupted(Exception):
+    """The user asked the sweep to stop; every run that was going has saved and can go on."""
+
+
+def run_cells(
+    feed: Feed,
+    folder: SweepFolder,
+    launcher: Launcher,
+    watcher: Watcher,
+    stop: Callable[[], bool],
+    slots: int,
+    threads: int,
+    fail_fast: bool = False,
+) -> int:
+    """Run what `feed` gives, `slots` at a time; return how many went wrong.
+
+    Raises Interrupted once every run has stopped, after `stop` has become true. A KeyboardInterrupt kills them.
+    """
+    token = folder.path.absolute() / f".stop-{uuid.uuid4().hex[:12]}"
+    running: list[Running] = []
+    bad, why = 0, ""
+    try:
+        while True:
+            while not why and len(running) < slots and (cell := feed.take()) is not None:
+                running.append(_start(cell, folder, launcher, watcher, threads, token))
+            if not running:
+                break
+            for one in list(running):
+                code = one.handle.poll()
+                if code is None:
+                    continue
+                running.remove(one)
+                outcome = judge(one.run, code, one.log)
+                bad += outcome.bad
+                feed.ended(one.cell, outcome)
+                watcher.ended(one.cell, outcome, time.monotonic() - one.began)
+                if outcome.bad and fail_fast and not why:
+                    why = "one failed"
+                    _interrupt(running, watcher, why)
+            if stop() and why != "interrupted":
+                if not why:
+                    _interrupt(running, watcher, "interrupted")
+                why = "interrupted"
+            watcher.tick(running)
+            time.sleep(launcher.period)
+    except BaseException:
+        for one in running:
+            one.handle.kill()
+        raise
+    finally:
+        if not running:
+            token.unlink(missing_ok=True)
+    if why == "interrupted" or stop():
+        raise Interrupted
+    return bad
+
+
+def _start(cell: Cell, folder: SweepFolder, launcher: Launcher, watcher: Watcher, threads: int, token: Path) -> Running:
+    run, log = folder.run(cell), folder.logs.absolute() / f"{cell.folder}.log"
+    resumed = (run.path / "config.yaml").is_file()
+    if folder.state(cell) == "busy":
+        handle: Handle = Found(run.path)
+    else:
+        base, at = str(folder.path.absolute() / "base.yaml"), str(run.path.absolute())
+        handle = launcher.launch(Job(base, cell.overrides, at, str(log), threads, str(token), os.getcwd()))
+    watcher.started(cell, resumed)
+    return Running(cell, run, handle, log)
+
+
+def _interrupt(running: list[Running], watcher: Watcher, why: str) -> None:
+    watcher.stopping(len(running), why)
+    for one in running:
+        one.handle.interrupt()
+
+
+def judge(run: Run, code: int, log: Path) -> Outcome:
+    """What became of a run that ended with `code`: its folder says; the code and the log say more only where it is silent."""
+    info = run.info()
+    status = info.get("status")
+    if status == "completed" and code == 0:
+        return Outcome("completed")
+    if status == "failed":
+        return Outcome("failed", info.get("reason") or _last_line(log))
+    if code < 0:
+        return Outcome("killed", f"killed by {_signal_name(-code)}")
+    if code == 130 or (status == "interrupted" and code == 0):
+        return Outcome("interrupted")
+    return Outcome("failed", _last_line(log) or f"ended with exit code {code}")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _last_line(log: Path) -> str:
+    """Of a log, without the run's own folder, which it always prints at the end."""
+    try:
+        lines = [line.strip() for line in log.read_text(errors="replace").splitlines()[-20:] if line.strip()]
+    except OSError:
+        return ""
+    told = [line for line in lines if not line.endswith(f"/cells/{log.stem}")]
+    return told[-1][:300] if told else ""
+
+
+def steps_made(run: Run) -> int:
+    """The step of the last whole line of metrics.jsonl, read from its end: runs are looked at several times a second."""
+    try:
+        with (run.path / "metrics.jsonl").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 65536))
+            lines = file.read().split(b"\n")
+    except OSError:
+        return 0
+    for line in reversed(lines):
+        try:
+            return int(json.loads(line)["step"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return 0

@@ -1,0 +1,181 @@
+"""A search: Optuna proposes settings, cells answer. The study is a plain text file in the sweep's folder, study.jsonl.
+
+What a trial is worth is read from its run folders; a trial that was under way when the sweep stopped is taken up again.
+Needs `pip install 'dessine[search]'`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dessine.spec import inline
+from dessine.sweeps.cells import Axes, Cell, Planner, Search
+from dessine.sweeps.folder import SweepFolder
+from dessine.sweeps.results import read_result, samples
+from dessine.sweeps.running import Outcome
+
+
+class SearchError(Exception):
+    """Optuna is not there, or its study is of another search."""
+
+
+def optuna() -> Any:
+    """The package, with its own chatter turned off."""
+    try:
+        import optuna
+    except ImportError:
+        raise SearchError("--sampler needs Optuna: pip install 'dessine[search]'") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+def probes(planner: Planner) -> list[dict[str, Any]]:
+    """Settings at which a search is checked before it starts: every choice, and both ends of every distribution, once."""
+    axes = planner.sweep.axes
+    parts: list[list[dict[str, Any]]] = axes.choices()
+    parts += [[{key: draw.at(0.0)}, {key: draw.at(1 - 1e-12)}] for key, draw in axes.random.items()]
+    first = {key: v for part in parts for key, v in part[0].items()}
+    return [first, *({**first, **choice} for part in parts for choice in part[1:])]
+
+
+@dataclass
+class Trial:
+    """One setting, and its cells, one per seed. open: the cells that have not ended; failed: whether one did not work."""
+
+    number: int
+    cells: list[Cell]
+    open: set[str]
+    failed: bool = False
+    stopped: bool = False
+
+
+class SearchFeed:
+    """Asks for a trial whenever a slot is free, and tells what it was worth when its last cell has ended."""
+
+    def __init__(self, planner: Planner, search: Search, metric: str, folder: SweepFolder, retry_failed: bool = False):
+        self.planner, self.search, self.metric, self.folder = planner, search, metric, folder
+        self.retry_failed, self.optuna = retry_failed, optuna()
+        backend = self.optuna.storages.journal.JournalFileBackend(str(folder.path / "study.jsonl"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna calls its journal experimental
+            self.study: Any = self.optuna.create_study(
+                storage=self.optuna.storages.JournalStorage(backend),
+                study_name="sweep",
+                direction=search.direction,
+                load_if_exists=True,
+            )
+        if self.study.direction.name.lower() != search.direction:
+            raise SearchError(f"{folder.path}: its study was made to {self.study.direction.name.lower()}")
+        known = self.study.get_trials(deepcopy=False)
+        states = self.optuna.trial.TrialState
+        self.again = deque(t for t in known if t.state == states.RUNNING)
+        if retry_failed:
+            self.again.extend(t for t in known if t.state == states.FAIL)
+        self.left = search.trials - sum(t.state in (states.COMPLETE, states.FAIL, states.RUNNING) for t in known)
+        self.queue: deque[Cell] = deque()
+        self.owner: dict[str, Trial] = {}
+
+    @property
+    def trials(self) -> list[list[str]]:
+        """The run folders of every trial, in the order tried."""
+        known = self.study.get_trials(deepcopy=False)
+        return [[self.folder.run(cell).path.name for cell in self._cells(t.number, t.params)] for t in known if t.params]
+
+    def all_well(self) -> bool:
+        """Whether every trial has a value."""
+        states = [t.state.name for t in self.study.get_trials(deepcopy=False)]
+        return states.count("COMPLETE") >= self.search.trials
+
+    def take(self) -> Cell | None:
+        while True:
+            if self.queue:
+                return self.queue.popleft()
+            if self.again:
+                old = self.again.popleft()
+                self._begin(self._anew(old) if old.state.is_finished() else old.number, old.params)
+            elif self.left > 0:
+                self.left -= 1
+                trial = self._ask()
+                self._begin(trial.number, trial.params)
+            else:
+                return None
+
+    def ended(self, cell: Cell, outcome: Outcome) -> None:
+        trial = self.owner.pop(cell.identity)
+        trial.open.discard(cell.identity)
+        trial.failed |= outcome.bad
+        trial.stopped |= outcome.status == "interrupted"
+        self._tell(trial)
+
+    def _ask(self) -> Any:
+        number = len(self.study.get_trials(deepcopy=False))
+        seed = self.search.seed + number  # a sampler that is seeded anew at each trial needs no state to go on from
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            samplers = self.optuna.samplers
+            tpe = self.search.sampler == "tpe"
+            # The liar counts what is still running as poor, so that trials side by side do not try the same place.
+            self.study.sampler = (
+                samplers.TPESampler(seed=seed, constant_liar=True) if tpe else samplers.RandomSampler(seed=seed)
+            )
+        trial = self.study.ask()
+        for name, options in _choices(self.planner.sweep.axes).items():
+            trial.suggest_categorical(name, list(options))
+        for key, draw in self.planner.sweep.axes.random.items():
+            suggest = trial.suggest_int if draw.whole else trial.suggest_float
+            suggest(key, draw.low, draw.high, log=draw.log)
+        return trial
+
+    def _anew(self, old: Any) -> int:
+        """A failed trial's setting as a trial of its own: what is told to a study stays told."""
+        states = self.optuna.trial.TrialState
+        self.study.add_trial(
+            self.optuna.trial.create_trial(params=old.params, distributions=old.distributions, state=states.RUNNING)
+        )
+        return len(self.study.get_trials(deepcopy=False)) - 1
+
+    def _cells(self, number: int, params: dict[str, Any]) -> list[Cell]:
+        axes = self.planner.sweep.axes
+        values: dict[str, Any] = {}
+        for name, options in _choices(axes).items():
+            values |= options[params[name]]
+        for key, draw in axes.random.items():
+            values[key] = params[key] if draw.whole else float(f"{params[key]:.6g}")
+        return [self.planner.cell(values, seed) for seed in self.planner.seeds(number)]
+
+    def _begin(self, number: int, params: dict[str, Any]) -> None:
+        trial = Trial(number, self._cells(number, params), set())
+        for cell in trial.cells:
+            state = self.folder.state(cell)
+            if cell.identity in self.owner:  # the same setting is being tried already: worth what that one will be
+                trial.stopped = True
+            elif state == "failed" and not self.retry_failed:
+                trial.failed = True
+            elif state != "completed":
+                trial.open.add(cell.identity)
+                self.owner[cell.identity] = trial
+                self.queue.append(cell)
+        self._tell(trial)
+
+    def _tell(self, trial: Trial) -> None:
+        if trial.open or (trial.stopped and not trial.failed):
+            return  # an interrupted trial stays open in the study: the same command takes it up again
+        rows = [read_result(self.folder.run(cell).path) for cell in trial.cells if self.folder.state(cell) == "completed"]
+        values = [v for row in rows for v in samples([row], self.metric).values()]
+        if trial.failed or not values:
+            self.study.tell(trial.number, state=self.optuna.trial.TrialState.FAIL)
+        else:
+            self.study.tell(trial.number, float(np.mean(values)))
+
+
+def _choices(axes: Axes) -> dict[str, dict[str, dict[str, Any]]]:
+    """Parameter name -> text -> values, for the axes that are lists."""
+    return {
+        ", ".join(points[0]): {", ".join(inline(v) for v in point.values()): point for point in points}
+        for points in axes.choices()
+    }
