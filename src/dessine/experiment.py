@@ -44,7 +44,8 @@ class Outputs(Node):
     """What a run writes, and how often.
 
     metrics: steps between two lines of metrics.jsonl; left out: 50, or the test_period of a classification
-    samples: steps between two pictures of what the players can do; left out: 500, or one epoch of a classification
+    samples: steps between two pictures of what the players can do; left out: 500, or one epoch of a classification;
+        0: none
     checkpoint: steps between two checkpoints; left out: 1000, or one epoch of a classification
     keep: how many checkpoints stay
     grid: rows and columns of the sample grid
@@ -55,7 +56,7 @@ class Outputs(Node):
     def __init__(
         self,
         metrics: Count | None = None,
-        samples: Count | None = None,
+        samples: Whole | None = None,
         checkpoint: Count | None = None,
         keep: Count = 2,
         grid: list[Count] = [8, 8],  # noqa: B006
@@ -120,7 +121,8 @@ class Experiment(Node):
         epochs = self.training.epochs
         self.steps = self.training.steps or max(1, round((epochs or 1) * self.game.turns_per_epoch()))
         self.metrics_period = self.outputs.metrics or self.game.period()
-        self.samples_period = self.outputs.samples or self.game.sample_period()
+        samples = self.outputs.samples
+        self.samples_period = self.game.sample_period() if samples is None else samples
         self.checkpoint_period = self.outputs.checkpoint or self.game.checkpoint_period()
 
     def is_logged(self, step: int) -> bool:
@@ -130,7 +132,11 @@ class Experiment(Node):
     def next_event(self, step: int) -> int:
         """The first step after `step` at which something is written."""
         periods = (self.metrics_period, self.samples_period, self.checkpoint_period)
-        return min(self.steps, *(p * (step // p + 1) for p in periods))
+        return min(self.steps, *(p * (step // p + 1) for p in periods if p))
+
+    def is_shown(self, step: int) -> bool:
+        """Whether `step` ends with a picture; the start and the end do, too."""
+        return self.samples_period > 0 and (step % self.samples_period == 0 or step == self.steps)
 
 
 class Pace:
@@ -189,7 +195,8 @@ def train(
     saved = (step, _snapshot(game))
     with stop_requests() as stop, np.errstate(all="ignore"):
         if step == 0:
-            sample(0)
+            if experiment.is_shown(0):
+                sample(0)
             _save(game, run, 0, out.keep)
         pace = Pace()
         while step < last and not stop():
@@ -210,18 +217,18 @@ def train(
                     break
                 saved = (step, _snapshot(game))
             progress(step, record)
-            if step % experiment.samples_period == 0 or step == last:
+            if experiment.is_shown(step):
                 sample(step)
             if step % experiment.checkpoint_period == 0 or step == last:
                 _save(game, run, step, out.keep)
     if known.all():
-        _finish(experiment, run, step, began, "failed")
+        finish(experiment, run, step, began, "failed")
         raise NonFiniteError(run.info().get("reason", "non-finite values"))
     if step < last:
         _save(game, run, step, out.keep)
-        _finish(experiment, run, step, began, "interrupted")
+        finish(experiment, run, step, began, "interrupted")
         raise Stopped(f"stopped after step {step} of {last}")
-    return _finish(experiment, run, step, began, "completed")
+    return finish(experiment, run, step, began, "completed")
 
 
 def _resume(experiment: Experiment, run: Run) -> int:
@@ -232,11 +239,10 @@ def _resume(experiment: Experiment, run: Run) -> int:
         step, arrays, state = found
         experiment.game.restore(arrays)
         experiment.game.streams.restore(state["streams"])
-    last = experiment.steps
     run.keep_metrics(lambda r: r["step"] <= step and experiment.is_logged(r["step"]))
     for path in run.samples.glob("step_*.png"):
         at = int(path.stem.removeprefix("step_"))
-        if at > step or (at % experiment.samples_period and at != last):
+        if at > step or not experiment.is_shown(at):
             path.unlink()
     return step
 
@@ -311,8 +317,8 @@ def _context(experiment: Experiment, step: int) -> Context:
     return Context(experiment.name, experiment.seed, step, experiment.outputs.grid)
 
 
-def _finish(experiment: Experiment, run: Run, step: int, began: float, status: str) -> dict[str, Any]:
-    """Summary, plots, GIF, and the run's last status."""
+def finish(experiment: Experiment, run: Run, step: int, began: float, status: str) -> dict[str, Any]:
+    """Write the summary, plots, GIF, and the run's last status. Returns the summary."""
     records = run.metrics()
     summary = summarise(records, experiment.game.goals) | experiment.game.summary(records) | {"status": status, "step": step}
     if run.info().get("reason"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri, stdtrit  # scipy.stats would take a second to load
 
 Array = np.ndarray
 
@@ -14,26 +15,22 @@ def mean_interval(values: Array, confidence: float = 0.95) -> tuple[Array, Array
 
     values: (n, ...); NaN counts as missing. With fewer than two values the ends are NaN.
     """
-    from scipy.stats import t
-
     x = np.asarray(values, np.float64)
     there = np.isfinite(x)
     n = there.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(there, x, 0).sum(0) / n
         std = np.sqrt(np.where(there, np.square(x - mean), 0).sum(0) / (n - 1))
-        half = t.ppf(0.5 + confidence / 2, np.maximum(n - 1, 1)) * std / np.sqrt(n)
+        half = stdtrit(np.maximum(n - 1, 1), 0.5 + confidence / 2) * std / np.sqrt(n)
     half = np.where(n > 1, half, np.nan)
     return mean, mean - half, mean + half
 
 
 def share_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's interval for a share of `hits` out of `n`: also good near 0 and 1. (0, 1) without data."""
-    from scipy.stats import norm
-
     if n == 0:
         return 0.0, 1.0
-    z = float(norm.ppf(0.5 + confidence / 2))
+    z = float(ndtri(0.5 + confidence / 2))
     p, spread = hits / n, z * z / n
     centre = (p + spread / 2) / (1 + spread)
     half = z * np.sqrt(p * (1 - p) / n + spread / (4 * n)) / (1 + spread)

@@ -15,6 +15,7 @@ from dessine.cli.loading import load
 from dessine.experiment import Experiment, Stopped, train
 from dessine.runs.run import Run
 from dessine.spec import BadSpec, dump, read
+from dessine.sweeps.repeats import train_apart, train_repeats
 
 
 @click.command(epilog="Example: dessine train configs/gan_mnist.yaml training.steps=1000 seed=3")
@@ -111,7 +112,8 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:
     done = max(run.checkpoint_steps(), default=0)
     bar = Progress(experiment, done, quiet)
     try:
-        train(experiment, run, bar.step, bar.say if not quiet else _say)
+        how = train_repeats if train_apart(experiment) else train
+        how(experiment, run, bar.step, bar.say if not quiet else _say)
     except Stopped as stopped:
         bar.close()
         _say(f"{stopped}; go on with: dessine train --resume {shlex.quote(str(run.path))}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -39,7 +40,9 @@ def save_map(path: Path, values: Array, x: Array, classes: Array, shown: int, ca
     size = 5.0 if shown == 1 else 2.3
     figure, axes = plt.subplots(figsize=(size * columns + 1.4, size * rows + 0.8), layout="constrained")
     limits = (low, low + width, low, low + height)
-    colours = {"cmap": "tab10", "vmin": 0, "vmax": 9} if many else {"cmap": "RdBu", "vmin": span[0], "vmax": span[1]}
+    colours: dict[str, Any] = (
+        {"cmap": "tab10", "vmin": 0, "vmax": 9} if many else {"cmap": "RdBu", "vmin": span[0], "vmax": span[1]}
+    )
     image = axes.imshow(whole, origin="lower", extent=limits, alpha=0.75, **colours)
     middle = sum(span) / 2
     if not many and np.nanmin(whole) < middle < np.nanmax(whole):

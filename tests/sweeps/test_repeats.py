@@ -1,0 +1,96 @@
+"""Repeats in processes: the same files, to the last bit, as repeats on the replicate axis."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from dessine.cli.train import command
+from dessine.runs.run import Run
+from dessine.sweeps import repeats
+
+CONFIG = """
+name: small
+seed: 5
+repeats: 3
+data: {type: xor, points: 60, test_points: 40}
+game:
+  type: classification
+  test_period: 20
+  network:
+    layers: [{type: dense, units: 3, activation: tanh}, {type: dropout, p: 0.2}, {type: dense, units: 1, activation: tanh}]
+    optimizer: {type: adam, eta: 0.05}
+training: {steps: 70, batch_size: 4}
+outputs: {plots: false, samples: 0, checkpoint: 30}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    path = tmp_path / "small.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def train(*arguments: object) -> tuple[int, Run]:
+    done = CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=True)
+    return done.exit_code, Run(Path(done.stdout.strip().splitlines()[-1]))
+
+
+def checkpoint(run: Run) -> tuple[int, dict[str, np.ndarray], dict]:
+    found = run.load_checkpoint()
+    assert found is not None
+    return found
+
+
+def assert_same(a: Run, b: Run) -> None:
+    assert (a.path / "metrics.jsonl").read_text() == (b.path / "metrics.jsonl").read_text()
+    (step, arrays, state), (other_step, others, other_state) = checkpoint(a), checkpoint(b)
+    assert step == other_step
+    assert arrays.keys() == others.keys()
+    for name in arrays:
+        np.testing.assert_array_equal(arrays[name], others[name], err_msg=name)
+    assert state == other_state
+    summaries = [json.loads((run.path / "summary.json").read_text()) for run in (a, b)]
+    assert summaries[0] == summaries[1]
+
+
+def test_repeats_in_processes_equal_those_on_the_replicate_axis(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, together = train(config, "--run-dir", config.parent / "together")
+    assert code == 0
+    monkeypatch.setattr(repeats, "LARGE", 0)
+    code, apart = train(config, "--run-dir", config.parent / "apart")
+    assert code == 0
+    assert sorted(p.name for p in (apart.path / "repeats").iterdir() if p.is_dir()) == ["0000", "0001", "0002"]
+    assert_same(together, apart)
+
+
+def test_repeats_in_processes_go_on_for_longer(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, together = train(config, "training.steps=90", "--run-dir", config.parent / "together")
+    assert code == 0
+    monkeypatch.setattr(repeats, "LARGE", 0)
+    code, apart = train(config, "--run-dir", config.parent / "apart")
+    assert code == 0
+    code, apart = train("--resume", apart.path, "training.steps=90")
+    assert code == 0
+    assert_same(together, apart)
+
+
+def test_repeat_that_diverges_leaves_the_others_alone(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeats, "LARGE", 0)
+    code, run = train(config, "--run-dir", config.parent / "apart")
+    assert code == 0
+    Run(run.path / "repeats" / "0001").update(status="failed", reason="non-finite values began at step 50")
+    (run.path / "repeats" / "0001" / "metrics.jsonl").write_text(
+        "".join(json.dumps(r) + "\n" for r in Run(run.path / "repeats" / "0001").metrics()[:2])
+    )
+    code, run = train("--resume", run.path, "training.steps=75")
+    records = run.metrics()
+    assert records[-1]["step"] == 75
+    assert all(v is not None for r in records for i, v in enumerate(r["test_success"]) if i != 1)
