@@ -62,10 +62,11 @@ class Document:
 
     def lines(self, problems: Iterable[Problem] = ()) -> list[str]:
         """Every fault and problem, one line each, in the order of files and lines; what an alias repeats is said once."""
-        distrusted = {fault.path for fault in self.faults if fault.path}
+        distrusted = [fault.path for fault in self.faults if fault.path]
         told: dict[tuple[Any, ...], tuple[Place, str]] = {(f.place, f.message): (f.place, str(f)) for f in self.faults}
         for p in problems:
-            if any(p.path[:n] in distrusted for n in range(1, len(p.path) + 1)) and not p.message.startswith("unknown key"):
+            follows = any(p.path and p.path[:n] == path[:n] for path in distrusted for n in [min(len(path), len(p.path))])
+            if follows and not p.message.startswith("unknown key"):
                 continue
             place, where = self.place(p.path), dotted(p.path)
             text = f"{place}: {where + ': ' if where else ''}{p.message}"

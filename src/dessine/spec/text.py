@@ -113,8 +113,8 @@ class Builder:
             return self._say(node, "an alias stands inside what it names", at)
         if len(inside) > DEEPEST:
             return self._say(node, f"nested more than {DEEPEST} deep", at)
-        if node.tag not in PLAIN[type(node)]:
-            return self._say(node, f"the tag {quoted(node.tag)} is not accepted", at)
+        if node.tag != PLAIN[type(node)]:
+            return self._say(node, f"the tag {quoted(node.tag.replace('tag:yaml.org,2002:', '!!'))} is not accepted", at)
         inside = (*inside, node)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(child, (*at, i), inside) for i, child in enumerate(node.value)]
@@ -127,7 +127,7 @@ class Builder:
         strange = next((c for c in node.value if (c < " " and c not in "\t\n\r") or "\ud800" <= c <= "\udfff"), None)
         if strange is not None:
             return self._say(node, f"the character {strange!r} is not allowed", at)
-        if node.style is not None or node.tag == "!":
+        if node.style is not None:
             return node.value
         try:
             return scalar(node.value)
@@ -176,9 +176,9 @@ class Builder:
 
 
 PLAIN = {
-    yaml.ScalarNode: ("tag:yaml.org,2002:str", "!"),
-    yaml.SequenceNode: ("tag:yaml.org,2002:seq", "!"),
-    yaml.MappingNode: ("tag:yaml.org,2002:map", "!"),
+    yaml.ScalarNode: "tag:yaml.org,2002:str",
+    yaml.SequenceNode: "tag:yaml.org,2002:seq",
+    yaml.MappingNode: "tag:yaml.org,2002:map",
 }
 """The tags that only say what is there anyway."""
 
@@ -195,7 +195,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
     plain = not (value in WORDS or value in LIMITS or FLOAT.fullmatch(value) or value == "<<")
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else "'")
+    style = None if plain and value.isprintable() else "'" if value.isprintable() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
 def _number(dumper: yaml.SafeDumper, value: float) -> yaml.Node:

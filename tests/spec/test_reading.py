@@ -1,0 +1,135 @@
+import pytest
+
+from dessine.experiment import Experiment
+from dessine.spec import BadSpec, check_document, read
+
+GOOD = """\
+data: {type: ring, points: 100}
+game:
+  type: adversarial
+  generator: {layers: [{type: dense, units: 2}], optimizer: {type: adam, eta: 0.1}}
+  discriminator: {layers: [{type: dense, units: 1}], optimizer: adam}
+training: {steps: 3}
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def made(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return made
+
+
+def lines(path, *overrides):
+    with pytest.raises(BadSpec) as error:
+        check_document(read(path, overrides), Experiment)
+    return error.value.lines
+
+
+def test_the_child_wins_and_the_rest_is_inherited(write):
+    write("base.yaml", GOOD)
+    child = write("child.yaml", "extends: base.yaml\ntraining: {batch_size: 5}\n")
+    assert read(child).data["training"] == {"steps": 3, "batch_size": 5}
+    assert "extends" not in read(child).data
+
+
+def test_extends_is_relative_to_the_file_that_says_it(write):
+    write("base.yml", GOOD)
+    write("deep/middle.yaml", "extends: ../base.yml\nseed: 1\n")
+    child = write("other/child.yaml", "extends: ../deep/middle.yaml\nname: c\n")
+    assert read(child).data["seed"] == 1
+    check_document(read(child), Experiment)
+
+
+def test_of_several_parents_the_later_wins(write):
+    write("a.yaml", GOOD + "seed: 1\nname: a\n")
+    write("b.yaml", "seed: 2\n")
+    assert read(write("c.yaml", "extends: [a.yaml, b.yaml]\n")).data["seed"] == 2
+
+
+def test_another_type_replaces_a_mapping_and_its_options(write):
+    write("base.yaml", GOOD)
+    child = write("c.yaml", "extends: base.yaml\ngame: {generator: {optimizer: {type: gradient_descent}}}\n")
+    assert read(child).data["game"]["generator"]["optimizer"] == {"type": "gradient_descent"}
+
+
+def test_options_for_an_inherited_bare_name_extend_it(write):
+    write("base.yaml", GOOD)
+    child = write("c.yaml", "extends: base.yaml\ngame: {discriminator: {optimizer: {eta: 0.5}}}\n")
+    assert read(child).data["game"]["discriminator"]["optimizer"] == {"type": "adam", "eta": 0.5}
+
+
+def test_lines_name_the_file_that_holds_the_mistake_in_order(write):
+    base = write("base.yaml", GOOD + "sede: 1\n")
+    child = write("child.yaml", "extends: base.yaml\nname: 3\ntraining:\n  batch_size: 0\n")
+    found = [line.split(": ")[0] for line in lines(child)]
+    assert found == [f"{child}:2", f"{child}:4", f"{base}:7"]
+
+
+def test_a_missing_parent_is_named_at_the_line_of_extends(write, tmp_path):
+    write("base.yaml", GOOD)
+    child = write("child.yaml", "name: c\nextends: bsae.yaml\n")
+    expected = f"{child}:2: extends: {tmp_path / 'bsae.yaml'}: no such file; did you mean '{tmp_path / 'base.yaml'}'?"
+    assert lines(child) == [expected]
+
+
+def test_a_circle_is_named(write, tmp_path):
+    a, b = write("a.yaml", "extends: b.yaml\n"), write("b.yaml", "name: b\nextends: a.yaml\n")
+    assert lines(a) == [f"{b}:2: extends: in a circle: {a} -> {b} -> {a}"]
+
+
+@pytest.mark.parametrize("wrong", ["5", "null", "{a: b}", "[]", "[base.yaml, 3]", "''"])
+def test_extends_of_a_wrong_type_is_told(write, wrong):
+    write("base.yaml", GOOD)
+    child = write("child.yaml", f"name: c\nextends: {wrong}\n{GOOD}")
+    assert [line for line in lines(child) if ":2: extends: expects a file" in line]
+
+
+def test_the_other_suffix_is_suggested(write, tmp_path):
+    write("a.yml", GOOD)
+    with pytest.raises(BadSpec, match=r"a\.yaml: no such file; did you mean '.*a\.yml'\?"):
+        read(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"name: \xff\n", ":1: is not UTF-8 text"),
+        ("name: x".encode("utf-16"), "is UTF-16: save it as UTF-8"),
+        (b"#" * 1_000_001, "larger than a config can be"),
+        (b"", "is empty"),
+    ],
+)
+def test_files_that_are_no_text_are_answered(write, content, says):
+    assert says in lines(write("c.yaml", content))[0]
+
+
+def test_a_folder_is_answered(tmp_path):
+    assert "cannot be read" in lines(tmp_path)[0]
+
+
+def test_windows_line_ends_and_byte_order_marks_are_fine(write):
+    path = write("c.yaml", b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode() + b"seed: x\r\n")
+    assert lines(path) == [f"{path}:7: seed: expects a whole number of at least 0, got 'x'"]
+
+
+def test_faults_of_writing_and_of_meaning_are_told_together(write):
+    path = write("c.yaml", GOOD + "seed: 1\nseed: 2\ndtype: !!str x\nrepeats: 0\n")
+    found = lines(path, "trainning.steps=3", "oops")
+    assert [line.split(": ")[0] for line in found] == [
+        f"{path}:8",
+        f"{path}:9",
+        f"{path}:10",
+        "command line oops",
+        "command line trainning.steps=3",
+    ]
+    assert "did you mean 'training'?" in found[-1]
+
+
+def test_what_an_alias_repeats_is_said_once(write):
+    text = GOOD.replace("{type: adam, eta: 0.1}", "&o {type: adam, eta: -1}").replace("optimizer: adam", "optimizer: *o")
+    assert len(lines(write("c.yaml", text))) == 1

@@ -1,0 +1,164 @@
+import math
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dessine.spec import BadSpec, dump, inline, value
+from dessine.spec.text import parse
+
+
+def data(text):
+    document = parse(text, "c.yaml")
+    assert not document.faults
+    return document.data
+
+
+def faults(text):
+    return [str(fault) for fault in parse(text, "c.yaml").faults]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("1e-3", 0.001),
+        ("010", 10),
+        ("1_000", 1000),
+        ("-3", -3),
+        (".5", 0.5),
+        ("1.", 1.0),
+        ("12:30", "12:30"),
+        ("on", "on"),
+        ("yes", "yes"),
+        ("No", "No"),
+        ("2024-01-01", "2024-01-01"),
+        ("true", True),
+        ("FALSE", False),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("'1'", "1"),
+        ('"true"', "true"),
+        (".inf", math.inf),
+        ("0..1", "0..1"),
+        ("-1..1", "-1..1"),
+    ],
+)
+def test_words_mean_what_a_reader_expects(written, meant):
+    found = data(f"key: {written}")["key"]
+    assert found == meant
+    assert type(found) is type(meant)
+
+
+def test_nan_is_read_as_nan():
+    assert math.isnan(data("key: .nan")["key"])
+
+
+def test_a_key_given_twice_names_both_lines():
+    assert faults("a:\n  b: 1\n  c: 2\n  b: 3\n") == ["c.yaml:4: a.b is given twice (first in line 2)"]
+
+
+def test_merge_keys_give_way_to_own_keys_and_to_earlier_sources():
+    text = "x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\nz:\n  c: 3\n  <<: [*x, *y]\n"
+    document = parse(text, "c.yaml")
+    assert document.data["z"] == {"a": 1, "b": 1, "c": 3}
+    assert document.place(("z", "c")).line == 4
+    assert document.place(("z", "b")).line == 1
+
+
+def test_a_merge_of_something_else_is_told():
+    assert faults("a: 1\n<<: 5\n") == ["c.yaml:2: << expects the alias of a mapping, or a list of them"]
+    assert data("'<<': 5") == {"<<": 5}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: &a [*a]", "c.yaml:1: a[0]: an alias stands inside what it names"),
+        ("? [a]\n: b", "c.yaml:1: a key must be a word"),
+        ("a: !!python/name:os.system x", "c.yaml:1: a: the tag '!!python/name:os.system' is not accepted"),
+        ("a: " + "9" * 30, f"c.yaml:1: a: {'9' * 30} is too large: whole numbers end at 9223372036854775807"),
+        ('a: "\\0"', "c.yaml:1: a: the character '\\x00' is not allowed"),
+        ('a: "\\ud800"', "c.yaml:1: a: the character '\\ud800' is not allowed"),
+    ],
+)
+def test_values_that_cannot_be_are_told_with_their_line(text, line):
+    assert faults(text) == [line]
+
+
+def test_a_number_too_long_for_python_is_a_line():
+    assert "is too large" in faults("a: " + "9" * 10_000)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "c.yaml: is empty"),
+        ("# nothing\n", "c.yaml: is empty"),
+        ("- a\n", "c.yaml:1: expects a mapping with data, game and training, got a list"),
+        ("word", "c.yaml:1: expects a mapping with data, game and training, got 'word'"),
+        ("a: 1\n---\nb: 1\n", "c.yaml:2: not YAML: a second document begins"),
+        ("a:\n\tb: 1\n", "c.yaml:2: not YAML: a tab"),
+        ("a: 1\nb: \x00\n", "c.yaml:2: not YAML: the character '\\x00' is not allowed"),
+        ("a: *b\n", "c.yaml:1: not YAML: found undefined alias 'b'"),
+        ("a: " + "[" * 500, "c.yaml: not YAML: nested too deeply"),
+        ('a: "\\UFFFFFFFF"', "c.yaml: not YAML"),
+    ],
+)
+def test_what_is_no_config_is_answered_in_one_line(text, line):
+    with pytest.raises(BadSpec) as error:
+        parse(text, "c.yaml")
+    assert len(error.value.lines) == 1
+    assert error.value.lines[0].startswith(line)
+
+
+def test_deep_nesting_within_what_yaml_takes_is_a_fault():
+    assert faults("a: " + "[" * 60 + "]" * 60)[0].endswith("nested more than 50 deep")
+
+
+def test_an_alias_bomb_is_stopped():
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdef", "bcdefg", strict=True)
+    )
+    with pytest.raises(BadSpec, match="aliases multiply"):
+        parse(bomb, "c.yaml")
+
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63) + 1, 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=("Cs", "Cc")))
+    | st.sampled_from(
+        ["1e-3", "010", "true", "null", "<<", "~", "", "a: b", "- a", "# a", "0..1", "1_0", ".nan", "a\nb", "=", "@"]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abé -:1", min_size=1), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def typed(data):
+    """With each scalar's type beside it: 1, 1.0 and True are equal otherwise."""
+    if isinstance(data, dict):
+        return {key: typed(value) for key, value in data.items()}
+    return [typed(value) for value in data] if isinstance(data, list) else (type(data), data)
+
+
+@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@given(st.dictionaries(st.text("abc1<~", min_size=1), PLAIN, min_size=1, max_size=4))
+def test_dump_is_read_back_as_it_was(plain):
+    assert typed(data(dump(plain))) == typed(plain)
+
+
+@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@given(PLAIN)
+def test_inline_is_one_line_and_read_back_as_it_was(plain):
+    text = inline(plain)
+    assert "\n" not in text
+    assert typed(value(text)) == typed(plain)
+
+
+def test_other_readers_take_small_floats_for_numbers_too():
+    assert yaml.safe_load(dump({"epsilon": 1e-8})) == {"epsilon": 1e-8}
