@@ -35,7 +35,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("config", type=click.Path(path_type=Path))
-@click.argument("words", nargs=-1, metavar="[KEY=A,B,C | KEY=VALUE | 'zip(K=A,B; L=C,D)' ...]")
+@click.argument("words", nargs=-1, metavar="[KEY=VALUES ...]")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Runs at once.  [default: cores; Dask: its threads; SLURM: 32]")
 @click.option("--threads", type=click.IntRange(1), help="BLAS threads of each run.  [default: cores / jobs; elsewhere 1]")
 @click.option(
@@ -63,14 +63,24 @@ Examples:
 def command(config: Path, words: tuple[str, ...], **options: Any) -> None:
     """Run CONFIG once for every combination of what varies: one ordinary run folder each.
 
-    CONFIG is a config, a sweep's YAML (configs/sweeps/), or the folder of a sweep to go on with. Values are lists,
-    range(start, stop, step), or, drawn at random, uniform(low, high) and log_uniform(low, high). Everything is checked
-    before anything starts. A run that fails costs no other.
+    CONFIG is a config, a sweep's YAML (configs/sweeps/), or the folder of a sweep to go on with.
 
     \b
+    KEY=VALUES is one of
+      key=a,b,c               a list: every combination of lists is run
+      key=range(1, 4)         1, 2, 3, as in Python; steps may be decimal
+      'zip(k=a,b; l=c,d)'     lists that go together: a with c, b with d
+      key=log_uniform(1, 9)   drawn at random, also uniform(...), --samples times
+      key=value               the same in every run
+
+    Everything is checked before anything starts. A run that fails costs no other.
+
     The folder is RUNS_DIR/<time>_sweep_<name>. The same command finds it again by what the sweep is, and does only
     what is missing: after an interruption, runs go on from their last checkpoint. The last line of stdout is the folder.
-    Ctrl-C lets every run save; a second one kills them. docs/sweeps.md tells more, also what machines must share.
+
+    Ctrl-C lets every run save; a second one kills them. With --executor dask or slurm all machines must see the
+    sweep's folder and the data under the same paths, and have the same version of dessine.
+
     Exit codes: 0 all done, 1 some run failed, 2 usage or config, 130 interrupted.
     """
     try:

@@ -20,7 +20,7 @@ from dessine.intervals import mean_interval
 from dessine.sweeps.results import Axis, Result, Results, main_effect, samples
 
 Array = np.ndarray
-MOST_CURVES, MOST_POINTS, MOST_TICKS = 10, 300, 24
+MOST_CURVES, MOST_BANDS, MOST_POINTS, MOST_TICKS = 10, 6, 300, 24
 
 
 def save_pictures(results: Results, folder: Path, title: str, trials: Sequence[Sequence[str]] = ()) -> list[Path]:
@@ -53,21 +53,28 @@ def save_curves(settings: dict[str, list[Result]], path: Path, title: str, metri
     ends = {label: float(np.nanmean(values[:, -1])) for label, (_, values) in found.items()}
     ranked = sorted(ends, key=lambda label: ends[label], reverse=way == "max")
     shown = ranked[:MOST_CURVES]
-    figure, axes = plt.subplots(figsize=(9.5, 5), layout="constrained")
+    lines = [label for label in found if label in shown]
+    named = [f"{_short(label)} (n = {len(found[label][1])})" for label in lines]
+    columns = 2 if max(map(len, named)) <= 52 else 1
+    figure, axes = plt.subplots(figsize=(8.5, 4.8 + 0.22 * -(-len(lines) // columns)), layout="constrained")
     for label in ranked[MOST_CURVES:]:
         steps, values = found[label]
         axes.plot(steps, mean_interval(values)[0], color="silver", lw=0.7, zorder=1)
-    in_order = [label for label in found if label in shown]
-    for label, colour in zip(in_order, _colours(len(in_order)), strict=True):
+    for i, (label, name) in enumerate(zip(lines, named, strict=True)):
         steps, values = found[label]
         mean, low, high = mean_interval(values)
-        marker = "o" if len(steps) == 1 else None
-        axes.plot(steps, mean, color=colour, lw=1.5, label=f"{_short(label)} (n = {len(values)})", marker=marker, zorder=3)
-        axes.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0, zorder=2)
-    many = f"; best {MOST_CURVES} of {len(found)} settings, the others grey" if len(found) > MOST_CURVES else ""
-    axes.set(title=f"{title}: {metric}\nmean over seeds, band: 95 % interval{many}", xlabel="step", ylabel=metric)
+        axes.plot(steps, mean, color=f"C{i}", lw=1.5, label=name, marker="o" if len(steps) == 1 else None, zorder=3)
+        if label in ranked[:MOST_BANDS]:
+            axes.fill_between(steps, low, high, color=f"C{i}", alpha=0.15, lw=0, zorder=2)
+    told = "mean over seeds, band: 95 % interval" if max(len(v) for _, v in found.values()) > 1 else "one seed: no intervals"
+    if len(lines) > MOST_BANDS:
+        told += f" of the best {MOST_BANDS}"
+    if len(found) > MOST_CURVES:
+        told += f"; best {MOST_CURVES} of {len(found)} settings, the others grey"
+    axes.set(xlabel="step", ylabel=metric)
     _zoom(axes, [mean_interval(values)[0] for _, values in found.values()])
-    figure.legend(loc="outside right upper", fontsize="small", frameon=False)
+    figure.suptitle(f"{title}: {metric}\n{told}", fontsize=11)
+    figure.legend(loc="outside lower center", ncols=columns, fontsize="small", frameon=False)
     return [_save(figure, path)]
 
 
@@ -140,9 +147,8 @@ def save_effects(results: Results, axes: Sequence[Axis], path: Path, title: str,
     """One panel per axis: means over all else with 95 % intervals over seeds; each run as a dot where values were drawn."""
     columns = min(len(axes), 3)
     rows = -(-len(axes) // columns)
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(4.6 * columns + 0.6, 3.9 * rows + 0.6), layout="constrained", squeeze=False
-    )
+    size = (max(7.5, 4.4 * columns + 0.6), 3.9 * rows + 0.6)
+    figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, sharey=True)
     for panel, axis in zip(grid.flat, axes, strict=False):
         numbers = axis.numbers
         if axis.drawn or (numbers and len(numbers) > MOST_TICKS):
@@ -151,7 +157,7 @@ def save_effects(results: Results, axes: Sequence[Axis], path: Path, title: str,
             effect = main_effect(results, axis, metric)
             x = np.array(numbers) if numbers and _even(numbers) else np.arange(len(axis.points))
             there = np.isfinite(effect.low)
-            panel.plot(x, effect.mean, color="C0", lw=1.2, marker="o", ms=4, zorder=3)
+            panel.plot(x, effect.mean, color="C0", lw=1.2 if numbers else 0, marker="o", ms=5, zorder=3)
             bars = np.where(there, effect.high - effect.mean, 0)
             panel.errorbar(x[there], effect.mean[there], bars[there], fmt="none", color="C0", capsize=4, zorder=3)
             panel.set_xlabel(axis.label)
@@ -162,11 +168,15 @@ def save_effects(results: Results, axes: Sequence[Axis], path: Path, title: str,
                 _log(panel, numbers)
                 panel.set_xticks(x, [axis.name(p) for p in axis.points], **_turned(axis))
                 panel.minorticks_off()
-        panel.set_ylabel(metric)
         panel.grid(axis="y", color="0.9")
     for left in list(grid.flat)[len(axes) :]:
         left.set_visible(False)
-    figure.suptitle(f"{title}: main effects on {metric}\nmean over all other axes and seeds; bars: 95 % interval over seeds")
+    for panel in grid[:, 0]:
+        panel.set_ylabel(metric)
+    dots = (
+        "each dot a run" if all(a.drawn for a in axes) else "mean over all other axes and seeds; bars: 95 % interval over seeds"
+    )
+    figure.suptitle(f"{title}: {metric} along each axis\n{dots}", fontsize=11)
     return _save(figure, path)
 
 
@@ -194,12 +204,6 @@ def save_search(results: Results, path: Path, title: str, metric: str, way: str,
     _zoom(axes, [values])
     axes.legend()
     return _save(figure, path)
-
-
-def _colours(n: int) -> list[Any]:
-    if n <= 10:
-        return [f"C{i}" for i in range(n)]
-    return list(plt.get_cmap("viridis")(np.linspace(0, 0.92, n)))
 
 
 def _even(numbers: Sequence[float]) -> bool:
