@@ -160,11 +160,14 @@ def damaged(rng):
 
 
 def answer(text):
-    """The lines said of the config `text`, none if it is accepted."""
+    """The lines said of the config `text`; none if it is accepted, and then also as it is written out."""
     try:
-        check_document(parse(text, "config.yaml"), Experiment)
+        resolved = check_document(parse(text, "config.yaml"), Experiment).model_dump()
     except BadSpec as error:
         return error.lines or [""]
+    again = parse(dump(resolved), "config.yaml")
+    assert again.data == resolved
+    assert check_document(again, Experiment).model_dump() == resolved
     return []
 
 

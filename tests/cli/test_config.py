@@ -1,0 +1,111 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from dessine.cli import main
+from dessine.cli.config import command
+from dessine.experiment import Experiment
+from dessine.spec import check_document, read
+from dessine.spec.text import parse
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+SHIPPED = sorted(p for p in CONFIGS.rglob("*.y*ml") if "sweeps" not in p.parts)
+RING = CONFIGS / "gan_ring.yaml"
+
+
+def dessine(monkeypatch, capsys, *words):
+    """Exit code, stdout and stderr lines of the whole command line."""
+    monkeypatch.setattr("sys.argv", ["dessine", *map(str, words)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    out, err = capsys.readouterr()
+    return stop.value.code, out, err.splitlines()
+
+
+@pytest.fixture(scope="module")
+def schema():
+    return json.loads((CONFIGS / "schema.json").read_text())
+
+
+def test_stored_schema_is_the_schema():
+    """`make schema` writes it anew."""
+    assert CliRunner().invoke(command, ["schema"]).output == (CONFIGS / "schema.json").read_text()
+
+
+def test_schema_is_valid_and_names_itself(schema):
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["$schema"].endswith("2020-12/schema")
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_shipped_configs_fit_the_schema_and_name_it(path, schema):
+    text = path.read_text("utf-8")
+    up = "../" * (len(path.relative_to(CONFIGS).parts) - 1)
+    assert text.startswith(f"# yaml-language-server: $schema={up}schema.json\n")
+    jsonschema.Draft202012Validator(schema).validate(parse(text, str(path)).data)
+
+
+@pytest.mark.parametrize("wrong", ["sede: 1", "extends: 5", "outputs: {grdi: [1, 2]}", "repeats: 0", "dtype: float16"])
+def test_schema_refuses_mistakes(wrong, schema):
+    document = read(RING)
+    document.data |= parse(wrong, "x").data
+    assert not jsonschema.Draft202012Validator(schema).is_valid(document.data)
+
+
+def test_schema_lets_a_child_leave_out_what_it_inherits(schema):
+    child = {"extends": "a.yaml", "game": {"generator": {"optimizer": {"eta": 0.1}}}}
+    jsonschema.Draft202012Validator(schema).validate(child)
+
+
+def test_check_says_that_a_config_is_good(monkeypatch, capsys):
+    code, out, err = dessine(monkeypatch, capsys, "config", "check", RING, "training.steps=10")
+    assert (code, out, err) == (0, f"{RING}: good, 10 steps\n", [])
+
+
+def test_check_tells_misfits_of_both_players_and_the_batch_with_their_lines(monkeypatch, capsys, tmp_path):
+    text = RING.read_text("utf-8").replace("{type: dense, units: 2}", "{type: dense, units: 3}")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(
+        text.replace("{type: dense, units: 1}", "{type: reshape, shape: [7]}").replace("batch_size: 128", "batch_size: 99999")
+    )
+    code, out, err = dessine(monkeypatch, capsys, "config", "check", bad)
+    rows = bad.read_text().split("\n")
+    assert (code, out) == (2, "")
+    assert [line.split(": ")[1] for line in err] == [
+        "game.generator.layers",
+        "game.discriminator.layers[2].shape",
+        "training.batch_size",
+    ]
+    for line, word in zip(err, ["layers:", "reshape", "batch_size"], strict=True):
+        assert word in rows[int(line.split(":")[1]) - 1]
+
+
+def test_check_refuses_a_network_beyond_the_memory(monkeypatch, capsys):
+    width = "game.generator.layers[0].units=1000000000"
+    code, _, err = dessine(monkeypatch, capsys, "config", "check", RING, width)
+    assert code == 2
+    assert "GB" in err[0]
+
+
+def test_check_leaves_nothing_behind(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    dessine(monkeypatch, capsys, "config", "check", RING)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", [RING, CONFIGS / "gan_mnist_report.yaml", CONFIGS / "xor.yaml"], ids=lambda p: p.stem)
+def test_show_is_accepted_again_and_shows_the_same(path, monkeypatch, capsys, tmp_path):
+    code, out, _ = dessine(monkeypatch, capsys, "config", "show", path, "seed=3")
+    again = tmp_path / "again.yaml"
+    again.write_text(out)
+    assert code == 0
+    assert check_document(read(again), Experiment).node.seed == 3
+    assert dessine(monkeypatch, capsys, "config", "show", again)[1] == out
+
+
+def test_show_tells_mistakes_like_check(monkeypatch, capsys):
+    code, out, err = dessine(monkeypatch, capsys, "config", "show", RING, "seed=x", "trainning.steps=1")
+    assert (code, out, len(err)) == (2, "", 2)
