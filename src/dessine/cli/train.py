@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,6 @@ def _differences(a: Any, b: Any, at: str = "") -> list[tuple[str, Any, Any]]:
 
 
 def _reopen(run: Run, text: str) -> None:
-    from datetime import datetime
-
     from dessine.runs.files import write_atomically
 
     write_atomically(run.path / "config.yaml", text)
