@@ -20,6 +20,7 @@ Path = tuple[str | int, ...]
 # What constructors declare, beyond int, float, bool, str, Literal, lists and other nodes.
 MOST = 10**9  # of anything that is counted: beyond it, sizes overflow before memory ends
 Count = Annotated[int, Ge(1), Le(MOST)]
+Points = Annotated[int, Ge(1), Le(10_000_000)]  # made in memory, a few hundred bytes each at the worst
 Whole = Annotated[int, Ge(0)]
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]

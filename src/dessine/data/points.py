@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dessine.data.dataset import Array, Dataset, Examples, Split, datasets
-from dessine.registry import Count, Positive, Whole
+from dessine.registry import Points, Positive, Whole
 
 
 @datasets.register("xor")
@@ -17,7 +17,7 @@ class Xor(Dataset):
     seed: of the points; the run's own seed does not move them
     """
 
-    def __init__(self, points: Count = 1000, test_points: Count = 1000, seed: Whole = 0):
+    def __init__(self, points: Points = 1000, test_points: Points = 1000, seed: Whole = 0):
         self.points, self.test_points, self.seed = points, test_points, seed
 
     def load(self) -> Split:
@@ -42,11 +42,11 @@ class Ring(Dataset):
 
     def __init__(
         self,
-        modes: Count = 8,
+        modes: Points = 8,
         radius: Positive = 1.0,
         sigma: Positive = 0.01,
-        points: Count = 100_000,
-        test_points: Count = 10_000,
+        points: Points = 100_000,
+        test_points: Points = 10_000,
         seed: Whole = 0,
     ):
         self.modes, self.radius, self.sigma, self.seed = modes, radius, sigma, seed

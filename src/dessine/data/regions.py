@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from dessine.data.dataset import Array, Dataset, Examples, Split, datasets
-from dessine.registry import Count, Whole
+from dessine.registry import Points, Whole
 
 
 def half_plane(x: Array) -> Array:
@@ -42,8 +42,8 @@ class Region(Dataset):
     def __init__(
         self,
         shape: Literal["half_plane", "square", "concave"] = "square",
-        points: Count = 2000,
-        test_points: Count = 2000,
+        points: Points = 2000,
+        test_points: Points = 2000,
         seed: Whole = 0,
     ):
         self.shape, self.points, self.test_points, self.seed = shape, points, test_points, seed
