@@ -45,8 +45,13 @@ class Optimizer(Node):
         self.slots: dict[str, np.ndarray] = {}
         self._scratch: list[np.ndarray] = []
 
-    def step(self, theta: np.ndarray, grad: np.ndarray) -> None:
-        """Move theta (R, P), C-contiguous, in place; grad, of the same shape, is left as it is."""
+    @property
+    def plain(self) -> bool:
+        """Whether a step is theta - eta * gradient, and nothing more."""
+        return False
+
+    def step(self, theta: np.ndarray, grad: np.ndarray, clear: bool = False) -> None:
+        """Move theta (R, P), C-contiguous, in place; grad, of the same shape, is left as it is, or set to 0 if `clear`."""
         if not theta.flags.c_contiguous or grad.shape != theta.shape:
             raise ValueError("theta must be C-contiguous and grad of its shape")
         for name in self.names():
@@ -65,17 +70,20 @@ class Optimizer(Node):
         bounds = [size * i // n for i in range(n + 1)]
         # In copies of our context: NumPy's error settings then hold in every thread.
         rest = [
-            _pool(n - 1).submit(copy_context().run, self._run, x, g, flat, i, bounds[i], bounds[i + 1]) for i in range(1, n)
+            _pool(n - 1).submit(copy_context().run, self._run, x, g, flat, i, bounds[i], bounds[i + 1], clear)
+            for i in range(1, n)
         ]
-        self._run(x, g, flat, 0, 0, bounds[1])
+        self._run(x, g, flat, 0, 0, bounds[1], clear)
         for job in rest:
             job.result()
 
-    def _run(self, x: np.ndarray, g: np.ndarray, slots: Views, worker: int, start: int, stop: int) -> None:
+    def _run(self, x: np.ndarray, g: np.ndarray, slots: Views, worker: int, start: int, stop: int, clear: bool) -> None:
         for i in range(start, stop, CHUNK):
             part = slice(i, min(i + CHUNK, stop))
             scratch = self._scratch[worker][:, : part.stop - i]
             self._move(x[part], g[part], {name: slot[part] for name, slot in slots.items()}, scratch)
+            if clear:
+                g[part].fill(0)  # while it is in cache: later it would have to be fetched anew
 
     def _move(self, x: np.ndarray, g: np.ndarray, s: Views, scratch: np.ndarray) -> None:
         a, b, decayed = scratch
@@ -130,6 +138,11 @@ class GradientDescent(Optimizer):
 
     def __init__(self, eta: Positive = 0.01, momentum: Decay = 0.0, weight_decay: NonNegative = 0.0):
         super().__init__(eta, momentum, weight_decay)
+
+    @property
+    def plain(self) -> bool:
+        """Without momentum and decay."""
+        return not (self.momentum or self.weight_decay)
 
     def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
         """The direction is g."""

@@ -13,7 +13,7 @@ from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
 from dessine.games.player import Player
 from dessine.losses import GameLoss, sigmoid
 from dessine.nn import Mode
-from dessine.nn.layer import size
+from dessine.nn.layer import Backward, size
 from dessine.registry import DEFAULTS, Count, Like, Node, Problems, Share, SpecError, Whole
 from dessine.streams import Streams
 
@@ -170,29 +170,28 @@ class Adversarial(Game):
         else:  # one pass for both is faster, and the same when no layer looks across examples
             together = np.concatenate([x for x, _ in sides], 1)
             passes = [(net.forward(together, mode), np.concatenate([t for _, t in sides], 1))]
-        total, logits = np.zeros(self.streams.replicates), []
+        total, logits, errors = np.zeros(self.streams.replicates), [], []
         for (y, backward), target in passes:
             scale = 2 if len(passes) == 1 else 1  # the mean over both batches is half the sum of their means
             value, dy = self.loss.critic(y.reshape(*y.shape[:2], 1), target)
-            backward((dy * self.dtype.type(scale)).reshape(y.shape), inputs=False)
+            errors.append((backward, (dy * self.dtype.type(scale)).reshape(y.shape)))
             total = total + value * scale
             logits.append(y.reshape(*y.shape[:2]))
         joined = np.concatenate(logits, 1)
         self._scores(seen, "d_real", joined[:, :n], measure)
         self._scores(seen, "d_generated", joined[:, n:], measure)
         seen["loss"]["discriminator"] = total
-        self._moved(seen, "discriminator", measure)
+        self._learn(seen, "discriminator", errors, measure)
 
     def _one_side(self, seen: dict[str, Any], x: Array, truth: float, measure: bool) -> None:
         """One move of the discriminator on a real or a generated batch."""
         y, backward = self.discriminator.network.forward(x, Mode(self.streams))
         value, dy = self.loss.critic(y.reshape(*y.shape[:2], 1), self._labels(truth, x.shape[1]))
-        backward(dy.reshape(y.shape), inputs=False)
         side = "real" if truth else "generated"
         self._scores(seen, f"d_{side}", y.reshape(*y.shape[:2]), measure)
         seen.setdefault("sides", {})[side] = value
         seen["loss"]["discriminator"] = sum(seen["sides"].values())
-        self._moved(seen, "discriminator", measure)
+        self._learn(seen, "discriminator", [(backward, dy.reshape(y.shape))], measure)
 
     def _generator_move(self, seen: dict[str, Any], measure: bool) -> Array:
         """One move of the generator; returns what it has shown, (R, B, *shape)."""
@@ -203,13 +202,19 @@ class Adversarial(Game):
         value, dy = self.loss.generator(y.reshape(*y.shape[:2], 1))
         dx = backward(dy.reshape(y.shape), params=False)
         assert dx is not None
-        generator_backward(dx.reshape(x.shape), inputs=False)
         seen["loss"]["generator"] = value
-        self._moved(seen, "generator", measure)
+        self._learn(seen, "generator", [(generator_backward, dx.reshape(x.shape))], measure)
         return shown
 
-    def _moved(self, seen: dict[str, Any], name: str, measure: bool) -> None:
-        layers = self.players[name].move(measure)
+    def _learn(self, seen: dict[str, Any], name: str, errors: list[tuple[Backward, Array]], measure: bool) -> None:
+        """One move, along what one or two backward passes tell."""
+        player = self.players[name]
+        if len(errors) == 1:
+            layers = player.learn(*errors[0], measure)
+        else:
+            for backward, dy in errors:
+                backward(dy, inputs=False)
+            layers = player.move(measure)
         if measure:
             seen.setdefault("layers", {})[name] = layers
 

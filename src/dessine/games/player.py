@@ -51,28 +51,49 @@ class Player(Node):
             last.function = last.function.on_logits() or last.function
 
     def learn(self, backward: Callable[..., Array | None], dy: Array, measure: bool = False) -> dict[str, dict[str, Array]]:
-        """One backward pass and the move that follows from it."""
-        backward(dy, inputs=False)
+        """Move along what one backward pass tells. dy: dE/dy of the network's last outputs; returns what `move` does."""
+        if self.optimizer.plain and self.constraint is None:
+            return self._descend(backward, dy, measure)
+        backward(dy, params="first", inputs=False)
         return self.move(measure)
+
+    def _descend(self, backward: Callable[..., Array | None], dy: Array, measure: bool) -> dict[str, dict[str, Array]]:
+        """Gradient descent without a gradient.
+
+        Gradients are linear in dy: a backward pass that starts with -eta dy and adds to the weights is the whole move.
+        """
+        net, norms = self.network, {}
+        before = net.theta.copy() if measure else None
+        if measure:
+            backward(dy, inputs=False)
+            norms = {key: _norm(net.grad[:, part]) for key, part in net.slices.items()}
+            net.grad.fill(0)
+        net.aim(at_weights=True)
+        try:
+            backward(dy * -self.optimizer.eta, inputs=False)
+        finally:
+            net.aim(at_weights=False)
+        self.optimizer.t += 1
+        return {} if before is None else self._measured(before, norms)
 
     def move(self, measure: bool = False) -> dict[str, dict[str, Array]]:
         """Step, constrain, clear. If `measure`, per layer: gradient norm and norm of the update / norm of the weights."""
         net = self.network
         before = net.theta.copy() if measure else None
         norms = {key: _norm(net.grad[:, part]) for key, part in net.slices.items()} if measure else {}
-        self.optimizer.step(net.theta, net.grad)
+        self.optimizer.step(net.theta, net.grad, clear=True)
         if self.constraint is not None:
             self.constraint.apply_(net.theta)
-        net.grad.fill(0)
-        if before is None:
-            return {}
+        return {} if before is None else self._measured(before, norms)
+
+    def _measured(self, before: Array, norms: dict[str, Array]) -> dict[str, dict[str, Array]]:
+        moved, tiny = self.network.theta - before, np.finfo(before.dtype).tiny
         return {
             key: {
                 "grad_norm": norms[key],
-                "update_ratio": _norm(net.theta[:, part] - before[:, part])
-                / np.maximum(_norm(before[:, part]), np.finfo(net.dtype).tiny),
+                "update_ratio": _norm(moved[:, part]) / np.maximum(_norm(before[:, part]), tiny),
             }
-            for key, part in net.slices.items()
+            for key, part in self.network.slices.items()
         }
 
     def state(self) -> dict[str, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dessine.nn.initialisers import Gaussian, Zeros
-from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, layers
+from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, layers
 from dessine.registry import Positive, Share
 
 
@@ -58,15 +58,15 @@ class BatchNorm(Layer):
         y = unit * self.gamma
         y += self.beta
 
-        def backward(dy: Array, params: bool = True, inputs: bool = True) -> Array | None:
+        def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
             along = dy * unit
             dgamma, dbeta = along.sum(axes, keepdims=True), dy.sum(axes, keepdims=True)
+            scale = self.gamma * inverse
             if params:
                 self.dgamma += dgamma
                 self.dbeta += dbeta
             if not inputs:
                 return None
-            scale = self.gamma * inverse
             if not mode.train:
                 return dy * scale
             dx = unit * (dgamma * (-1.0 / n))  # through the variance

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from dessine.streams import Streams
 Array = np.ndarray
 Shape = tuple[int, ...]
 Backward = Callable[..., Array | None]
+Wanted = bool | Literal["first"]
 layers: Registry[Layer] = Registry("layer")
 
 
@@ -59,7 +61,9 @@ class Layer(Node):
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         """y, and `backward(dy, params=True, inputs=True)`.
 
-        backward adds to the gradients if `params`, and returns dE/dx if `inputs` (else None).
+        backward returns dE/dx if `inputs` (else None), and adds to the gradients if `params`: in this order, for where
+        an error goes straight into the weights, it must have passed back through the old ones. "first" tells that the
+        gradients are zero, so that a layer may write them instead. It can be called again.
         """
         raise NotImplementedError
 
@@ -92,4 +96,4 @@ def flat(x: Array) -> Array:
     return x.reshape(*x.shape[:2], -1)
 
 
-__all__ = ["Activate", "Array", "Backward", "Declaration", "Layer", "Mode", "Shape", "flat", "layers", "size"]
+__all__ = ["Activate", "Array", "Backward", "Declaration", "Layer", "Mode", "Shape", "Wanted", "flat", "layers", "size"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dessine.nn.layer import Array, Layer, Mode, Shape, size
+from dessine.nn.layer import Array, Layer, Mode, Shape, Wanted, size
 from dessine.registry import Like, Problems, SpecError
 from dessine.streams import Streams
 
@@ -61,6 +61,7 @@ class Network:
         self.buffers = np.zeros((r, sum(size(s) for d in declared for s, _ in d.buffers.values())), self.dtype)
         self.slices: dict[str, slice] = {}  # "0.dense" -> the layer's part of theta
         self._views: dict[str, tuple[Array, Array]] = {}
+        self._aims: list[tuple[Layer, str, Array, Array]] = []
         self._place(declared)
         trained = [i for i, d in enumerate(declared) if d.params]
         self._first = trained[0] if trained else len(self.layers)
@@ -76,6 +77,7 @@ class Network:
                 setattr(layer, name, w)
                 setattr(layer, f"d{name}", dw)
                 self._views[f"{key}.{name}"] = w, dw
+                self._aims.append((layer, f"d{name}", w, dw))
             if p > start:
                 self.slices[key] = slice(start, p)
             for name, (shape, value) in needs.buffers.items():
@@ -107,7 +109,7 @@ class Network:
             x, backward = layer.forward(x, mode)
             backwards.append(backward)
 
-        def back(dy: Array, params: bool = True, inputs: bool = True) -> Array | None:
+        def back(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
             dx: Array | None = np.asarray(dy, self.dtype)
             for i in reversed(range(len(backwards))):
                 if not inputs and i < self._first:
@@ -116,6 +118,11 @@ class Network:
             return dx
 
         return x, back
+
+    def aim(self, at_weights: bool) -> None:
+        """Let backward passes add to the weights themselves, or, as ever, to `grad`."""
+        for layer, name, w, dw in self._aims:
+            setattr(layer, name, w if at_weights else dw)
 
     def __call__(self, x: Array) -> Array:
         """y outside training: running statistics, no dropout."""
