@@ -15,11 +15,10 @@ FLOORS = [
     ["schema"],
     ["nn", "losses", "optimizers", "constraints"],
     ["data", "runs", "plots", "spec"],
-    ["scores"],
+    ["scores", "reports"],
     ["games"],
     ["experiment"],
     ["sweeps"],
-    ["reports"],
     ["cli"],
     ["__main__"],
 ]

@@ -333,7 +333,9 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
         save_gif(run.samples / "samples.gif", frames)
     seconds = time.perf_counter() - began
     run.log(f"{status} at step {step} after {seconds:.1f} s")
-    run.update(status=status, ended=datetime.now().astimezone().isoformat(timespec="seconds"), seconds=round(seconds, 1))
+    ended = datetime.now().astimezone().isoformat(timespec="seconds")
+    results = {goal: mean for goal in experiment.game.goals if (mean := _mean(summary["last"], goal)) is not None}
+    run.update(status=status, step=step, results=results, ended=ended, seconds=round(seconds, 1))
     return summary
 
 
@@ -341,15 +343,17 @@ def summarise(records: list[dict[str, Any]], goals: dict[str, str]) -> dict[str,
     """The last record, and for each goal its best value (mean over repeats) with its step."""
     best = {}
     for goal, direction in goals.items():
-        rows = []
-        for record in records:
-            value: Any = record
-            for key in goal.split("."):
-                value = (value or {}).get(key)
-            numbers = [value] if isinstance(value, int | float) else value or []
-            if numbers and all(isinstance(v, int | float) for v in numbers):
-                rows.append((float(np.mean(numbers)), record["step"]))
+        rows = [(mean, record["step"]) for record in records if (mean := _mean(record, goal)) is not None]
         if rows:
             value, step = (min if direction == "min" else max)(rows)
             best[goal] = {"value": value, "step": step}
     return {"last": records[-1] if records else {}, "best": best}
+
+
+def _mean(record: dict[str, Any], metric: str) -> float | None:
+    """Over repeats; None unless each has a number."""
+    value: Any = record
+    for key in metric.split("."):
+        value = (value or {}).get(key)
+    numbers = [value] if isinstance(value, int | float) else value or []
+    return float(np.mean(numbers)) if numbers and all(isinstance(v, int | float) for v in numbers) else None

@@ -61,13 +61,12 @@ def command(
     if not (resume and run):
         run = Run.create_at(run_dir) if run_dir else Run.create(runs_dir, experiment.name)
         info = {"command": shlex.join(sys.argv), "overrides": overrides, "seed": experiment.seed, "resumes": []}
-        run.start(
-            text, document.source, info | {"data_checksum": experiment.split.train.checksum, "data": experiment.split.source}
-        )
+        info |= {"data_checksum": experiment.split.train.checksum, "data": experiment.split.source}
+        run.start(text, document.source, info | {"spec": resolved})  # a list of runs has no time to read YAML
     assert run is not None
     with run.lock():
         if resume:
-            _reopen(run, text)
+            _reopen(run, text, resolved)
         _train(experiment, run, say, quiet)
 
 
@@ -99,12 +98,12 @@ def _differences(a: Any, b: Any, at: str = "") -> list[tuple[str, Any, Any]]:
     return [] if a == b else [(at, a, b)]
 
 
-def _reopen(run: Run, text: str) -> None:
+def _reopen(run: Run, text: str, resolved: dict[str, Any]) -> None:
     from dessine.runs.files import write_atomically
 
     write_atomically(run.path / "config.yaml", text)
     resumes = [*run.info().get("resumes", []), datetime.now().astimezone().isoformat(timespec="seconds")]
-    run.resume(resumes=resumes)
+    run.resume(resumes=resumes, spec=resolved)
 
 
 def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:

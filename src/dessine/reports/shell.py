@@ -28,7 +28,8 @@ th, td { padding: .3rem .9rem .3rem 0; text-align: left; border-bottom: 1px soli
 th { font-weight: 600; } tbody th { font-weight: 500; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.best { background: #eaf5ec; }
-dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .2rem 1.2rem; margin: .6rem 0; font-size: .95rem; }
+dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .2rem 1.2rem;
+  margin: .6rem 0; font-size: .95rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 figure { margin: 1rem 0 1.6rem; } figcaption { color: var(--soft); font-size: .92rem; margin-top: .3rem; }
 img { max-width: 100%; height: auto; display: block; } img[hidden] { display: none; }
@@ -39,7 +40,9 @@ summary { cursor: pointer; color: var(--mark); padding: .2rem 0; }
 .slider input { flex: 1 1 16rem; min-width: 0; accent-color: var(--mark); height: 1.8rem; }
 .slider output { min-width: 8rem; font-variant-numeric: tabular-nums; }
 :focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
-@media (max-width: 34rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } main { padding-top: 1rem; } }
+@media (max-width: 34rem) {
+  dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } main { padding-top: 1rem; }
+}
 @media print { main { max-width: none; } .slider { display: none; } }
 """
 

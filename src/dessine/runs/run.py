@@ -64,7 +64,8 @@ class Run:
             return Run(Path(text))
         names = sorted(p.parent.name for p in runs_dir.glob("*/config.yaml"))
         if text == "last" and names:
-            return Run(max((runs_dir / n for n in names), key=lambda p: (p.stat().st_ctime_ns, p.name)))
+            begun = {name: (runs_dir / name / "config.yaml").stat().st_mtime_ns for name in names}  # or resumed
+            return Run(runs_dir / max(names, key=lambda name: (begun[name], name)))
         fitting = [n for n in names if n.startswith(text)]
         if len(fitting) == 1:
             return Run(runs_dir / fitting[0])
