@@ -86,17 +86,17 @@ def command(config: Path, words: tuple[str, ...], **options: Any) -> None:
     try:
         _sweep(config, words, options)
     except (LauncherError, SearchError) as error:
-        raise click.UsageError(str(error)) from None
+        raise click.ClickException(str(error)) from None
 
 
 def _sweep(config: Path, words: Sequence[str], o: dict[str, Any]) -> None:
     given = o["sweep_dir"]
     if SweepFolder.is_one(config):
         if given and given.resolve() != config.resolve():
-            raise click.UsageError(f"--sweep-dir: {config} is the folder of a sweep already")
+            raise click.ClickException(f"--sweep-dir: {config} is the folder of a sweep already")
         given, config = config, config / "sweep.yaml"
     elif o["collect"]:
-        raise click.UsageError(f"--collect: {config} is not the folder of a sweep")
+        raise click.ClickException(f"--collect: {config} is not the folder of a sweep")
     plan = Plan(config, words, o)
     found = SweepFolder(given) if given else SweepFolder.find(o["runs_dir"], plan.identity)
     if o["collect"]:
@@ -128,7 +128,7 @@ def _launching(o: dict[str, Any]) -> dict[str, Any]:
     try:
         parameters = {key: value(text) for key, _, text in pairs}
     except SpecError as error:
-        raise click.UsageError(f"--slurm: {error}") from None
+        raise click.ClickException(f"--slurm: {error}") from None
     return {"cluster": parameters.pop("cluster", "slurm"), "parameters": parameters}
 
 
@@ -174,6 +174,11 @@ def _run(plan: Plan, where: Launcher, given: Path | None, o: dict[str, Any]) -> 
         finally:
             screen.close()
         complete = _complete(plan, folder, feed)
+        if not complete and not o["quiet"]:
+            click.echo(
+                "not all is done: the same command goes on with what was stopped or killed, --retry-failed with the rest",
+                err=True,
+            )
         _collect(plan, folder, o["quiet"], feed)
         click.echo(str(folder.path))
     if not complete:

@@ -14,6 +14,7 @@ from typing import Any
 from dessine.experiment import Experiment
 from dessine.registry import SpecError
 from dessine.spec import BadSpec, Document, check_document, read
+from dessine.spec.document import Place
 from dessine.sweeps.axes import Words, parse
 from dessine.sweeps.cells import Cell, Planner, Sweep, combine
 from dessine.sweeps.folder import SweepFolder
@@ -39,7 +40,11 @@ class Plan:
         self.source, self.places = document.source, document.places
         own = "base" in document.data
         if not own:  # an ordinary config
-            document, self.places = Document({"base": str(config.absolute())}, document.source), {}
+            document = Document({"base": str(config.absolute())}, document.source, {(): Place("command line")})
+            self.places = {}
+        if "seed" in self.words.keys():  # noqa: SIM118
+            document.forget(("seeds",))
+            document.places[("seeds",)] = Place("command line seed")
         _add(document.data, self.words, asked)
         schema = check_document(document, Sweep)
         self.sweep: Sweep = schema.node
@@ -70,7 +75,7 @@ class Plan:
             key = match[1] if (match := re.match(r"command line (.+?)=", line)) else ""
             there = [] if key in self.words.keys() else [self.places[p] for p in self.places if p[-1:] == (key,)]  # noqa: SIM118
             placed.append(f"{there[0]}: {line.removeprefix('command line ')}" if there else line)
-        return list(dict.fromkeys(placed))
+        return list({line.split(": ", 1)[-1]: line for line in reversed(placed)}.values())[::-1]
 
     @property
     def identity(self) -> str:
