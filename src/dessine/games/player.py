@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dessine.constraints import Constraint
-from dessine.nn import Activate, Layer, Network
+from dessine.nn import Activate, Activation, Layer, Network
 from dessine.nn.dense import Dense
 from dessine.optimizers import Optimizer
 from dessine.registry import Like, Node, SpecError
@@ -35,9 +35,17 @@ class Player(Node):
     def build(self, input_shape: tuple[int, ...], streams: Streams, dtype: Any, name: str) -> None:
         """Allocate the network. Raises SpecError, with the player's name before the layer, where shapes do not fit."""
         try:
+            self._refuse_what_cannot_learn()
             self.network = Network(self.layers, input_shape, streams, dtype, name)
         except SpecError as error:
             raise error.below(name) from None
+
+    def _refuse_what_cannot_learn(self) -> None:
+        for i, layer in enumerate(self.layers):
+            for option, value in vars(layer).items():
+                if isinstance(value, Activation) and not value.differentiable:
+                    text = f"one cannot train through {value.type}: it has no useful gradient; use a steep sigmoid"
+                    raise SpecError(text, ("layers", i, option))
 
     def read_as_logits(self, squash: str = "sigmoid") -> None:
         """Replace a final `squash`, sigmoid or softmax, by its logits.
