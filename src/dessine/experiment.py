@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -18,6 +17,7 @@ from annotated_types import Ge, Le
 
 from dessine.data import Dataset, Split
 from dessine.games import Context, Game
+from dessine.games.watch import Watch, told
 from dessine.registry import DEFAULTS, Count, Like, Node, Problems, SpecError, Whole
 from dessine.runs.files import write_json
 from dessine.runs.run import Run
@@ -162,9 +162,15 @@ class NonFiniteError(Exception):
     """A loss or parameter stopped being a number, in every replicate."""
 
 
+def _signals() -> list[signal.Signals]:
+    """Ctrl-C, the end that a system or a sweep asks for, and the terminal that closes, unless nohup has that ignored."""
+    closing = [s for s in [getattr(signal, "SIGHUP", None)] if s and signal.getsignal(s) != signal.SIG_IGN]
+    return [signal.SIGINT, signal.SIGTERM, *closing]
+
+
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C or SIGTERM has come. The first lets the step finish; the second quits at once."""
+    """Whether a signal to stop has come. The first lets the step finish; the second quits at once."""
     asked = threading.Event()
 
     def ask(signum: int, frame: Any) -> None:
@@ -173,7 +179,7 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
         asked.set()
 
     main = threading.current_thread() is threading.main_thread()
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)} if main else {}
+    before = {s: signal.signal(s, ask) for s in _signals()} if main else {}
     try:
         yield asked.is_set
     finally:
@@ -186,73 +192,80 @@ def train(
 ) -> dict[str, Any]:
     """Train `experiment`, built, in `run` from its newest checkpoint, or from the start. Returns the summary.
 
-    `progress(step, record)` is called several times a second; record is empty but at logging steps. Raises Stopped or
-    NonFiniteError after everything has been saved.
+    `progress(step, record)` is called several times a second; record is empty but at logging steps. `say` gets what the
+    user must see. Raises Stopped or NonFiniteError after everything has been saved.
     """
-    game, out, last = experiment.game, experiment.outputs, experiment.steps
-    step, sample = _resume(experiment, run), lambda at: game.show(run.samples / f"step_{at:07d}.png", _context(experiment, at))
-    began, known = time.perf_counter(), _diverged(game)
-    saved = (step, _snapshot(game))
+    began, game, last = time.perf_counter(), experiment.game, experiment.steps
     with stop_requests() as stop, np.errstate(all="ignore"):
+        step, watch, pace, stopping = *_resume(experiment, run), Pace(), False
         if step == 0:
             if experiment.is_shown(0):
-                sample(0)
-            _save(game, run, 0, out.keep)
-        pace = Pace()
-        while step < last and not stop():
+                _show(experiment, run, 0)
+            _save(experiment, run, 0)
+        while step < last and not stopping and not watch.gone.all():
             n = min(experiment.next_event(step) - step, pace.turns)
             logging = experiment.is_logged(step + n)
             with pace.timed(n):
                 seen = game.turns(n, measure=logging)
             step += n
-            record = {}
+            stopping = stop()
+            saving = stopping or step == last or step % experiment.checkpoint_period == 0
+            record = _record(step, game, seen | game.report()) if logging else {}
             if logging:
-                record = _record(step, game, seen | game.report())
                 run.append_metrics(record)
-                gone = _diverged(game, seen)
-                if (gone & ~known).any():
-                    _explain(experiment, saved, step, gone & ~known, run, say)
-                    known = gone
-                if known.all():
+            if logging or saving:  # no checkpoint holds numbers that the watch has not seen
+                for finding in watch.look(step, seen):
+                    say(told(finding, experiment.repeats))
+                    run.log(told(finding, experiment.repeats))
+                    _remember(experiment, run, watch)
+                if watch.gone.all():
                     break
-                saved = (step, _snapshot(game))
             progress(step, record)
             if experiment.is_shown(step):
-                sample(step)
-            if step % experiment.checkpoint_period == 0 or step == last:
-                _save(game, run, step, out.keep)
-    if known.all():
+                _show(experiment, run, step)
+            if saving:
+                _save(experiment, run, step)
+    if watch.gone.all():
         finish(experiment, run, step, began, "failed")
-        raise NonFiniteError(run.info().get("reason", "non-finite values"))
+        raise NonFiniteError(f"stopped at step {step:,} of {last:,}: no replicate is left with finite numbers")
     if step < last:
-        _save(game, run, step, out.keep)
         finish(experiment, run, step, began, "interrupted")
-        raise Stopped(f"stopped after step {step} of {last}")
+        raise Stopped(f"stopped after step {step:,} of {last:,}")
     return finish(experiment, run, step, began, "completed")
 
 
-def _resume(experiment: Experiment, run: Run) -> int:
-    """Take up the newest checkpoint, and cut what was written after it or off the new spec's periods."""
-    found = run.load_checkpoint()
-    step = 0
+def _resume(experiment: Experiment, run: Run) -> tuple[int, Watch]:
+    """Take up the newest checkpoint; cut what was written after it, and what an earlier, shorter end added to the periods."""
+    found, step = run.load_checkpoint(), 0
     if found:
         step, arrays, state = found
         experiment.game.restore(arrays)
         experiment.game.streams.restore(state["streams"])
+        run.log(f"goes on from the checkpoint of step {step}")
+    run.forget_after(step)
     run.keep_metrics(lambda r: r["step"] <= step and experiment.is_logged(r["step"]))
     for path in run.samples.glob("step_*.png"):
         at = int(path.stem.removeprefix("step_"))
         if at > step or not experiment.is_shown(at):
             path.unlink()
-    return step
+    watch = Watch(experiment.game, step, [one for one in run.info().get("non_finite", []) if one["step"] <= step])
+    if run.info().get("non_finite"):
+        _remember(experiment, run, watch)
+    return step, watch
 
 
-def _save(game: Game, run: Run, step: int, keep: int) -> None:
-    run.save_checkpoint(step, game.state(), {"streams": game.streams.state()}, keep)
+def _remember(experiment: Experiment, run: Run, watch: Watch) -> None:
+    reason = "; ".join(told(finding, experiment.repeats) for finding in watch.found) or None
+    run.update(non_finite=watch.found, reason=reason)
 
 
-def _snapshot(game: Game) -> tuple[dict[str, Array], dict[str, Any]]:
-    return {k: np.array(v) for k, v in game.state().items()}, game.streams.state()
+def _save(experiment: Experiment, run: Run, step: int) -> None:
+    game = experiment.game
+    run.save_checkpoint(step, game.state(), {"streams": game.streams.state()}, experiment.outputs.keep)
+
+
+def _show(experiment: Experiment, run: Run, step: int) -> None:
+    experiment.game.show(run.samples / f"step_{step:07d}.png", _context(experiment, step))
 
 
 def _plain(value: Any) -> Any:
@@ -267,52 +280,6 @@ def _record(step: int, game: Game, seen: dict[str, Any]) -> dict[str, Any]:
     return {"step": step, "epoch": step / game.turns_per_epoch(), **_plain(seen)}
 
 
-def _diverged(game: Game, seen: dict[str, Any] | None = None) -> Array:
-    """(R,) which replicates hold a loss or parameter that is not a finite number."""
-    bad = np.zeros(game.streams.replicates, bool)
-    for player in game.players.values():
-        bad |= ~np.isfinite(player.network.theta).all(-1)
-    for loss in (seen or {}).get("loss", {}).values():
-        bad |= ~np.isfinite(loss)
-    return bad
-
-
-def _explain(
-    experiment: Experiment, saved: tuple[int, Any], step: int, bad: Array, run: Run, say: Callable[[str], None]
-) -> None:
-    """Find where the numbers went wrong: replay from the last finite state, looking at everything after every turn."""
-    game, (at, (arrays, streams)) = experiment.game, saved
-    now = _snapshot(game)
-    game.restore(arrays)
-    game.streams.restore(streams)
-    reasons = []
-    while at < step and bad.any():
-        seen = game.turn(measure=True)
-        at += 1
-        for r in np.flatnonzero(_diverged(game, seen) & bad):
-            where = _first_bad(game, seen, int(r))
-            which = f", repeat {r}" if len(bad) > 1 else ""
-            reasons.append(f"non-finite values began at step {at}{which}: {where}")
-            bad = bad & (np.arange(len(bad)) != r)
-    game.restore(now[0])
-    game.streams.restore(now[1])
-    for reason in reasons:
-        run.log(reason)
-        say(reason)
-    run.update(reason="; ".join(reasons))
-
-
-def _first_bad(game: Game, seen: dict[str, Any], r: int) -> str:
-    for name, player in game.players.items():
-        for key, values in seen.get("layers", {}).get(name, {}).items():
-            if not np.isfinite(values["grad_norm"][r]):
-                return f"{name}, layer {key} (gradient)"
-        for key, part in player.network.slices.items():
-            if not np.isfinite(player.network.theta[r, part]).all():
-                return f"{name}, layer {key} (parameters)"
-    return next(f"{name} (loss)" for name, loss in seen["loss"].items() if not np.isfinite(loss[r]))
-
-
 def _context(experiment: Experiment, step: int) -> Context:
     return Context(experiment.name, experiment.seed, step, experiment.outputs.grid)
 
@@ -325,7 +292,8 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
         summary["reason"] = run.info()["reason"]
     write_json(run.path / "summary.json", summary)
     if experiment.outputs.plots and records:
-        experiment.game.save_plots(run.plots, records, _context(experiment, step))
+        with np.errstate(all="ignore"):
+            experiment.game.save_plots(run.plots, records, _context(experiment, step))
     frames = sorted(run.samples.glob("step_*.png"))
     if experiment.outputs.gif and len(frames) > 1:
         from dessine.plots.grid import save_gif
@@ -333,27 +301,26 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
         save_gif(run.samples / "samples.gif", frames)
     seconds = time.perf_counter() - began
     run.log(f"{status} at step {step} after {seconds:.1f} s")
-    ended = datetime.now().astimezone().isoformat(timespec="seconds")
     results = {goal: mean for goal in experiment.game.goals if (mean := _mean(summary["last"], goal)) is not None}
-    run.update(status=status, step=step, results=results, ended=ended, seconds=round(seconds, 1))
+    run.end(status, seconds, step=step, results=results)
     return summary
 
 
 def summarise(records: list[dict[str, Any]], goals: dict[str, str]) -> dict[str, Any]:
-    """The last record, and for each goal its best value (mean over repeats) with its step."""
+    """The last record, and for each goal its best value (mean over the repeats that have one) with its step."""
     best = {}
     for goal, direction in goals.items():
         rows = [(mean, record["step"]) for record in records if (mean := _mean(record, goal)) is not None]
         if rows:
-            value, step = (min if direction == "min" else max)(rows)
+            value, step = (min if direction == "min" else max)(rows, key=lambda row: row[0])
             best[goal] = {"value": value, "step": step}
     return {"last": records[-1] if records else {}, "best": best}
 
 
 def _mean(record: dict[str, Any], metric: str) -> float | None:
-    """Over repeats; None unless each has a number."""
+    """Over the repeats that have a number; None if none has."""
     value: Any = record
     for key in metric.split("."):
         value = (value or {}).get(key)
-    numbers = [value] if isinstance(value, int | float) else value or []
-    return float(np.mean(numbers)) if numbers and all(isinstance(v, int | float) for v in numbers) else None
+    numbers = [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, int | float)]
+    return float(np.mean(numbers)) if numbers else None

@@ -11,42 +11,45 @@ import numpy as np
 from dessine.cli.loading import open_run
 from dessine.experiment import Experiment
 from dessine.plots.grid import save_grid
+from dessine.runs.files import beside
 from dessine.streams import Streams
+
+PORTION = 500
+"""Images drawn together, so that memory stays small."""
 
 
 @click.command(epilog="Example: dessine draw last --count 64 --seed 1 --out digits.png")
 @click.argument("run")
-@click.option("--count", type=click.IntRange(1), default=64, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latents.")
+@click.option("--count", type=click.IntRange(1), default=64, show_default=True, help="How many.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latents: the same, the same images.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="FILE.png or FILE.npz")
-@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"))
+@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
 def command(run: str, count: int, seed: int, out: Path, runs_dir: Path) -> None:
     """Draw COUNT images with the generator of RUN: a grid (.png), or `images`, float32 in [0, 1], (N, 28, 28) (.npz)."""
-    if out.suffix not in (".png", ".npz"):
+    if out.suffix.lower() not in (".png", ".npz"):
         raise click.UsageError(f"--out {out}: expects a name ending in .png or .npz")
+    if not out.parent.is_dir():
+        raise click.UsageError(f"--out {out}: there is no folder {out.parent}")
     _found, experiment, step = open_run(run, runs_dir)
     images = draw_images(experiment, count, seed)
-    if out.suffix == ".png":
-        if images.ndim < 3:
-            raise click.UsageError("points cannot be drawn as a grid: use an .npz")
-        save_grid(out, images, ceil(sqrt(count)), f"{experiment.name}, step {step:,}, seed {seed}")
+    if out.suffix.lower() == ".npz":
+        with beside(out) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, images=images)
+    elif images.ndim < 3:
+        raise click.UsageError(f"--out {out}: points make no grid of images; take an .npz")
     else:
-        beside = out.with_name(f".{out.name}.tmp.npz")
-        np.savez_compressed(beside, images=images)
-        beside.replace(out)
+        save_grid(out, images, ceil(sqrt(count)), f"{experiment.name}, step {step:,}, seed {seed}")
     click.echo(str(out))
 
 
 def draw_images(experiment: Experiment, count: int, seed: int) -> np.ndarray:
     """(count, H, W) or (count, H, W, 3) float32 in [0, 1]; 2-D points as they are, (count, 2)."""
-    made, streams, left = [], Streams(seed, experiment.repeats), count
-    while left:  # in portions, so that memory stays small
-        try:
-            made.append(experiment.game.draw(min(left, 500), streams))
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None
-        left -= len(made[-1])
-    x = np.concatenate(made)
+    streams = Streams(seed, experiment.repeats)
+    sizes = [min(PORTION, count - i) for i in range(0, count, PORTION)]
+    try:
+        x = np.concatenate([experiment.game.draw(n, streams) for n in sizes])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     if x.ndim == 2:
         return x.astype(np.float32)
     images = experiment.split.train.images(x)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 import click
 
 
 def guarded(group: click.Group) -> int:
-    """Run the command line; return the exit code."""
+    """Run the command line; return the exit code: 0 done, 1 failed, 2 usage or config, 130 interrupted."""
     try:
         code = group.main(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -20,36 +22,52 @@ def guarded(group: click.Group) -> int:
         error.show()
         return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        _say("interrupted")
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
         return 0
     except Exception as error:
         return _known(error)
 
 
 def _known(error: Exception) -> int:
+    from dessine.experiment import NonFiniteError, Stopped
     from dessine.registry import SpecError
+    from dessine.runs.run import RunError
     from dessine.spec import BadSpec
 
+    if isinstance(error, Stopped):  # it has said so already
+        return 130
     if isinstance(error, BadSpec):
-        for line in error.lines:
-            click.echo(line, err=True)
+        _say(*error.lines)
         return 2
     if isinstance(error, SpecError):
-        for problem in error.problems:
-            click.echo(str(problem), err=True)
+        _say(*map(str, error.problems))
         return 2
-    from dessine.experiment import NonFiniteError, Stopped
-    from dessine.runs.run import RunError
-
     if isinstance(error, RunError):
-        click.echo(str(error), err=True)
+        _say(str(error))
         return 2
-    if isinstance(error, Stopped):
-        return 130
-    if isinstance(error, NonFiniteError | OSError):
-        click.echo(str(error), err=True)
-        return 1
-    raise error
+    if not isinstance(error, NonFiniteError | OSError | MemoryError):
+        _say("".join(traceback.format_exception(error)).rstrip(), "", "This is a mistake in dessine, not yours.")
+    _say(explain(error))
+    return 1
+
+
+def explain(error: BaseException) -> str:
+    """One line: what went wrong, and with which file."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return f"out of memory: {error}" if str(error) else "out of memory"
+    text = str(error)
+    return text if type(error).__module__.startswith("dessine") else f"{type(error).__name__}: {text}"
+
+
+def _say(*lines: str) -> None:
+    try:
+        for line in lines:
+            click.echo(line, err=True)
+    except OSError:
+        return  # nobody to say it to

@@ -5,25 +5,36 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from datetime import datetime
+import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 from tqdm import tqdm
 
+from dessine.cli.errors import explain
 from dessine.cli.loading import load
 from dessine.experiment import Experiment, Stopped, train
 from dessine.runs.run import Run
 from dessine.spec import BadSpec, dump, read
 from dessine.sweeps.repeats import train_apart, train_repeats
 
+PERIOD = 10.0
+"""Seconds between two plain lines of progress, on a screen that is no terminal and in log.txt."""
 
-@click.command(epilog="Example: dessine train configs/gan_mnist.yaml training.steps=1000 seed=3")
+FREE = ("training.steps", "training.epochs", "outputs.checkpoint", "outputs.keep", "outputs.gif", "outputs.plots")
+"""What may change when a run goes on: how long it gets, and what leaves no trace in the steps already made."""
+
+
+@click.command(
+    epilog="Example: dessine train configs/gan_mnist.yaml training.steps=1000 seed=3   "
+    "Go on with the last run, for longer: dessine train --resume last training.steps=2000"
+)
 @click.argument("arguments", nargs=-1, metavar="CONFIG [KEY=VALUE ...]")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are made.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="The run folder itself, instead of a timestamped one.")
-@click.option("--resume", metavar="RUN", help="Go on with a run in place; only a longer run or other outputs may differ.")
+@click.option("--resume", metavar="RUN", help="Go on with a run in place: RUN is its folder, its name or 'last'.")
 @click.option("--from", "source", metavar="RUN", help="Start anew from a run's config.")
 @click.option("--dry-run", is_flag=True, help="Check everything, create nothing.")
 @click.option("--quiet", is_flag=True, help="Print only the run's folder.")
@@ -38,7 +49,7 @@ def command(
 ) -> None:
     """Train what CONFIG describes, with KEY=VALUE in place of what it says.
 
-    The last line of stdout is the run's folder.
+    The last line of stdout is the run's folder. Ctrl-C stops after the step and saves; twice, at once.
     """
     if resume and (source or run_dir):
         raise click.UsageError("--resume goes on in the run's own folder: it takes no --from and no --run-dir")
@@ -46,47 +57,52 @@ def command(
     overrides = list(arguments[len(named) :])
     if not (named or resume or source):
         raise click.UsageError("which config? Example: dessine train configs/gan_mnist.yaml")
-    run = Run.find(resume or source or "", runs_dir) if resume or source else None
-    config = Path(named[0]) if named else run.path / "config.yaml"  # type: ignore[union-attr]
+    old = Run.find(resume or source or "", runs_dir) if resume or source else None
+    config = old.path / "config.yaml" if old else Path(named[0])
     experiment, document, resolved = load(config, overrides)
-    if resume and run:
-        _same_past(run, resolved)
+    if resume and old:
+        _same_past(old, experiment, resolved)
     say = _quiet if quiet else _say
     if experiment.split.notice:
         say(experiment.split.notice)
     if dry_run:
         say(f"{config}: would train {experiment.steps:,} steps of {experiment.name}; nothing was created")
         return
-    text = dump(resolved)
-    if not (resume and run):
-        run = Run.create_at(run_dir) if run_dir else Run.create(runs_dir, experiment.name)
-        info = {"command": shlex.join(sys.argv), "overrides": overrides, "seed": experiment.seed, "resumes": []}
-        info |= {"data_checksum": experiment.split.train.checksum, "data": experiment.split.source}
-        run.start(text, document.source, info | {"spec": resolved})  # a list of runs has no time to read YAML
-    assert run is not None
+    called = shlex.join(["dessine", *sys.argv[1:]])
+    if resume and old:
+        with old.lock():
+            if old.status() == "completed" and resolved == read(old.path / "config.yaml").data:
+                say(f"{old.path} is complete: go on for longer with training.steps=N, more than {experiment.steps:,}")
+                click.echo(str(old.path))
+                return
+            old.resume(dump(resolved), called, steps=experiment.steps, spec=resolved)
+            old.log(f"resumed: {called}")
+            _train(experiment, old, say, quiet)
+        return
+    run = Run.create_at(run_dir) if run_dir else Run.create(runs_dir, experiment.name)
+    info = {"command": called, "overrides": overrides, "seed": experiment.seed, "steps": experiment.steps, "resumes": []}
+    info |= {"data": experiment.split.source, "data_checksum": experiment.split.train.checksum}
+    run.start(dump(resolved), document.source, info | {"spec": resolved})  # a list of runs has no time to read YAML
     with run.lock():
-        if resume:
-            _reopen(run, text, resolved)
+        run.log(f"started: {called}")
+        if experiment.split.notice:
+            run.log(experiment.split.notice)
         _train(experiment, run, say, quiet)
 
 
-def _same_past(run: Run, resolved: dict[str, Any]) -> None:
+def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> None:
     """Refuse what would change the steps already made, showing the difference."""
-    before, now = read(run.path / "config.yaml").data, dict(resolved)
-    done = max(run.checkpoint_steps(), default=0)
-    free = {"outputs", "name"}
-    lines = [
-        f"{key}: was {was!r}, now {will!r}"
-        for key, was, will in _differences(
-            {k: v for k, v in before.items() if k not in free}, {k: v for k, v in now.items() if k not in free}
-        )
-        if key not in ("training.steps", "training.epochs")
+    info, before = run.info(), read(run.path / "config.yaml").data
+    wrong = [
+        f"  {key}: was {was!r}, now {will!r}" for key, was, will in _differences(before, resolved) if not key.startswith(FREE)
     ]
-    if lines:
-        raise BadSpec([f"{run.path.name}: cannot resume, this would change its past (use --from to start anew):", *lines])
-    steps = (now.get("training") or {}).get("steps")
-    if steps is not None and steps < done:
-        raise BadSpec([f"{run.path.name}: cannot resume to step {steps}: it has already made {done}"])
+    if wrong:
+        raise BadSpec([f"{run.path}: this would change steps already made; start anew with --from, or leave out:", *wrong])
+    if experiment.steps < info.get("steps", 0):
+        raise BadSpec([f"{run.path}: a run can only get longer: it has {info['steps']} steps, not {experiment.steps}"])
+    if info.get("data_checksum", experiment.split.train.checksum) != experiment.split.train.checksum:
+        was, now = info["data_checksum"][:12], experiment.split.train.checksum[:12]
+        raise BadSpec([f"{run.path}: the training examples are not those it began with (checksum was {was}, now {now})"])
 
 
 def _differences(a: Any, b: Any, at: str = "") -> list[tuple[str, Any, Any]]:
@@ -98,58 +114,67 @@ def _differences(a: Any, b: Any, at: str = "") -> list[tuple[str, Any, Any]]:
     return [] if a == b else [(at, a, b)]
 
 
-def _reopen(run: Run, text: str, resolved: dict[str, Any]) -> None:
-    from dessine.runs.files import write_atomically
-
-    write_atomically(run.path / "config.yaml", text)
-    resumes = [*run.info().get("resumes", []), datetime.now().astimezone().isoformat(timespec="seconds")]
-    run.resume(resumes=resumes, spec=resolved)
-
-
 def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:
-    done = max(run.checkpoint_steps(), default=0)
-    bar = Progress(experiment, done, quiet)
+    """Train, with progress; whatever happens, run.json and log.txt say how it ended."""
+    bar, began = Progress(experiment, run, quiet), time.monotonic()
+    resume = f"dessine train --resume {shlex.quote(str(run.path))}"
     try:
         how = train_repeats if train_apart(experiment) else train
-        how(experiment, run, bar.step, bar.say if not quiet else _say)
+        how(experiment, run, bar.step, bar.say)
     except Stopped as stopped:
         bar.close()
-        _say(f"{stopped}; go on with: dessine train --resume {shlex.quote(str(run.path))}")
+        _say(f"{stopped}; go on with: {resume}")
         raise
     except (Exception, KeyboardInterrupt) as error:
         bar.close()
-        run.log(f"failed: {type(error).__name__}: {error}")
-        if run.info().get("status") == "running":
-            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            run.update(status=status, reason=f"{type(error).__name__}: {error}")
+        with suppress(OSError):  # the very disk may be what failed
+            _ended(run, error, time.monotonic() - began)
+        if isinstance(error, KeyboardInterrupt):
+            _say(f"stopped at once; go on from the last checkpoint with: {resume}")
         raise
     finally:
         bar.close()
         click.echo(str(run.path))
 
 
-class Progress:
-    """One line in a terminal; a plain line now and then elsewhere."""
+def _ended(run: Run, error: BaseException, seconds: float) -> None:
+    """Note the end that the loop could not note itself."""
+    if run.info().get("status") != "running":
+        return
+    stopped = isinstance(error, KeyboardInterrupt)
+    reason = "stopped at once, by a second signal or between two steps" if stopped else explain(error)
+    run.end("interrupted" if stopped else "failed", seconds, reason=reason)
+    run.log(reason if stopped else f"failed: {reason}\n" + "".join(traceback.format_exception(error)).rstrip())
 
-    def __init__(self, experiment: Experiment, done: int, quiet: bool):
-        steps = experiment.steps
-        self.headline, self.at = experiment.game.headline, done
-        self.steps, self.quiet, self.last, self.began, self.first = steps, quiet, time.monotonic(), time.monotonic(), done
-        terminal = sys.stderr.isatty() and not quiet
-        self.bar = tqdm(total=steps, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2) if terminal else None
+
+class Progress:
+    """One line in a terminal; a plain line now and then elsewhere, and in log.txt."""
+
+    def __init__(self, experiment: Experiment, run: Run, quiet: bool):
+        self.headline, self.steps, self.run, self.quiet = experiment.game.headline, experiment.steps, run, quiet
+        self.terminal = sys.stderr is not None and sys.stderr.isatty() and not quiet
+        self.bar: tqdm | None = None
+        self.first: int | None = None  # a resumed run begins where its checkpoint is, and its speed counts from there
+        self.began = self.last = time.monotonic()
 
     def step(self, step: int, record: dict[str, Any]) -> None:
         """Called several times a second."""
+        if self.first is None:
+            self.first, self.began = step, time.monotonic()
+            if self.terminal:
+                self.bar = tqdm(total=self.steps, initial=step, unit="step", dynamic_ncols=True, mininterval=0.2)
         if self.bar is not None:
-            self.bar.update(step - self.at)
-            self.at = step
+            self.bar.update(step - self.bar.n)
             if record:
                 self.bar.set_postfix_str(_short(record, self.headline), refresh=False)
-        elif record and not self.quiet and (time.monotonic() - self.last > 10 or step == self.steps):
+        if record and (time.monotonic() - self.last > PERIOD or step == self.steps):
             self.last = time.monotonic()
             speed = (step - self.first) / max(self.last - self.began, 1e-9)
-            left = (self.steps - step) / max(speed, 1e-9)
-            _say(f"step {step:,}/{self.steps:,}  {speed:.0f} steps/s  {left:.0f} s left  {_short(record, self.headline)}")
+            pace = f"{speed:.0f} steps/s  {(self.steps - step) / speed:.0f} s left  " if speed else ""
+            line = f"step {step:,}/{self.steps:,}  {pace}{_short(record, self.headline)}"
+            self.run.log(line)
+            if self.bar is None and not self.quiet:
+                _say(line)
 
     def say(self, text: str) -> None:
         """A line above the bar."""
@@ -178,7 +203,8 @@ def _short(record: dict[str, Any], headline: dict[str, str]) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    with suppress(OSError):  # whoever listened has gone: no reason to stop training
+        click.echo(text, err=True)
 
 
 def _quiet(text: str) -> None:

@@ -4,23 +4,57 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Where to write what shall become `path`: renamed if all goes well, removed if not.
+
+    A reader sees the old file or the new one, never half of it. An error of the system without a file's name gets `path`.
+    """
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        with naming(path):
+            yield temporary
+            os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """The system tells which file could not be opened, but not which could not be written: say it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = str(path)
+        raise
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace `path` with `content`; a reader sees the old file or the new one, never half of it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with beside.open("wb") as file:
+    """Replace `path` with `content`."""
+    with beside(path) as temporary, temporary.open("wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(beside, path)
 
 
 def write_json(path: Path, value: Any) -> None:
     """`value` as indented JSON; what is not a number becomes null."""
     write_atomically(path, json.dumps(finite(value), indent=2) + "\n")
+
+
+def append(path: Path, line: str) -> None:
+    """Add a line; what a killed process has written before stays readable."""
+    with naming(path), path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
 
 
 def finite(value: Any) -> Any:

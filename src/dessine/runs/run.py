@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from dessine.registry import did_you_mean
-from dessine.runs.files import finite, write_atomically, write_json
+from dessine.runs.files import append, beside, finite, write_atomically, write_json
 
 Array = np.ndarray
 
@@ -35,10 +38,14 @@ class Run:
 
     @staticmethod
     def create(parent: Path, name: str, now: datetime | None = None) -> Run:
-        """Make `parent/2026-11-23_14-25-00_name`, with -2, -3, ... if another run has that name."""
+        """Make `parent/2026-11-23_14-25-00_name`, with -2, -3, ... if another run has that name.
+
+        Making a folder either succeeds or finds it made, so that of two processes each gets its own.
+        Raises RunError where no folder can be made.
+        """
         slug = re.sub(r"[^\w.-]+", "_", name).strip("_") or "run"
         base = f"{(now or datetime.now()):%Y-%m-%d_%H-%M-%S}_{slug}"
-        parent.mkdir(parents=True, exist_ok=True)
+        _make(parent)
         number = 1
         while True:
             path = parent / (base if number == 1 else f"{base}-{number}")
@@ -46,6 +53,8 @@ class Run:
                 path.mkdir()
             except FileExistsError:
                 number += 1
+            except OSError as error:
+                raise _unmade(path, error) from None
             else:
                 return Run(path)
 
@@ -54,7 +63,13 @@ class Run:
         """Make `path` itself. Raises RunError if there is something in it."""
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunError(f"{path} exists and is not an empty folder")
-        path.mkdir(parents=True, exist_ok=True)
+        _make(path)
+        try:
+            (path / ".lock").touch(exist_ok=False)
+        except FileExistsError:
+            raise RunError(f"{path} is another run's since this very moment") from None
+        except OSError as error:
+            raise _unmade(path, error) from None
         return Run(path)
 
     @staticmethod
@@ -63,10 +78,9 @@ class Run:
         if (Path(text) / "config.yaml").is_file():
             return Run(Path(text))
         names = sorted(p.parent.name for p in runs_dir.glob("*/config.yaml"))
-        if text == "last" and names:
-            begun = {name: (runs_dir / name / "config.yaml").stat().st_mtime_ns for name in names}  # or resumed
-            return Run(runs_dir / max(names, key=lambda name: (begun[name], name)))
-        fitting = [n for n in names if n.startswith(text)]
+        if text == "last" and names:  # config.yaml is written when a run starts and when it is resumed
+            return Run(max((runs_dir / n for n in names), key=lambda p: ((p / "config.yaml").stat().st_mtime_ns, p.name)))
+        fitting = [text] if text in names else [n for n in names if n.startswith(text)]
         if len(fitting) == 1:
             return Run(runs_dir / fitting[0])
         if fitting:
@@ -93,22 +107,35 @@ class Run:
         return self.path / name
 
     def start(self, config: str, source: str, info: dict[str, Any]) -> None:
-        """Write the resolved config, the user's own file, and run.json."""
-        write_atomically(self.path / "config.yaml", config)
-        write_atomically(self.path / "source.yaml", source)
-        write_json(self.path / "run.json", info | {"started": _now()} | _process() | provenance())
+        """Write the resolved config, the user's own file, and run.json. If that fails, the folder is removed."""
+        try:
+            write_json(self.path / "run.json", info | {"started": _now()} | _process() | provenance())
+            write_atomically(self.path / "source.yaml", source)
+            write_atomically(self.path / "config.yaml", config)  # last: it is what makes a folder a run
+        except BaseException:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
-    def resume(self, **fields: Any) -> None:
-        """Say that this process now trains the run."""
-        self.update(**fields, **_process(), reason=None)
+    def resume(self, config: str, command: str, **fields: Any) -> None:
+        """Say that this process goes on with the run, and clear away what a killed one has left half written."""
+        for left in [*self.path.glob(".*.tmp*"), *self.path.glob("*/.*.tmp*")]:
+            left.unlink(missing_ok=True)
+        write_atomically(self.path / "config.yaml", config)
+        resumes = [*self.info().get("resumes", []), {"time": _now(), "command": command}]
+        self.update(**fields, **_process(), resumes=resumes, reason=None, ended=None)
+
+    def end(self, status: str, seconds: float, **fields: Any) -> None:
+        """The last word of this process on the run: completed, interrupted or failed."""
+        seconds += self.info().get("seconds", 0.0)  # of the processes before
+        self.update(status=status, ended=_now(), seconds=round(seconds, 1), **fields)
 
     def info(self) -> dict[str, Any]:
         """What run.json says."""
         try:
-            known: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+            known = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return known
+        return known if isinstance(known, dict) else {}
 
     def update(self, **fields: Any) -> None:
         """Change fields of run.json."""
@@ -138,26 +165,26 @@ class Run:
 
     def log(self, line: str) -> None:
         """A line of log.txt, with the time."""
-        with (self.path / "log.txt").open("a") as file:
-            file.write(f"{_now()}  {line}\n")
+        append(self.path / "log.txt", f"{_now()}  {line}")
 
     def append_metrics(self, record: dict[str, Any]) -> None:
         """A line of metrics.jsonl."""
-        with (self.path / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(finite(record)) + "\n")
+        append(self.path / "metrics.jsonl", json.dumps(finite(record)))
 
     def metrics(self) -> list[dict[str, Any]]:
         """All whole lines of metrics.jsonl."""
         try:
-            lines = (self.path / "metrics.jsonl").read_text().split("\n")
+            lines = (self.path / "metrics.jsonl").read_text(encoding="utf-8", errors="replace").split("\n")
         except FileNotFoundError:
             return []
         records = []
         for line in lines:
             try:
-                records.append(json.loads(line))
+                record = json.loads(line)
             except ValueError:
                 continue  # the last line of a killed process may be torn
+            if isinstance(record, dict) and "step" in record:
+                records.append(record)
         return records
 
     def keep_metrics(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
@@ -171,27 +198,47 @@ class Run:
 
     def save_checkpoint(self, step: int, arrays: dict[str, Array], state: dict[str, Any], keep: int) -> None:
         """Write arrays and plain state, then delete all but the newest `keep` checkpoints."""
-        target = self.checkpoints / f"step_{step:09d}.npz"
-        beside = target.with_name(f".{target.stem}.{os.getpid()}.tmp.npz")
         members: dict[str, Any] = {**arrays, "state": np.array(json.dumps(state))}
-        with beside.open("wb") as file:
+        with beside(self._checkpoint(step)) as temporary, temporary.open("wb") as file:
             np.savez(file, **members)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, target)
         for old in self.checkpoint_steps()[:-keep]:
-            (self.checkpoints / f"step_{old:09d}.npz").unlink(missing_ok=True)
+            self._checkpoint(old).unlink(missing_ok=True)
+
+    def _checkpoint(self, step: int) -> Path:
+        return self.checkpoints / f"step_{step:09d}.npz"
 
     def load_checkpoint(self) -> tuple[int, dict[str, Array], dict[str, Any]] | None:
-        """The newest that can be read: step, arrays, state."""
-        for step in reversed(self.checkpoint_steps()):
-            try:
-                with np.load(self.path / "checkpoints" / f"step_{step:09d}.npz", allow_pickle=False) as file:
-                    arrays = {name: file[name] for name in file.files}
-                return step, arrays, json.loads(str(arrays.pop("state")))
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-                continue
+        """The newest that can be read: step, arrays, state. One that is damaged is passed over."""
+        for _ in range(3):  # the run may be training, and may have replaced those that were there when we looked
+            steps = self.checkpoint_steps()
+            for step in reversed(steps):
+                with suppress(OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+                    with np.load(self._checkpoint(step), allow_pickle=False) as file:
+                        arrays = {name: file[name] for name in file.files}
+                    return step, arrays, json.loads(str(arrays.pop("state")))
+            if self.checkpoint_steps() == steps:
+                break
         return None
+
+    def forget_after(self, step: int) -> None:
+        """Delete checkpoints after `step`: those that could not be read must not outlive the good ones."""
+        for later in [s for s in self.checkpoint_steps() if s > step]:
+            self._checkpoint(later).unlink(missing_ok=True)
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unmade(path, error) from None
+
+
+def _unmade(path: Path, error: OSError) -> Exception:
+    """A full disk is a failure; every other reason why a folder cannot be made is a wrong name for it."""
+    full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+    return error if full else RunError(f"cannot make the folder {path}: {error.strerror}")
 
 
 def _now() -> str:
@@ -214,6 +261,8 @@ def _process_start(pid: int) -> str | None:
 def _alive(pid: int | None, start: str | None) -> bool:
     if not pid:
         return False
+    if os.name == "nt":  # there, signal 0 would end the process
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -224,16 +273,18 @@ def _alive(pid: int | None, start: str | None) -> bool:
 
 
 def provenance() -> dict[str, Any]:
-    """Versions, machine and commit."""
+    """Versions, machine, and the commit of this very code, where it lies in a git checkout."""
+    here = Path(__file__)
 
     def git(*args: str) -> str | None:
         try:
-            done = subprocess.run(["git", *args], capture_output=True, text=True, timeout=5)
+            done = subprocess.run(["git", "-C", str(here.parent), *args], capture_output=True, text=True, timeout=5)
         except (OSError, subprocess.SubprocessError):
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
-    changes = git("status", "--porcelain", "--untracked-files=no")
+    ours = git("ls-files", "--error-unmatch", here.name) is not None  # an installed copy may lie in another's checkout
+    changes = git("status", "--porcelain", "--untracked-files=no", "--", str(here.parents[1])) if ours else None
     return {
         "versions": {
             "dessine": version("dessine"),
@@ -243,5 +294,5 @@ def provenance() -> dict[str, Any]:
         },
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "git": {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)},
+        "git": {"commit": git("rev-parse", "HEAD") if ours else None, "dirty": None if changes is None else bool(changes)},
     }
