@@ -13,12 +13,12 @@ from typing import Any
 
 from dessine.experiment import Experiment
 from dessine.registry import SpecError
+from dessine.runs.metrics import flat, full_name
 from dessine.spec import BadSpec, Document, check_document, read
 from dessine.spec.document import Place
 from dessine.sweeps.axes import Words, parse
 from dessine.sweeps.cells import Cell, Planner, Sweep, combine
 from dessine.sweeps.folder import SweepFolder
-from dessine.sweeps.metrics import flat, full_name
 from dessine.sweeps.search import probes
 
 MOST_TIMED = 12

@@ -18,11 +18,11 @@ import numpy as np
 from dessine.intervals import mean_interval
 from dessine.registry import SpecError
 from dessine.runs.files import write_atomically
+from dessine.runs.metrics import flat
 from dessine.runs.run import Run
 from dessine.spec import value
 from dessine.sweeps.cells import Axes, short_names, shown
 from dessine.sweeps.folder import SweepFolder
-from dessine.sweeps.metrics import flat
 
 Array = np.ndarray
 
