@@ -143,10 +143,7 @@ class Run:
 
     def status(self) -> str:
         """queued, running, completed, interrupted, failed; or lost, if its process has gone without a word."""
-        info = self.info()
-        status = info.get("status", "queued")
-        here = info.get("host") == platform.node()
-        return "lost" if status == "running" and here and not _alive(info.get("pid"), info.get("process_start")) else status
+        return status_of(self.info())
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -239,6 +236,13 @@ def _unmade(path: Path, error: OSError) -> Exception:
     """A full disk is a failure; every other reason why a folder cannot be made is a wrong name for it."""
     full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
     return error if full else RunError(f"cannot make the folder {path}: {error.strerror}")
+
+
+def status_of(info: dict[str, Any]) -> str:
+    """The status of a run whose run.json says `info`."""
+    status = str(info.get("status", "queued"))
+    here = info.get("host") == platform.node()
+    return "lost" if status == "running" and here and not _alive(info.get("pid"), info.get("process_start")) else status
 
 
 def _now() -> str:
