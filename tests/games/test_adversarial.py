@@ -266,6 +266,13 @@ def test_equal_streams_draw_equal_images() -> None:
     assert not np.array_equal(a, game.draw(10, Streams(4, 2), replicate=1))
 
 
+def test_an_image_does_not_depend_on_those_drawn_with_it() -> None:
+    game = made(hidden=[DENSE, "batch_norm", {"type": "dropout", "p": 0.5}])
+    for _ in range(3):
+        game.turn()
+    np.testing.assert_allclose(game.draw(10, Streams(4))[:3], game.draw(3, Streams(4)), rtol=1e-12)
+
+
 def test_drawing_leaves_training_unaffected() -> None:
     plain, drawn = made(), made()
     for _ in range(3):
