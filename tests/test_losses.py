@@ -80,6 +80,15 @@ def test_labels_and_one_hot_targets_agree() -> None:
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("name", losses.members)
+@pytest.mark.parametrize("shape", [(2, 5), (2, 1, 1), (1, 5, 1), (2, 5, 2), (2, 5, 1, 1), ()], ids=str)
+def test_target_of_another_shape_is_refused(name: str, shape: tuple[int, ...]) -> None:
+    if name == "softmax_cross_entropy" and shape == (2, 5):
+        shape = (2, 4)  # (2, 5) are labels
+    with pytest.raises(ValueError, match="the target has shape"):
+        Loss.of(name)(np.zeros((2, 5, 1)), np.zeros(shape, int))
+
+
 def test_one_target_serves_the_whole_batch() -> None:
     logits = TORCH["logits"]
     loss = GameLoss.of("non_saturating")

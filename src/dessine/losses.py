@@ -31,6 +31,14 @@ def _batch_mean(e: np.ndarray) -> np.ndarray:
     return e.reshape(len(e), -1).sum(axis=1) / e.shape[1]
 
 
+def _same_shape(target: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The target, if it has the shape: (R, B) against (R, B, 1) would be paired each with each, without a word."""
+    target = np.asarray(target)
+    if target.shape != shape:
+        raise ValueError(f"the target has shape {target.shape}, expected {shape}")
+    return target
+
+
 def _cross_entropy(logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """-t log s(l) - (1 - t) log(1 - s(l)), s the sigmoid, and its gradient s(l) - t."""
     t = np.asarray(target, dtype=logits.dtype)
@@ -62,8 +70,8 @@ class Quadratic(Loss):
         self.factor = factor
 
     def __call__(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """target: of y's shape."""
-        d = y - np.asarray(target, dtype=y.dtype)
+        """target: of y's shape, else ValueError."""
+        d = y - _same_shape(target, y.shape).astype(y.dtype, copy=False)
         return self.factor * _batch_mean(d * d), (2 * self.factor / y.shape[1]) * d
 
 
@@ -74,8 +82,8 @@ class BinaryCrossEntropy(Loss):
     squash = "sigmoid"
 
     def __call__(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """target: of y's shape, in [0, 1]."""
-        return _cross_entropy(y, target)
+        """target: of y's shape, else ValueError; in [0, 1]."""
+        return _cross_entropy(y, _same_shape(target, y.shape))
 
 
 @losses.register("softmax_cross_entropy")
@@ -89,9 +97,9 @@ class SoftmaxCrossEntropy(Loss):
         target = np.asarray(target)
         if target.ndim < y.ndim:
             t = np.zeros_like(y)
-            np.put_along_axis(t, target[..., None], 1, axis=-1)
+            np.put_along_axis(t, _same_shape(target, y.shape[:-1])[..., None], 1, axis=-1)
         else:
-            t = target.astype(y.dtype, copy=False)
+            t = _same_shape(target, y.shape).astype(y.dtype, copy=False)
         z = y - y.max(axis=-1, keepdims=True)
         p = np.exp(z)
         total = p.sum(axis=-1, keepdims=True)
