@@ -9,5 +9,6 @@ test:
 	pytest
 bench:
 	python benchmarks/gan_step.py
+	python benchmarks/perceptron_step.py
 schema:
 	dessine config schema > configs/schema.json.new && mv configs/schema.json.new configs/schema.json

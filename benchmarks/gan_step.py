@@ -7,14 +7,15 @@ ratio is the median over pairs. The machine's own matrix-product rate is measure
 
 from __future__ import annotations
 
+import dessine  # noqa: F401  first, for it tells NumPy's BLAS how to wait
+
+# isort: split
 import argparse
 import itertools
-import statistics
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
+from pairs import Step, Timing, layers, matrix_rate
 from torch import nn
 
 from dessine.data import Examples, Split
@@ -28,20 +29,15 @@ WORKLOADS = {
 }
 
 
-def ours(g: list[int], d: list[int], pixels: np.ndarray) -> Callable[[], object]:
+def ours(g: list[int], d: list[int], pixels: np.ndarray) -> Step:
     """One turn of our game."""
-
-    def nodes(sizes: list[int], last: str) -> list[dict]:
-        acts = ["leaky_relu"] * (len(sizes) - 2) + [last]
-        return [{"type": "dense", "units": n, "activation": a} for n, a in zip(sizes[1:], acts, strict=True)]
-
     adam = {"type": "adam", "eta": 2e-4, "beta1": 0.5}
     game = Adversarial.of(
         {
             "type": "adversarial",
             "latent": {"size": g[0]},
-            "generator": {"layers": nodes(g, "tanh"), "optimizer": adam},
-            "discriminator": {"layers": nodes(d, "linear"), "optimizer": adam},
+            "generator": {"layers": layers(g, "leaky_relu", "tanh"), "optimizer": adam},
+            "discriminator": {"layers": layers(d, "leaky_relu", "linear"), "optimizer": adam},
         }
     )
     examples = Examples(pixels, None, -1.0, 1.0)
@@ -49,7 +45,7 @@ def ours(g: list[int], d: list[int], pixels: np.ndarray) -> Callable[[], object]
     return game.turn
 
 
-def theirs(g: list[int], d: list[int], pixels: np.ndarray, fused: bool) -> Callable[[], object]:
+def theirs(g: list[int], d: list[int], pixels: np.ndarray, fused: bool) -> Step:
     """The same step in PyTorch, written as its users write it."""
 
     def network(sizes: list[int], last: list[nn.Module]) -> nn.Module:
@@ -91,20 +87,6 @@ def flops(g: list[int], d: list[int]) -> float:
     return 2.0 * BATCH * (critic + generator)
 
 
-def seconds(step: Callable[[], object], n: int) -> float:
-    began = time.perf_counter()
-    for _ in range(n):
-        step()
-    return (time.perf_counter() - began) / n
-
-
-def matrix_rate() -> float:
-    """float32 operations per second of a large product."""
-    a = np.ones((1024, 1024), np.float32)
-    a @ a
-    return 2 * 1024**3 / min(seconds(lambda: a @ a, 5) for _ in range(5))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=15)
@@ -114,17 +96,12 @@ def main() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (10_000, 28, 28, 1), np.uint8)
     print(f"NumPy {np.__version__}, PyTorch {torch.__version__} on 2 threads, batch {BATCH}, float32, {args.pairs} pairs")
     for name, (g, d, bound) in WORKLOADS.items():
-        for fused in (False, True):
-            a, b = ours(g, d, pixels), theirs(g, d, pixels, fused)
-            seconds(a, 20), seconds(b, 20)
-            pairs = [(seconds(a, args.steps), seconds(b, args.steps)) for _ in range(args.pairs)]
-            ratio = statistics.median(x / y for x, y in pairs)
-            mine, torchs = (statistics.median(p[i] for p in pairs) for i in (0, 1))
-            share = flops(g, d) / mine / matrix_rate()
-            print(
-                f"{name}  Adam{' fused' if fused else ''}: ours {1e3 * mine:.2f} ms, PyTorch {1e3 * torchs:.2f} ms, "
-                f"ratio {ratio:.2f}{'' if fused else f' (at most {bound})'}, {share:.0%} of the matrix-product rate"
-            )
+        programs = {"ours": ours(g, d, pixels), "default": theirs(g, d, pixels, False), "fused": theirs(g, d, pixels, True)}
+        took = Timing(programs, dict.fromkeys(programs, args.steps), args.pairs)
+        mine, share = took.median("ours"), flops(g, d) / took.median("ours") / matrix_rate()
+        print(f"{name}: ours {1e3 * mine:.2f} ms, {share:.0%} of this machine's matrix-product rate")
+        for peer, limit in (("default", f" (at most {bound})"), ("fused", "")):
+            print(f"  PyTorch, {peer} Adam {1e3 * took.median(peer):.2f} ms, ratio {took.ratio('ours', peer):.2f}{limit}")
 
 
 if __name__ == "__main__":
