@@ -91,9 +91,10 @@ def in_child(args: list[object], at: int, then: Callable[[], None]) -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         code = here(args)
     except BaseException:
-        traceback.print_exc()
         code = 99
-    os._exit(code)
+        traceback.print_exc()
+    finally:
+        os._exit(code)
 
 
 def kill() -> None:

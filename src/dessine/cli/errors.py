@@ -11,10 +11,18 @@ import click
 
 def guarded(group: click.Group) -> int:
     """Run the command line; return the exit code: 0 done, 1 failed, 2 usage or config, 130 interrupted."""
+    code = _run(group)
     try:
-        code = group.main(standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
+    except BrokenPipeError:  # whoever read us has gone, as in `dessine list | head -1`: that is no failure
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _run(group: click.Group) -> int:
+    try:
+        code = group.main(standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -24,9 +32,7 @@ def guarded(group: click.Group) -> int:
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")
         return 130
-    except BrokenPipeError:
-        if sys.stdout is not None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
+    except SystemExit:  # so click answers a broken pipe, and only that
         return 0
     except Exception as error:
         return _known(error)

@@ -134,7 +134,8 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:
         raise
     finally:
         bar.close()
-        click.echo(str(run.path))
+        with suppress(BrokenPipeError):  # must not hide why the run has failed
+            click.echo(str(run.path))
 
 
 def _ended(run: Run, error: BaseException, seconds: float) -> None:
