@@ -109,8 +109,7 @@ def save_heat(results: Results, axes: Sequence[Axis], path: Path, title: str, me
     figure, grid = plt.subplots(
         rows, columns, figsize=(wide * columns + 1, high * rows + 0.5), layout="constrained", squeeze=False
     )
-    colours = plt.get_cmap("viridis" if way == "max" else "viridis_r").copy()
-    colours.set_bad("0.92")
+    colours = plt.get_cmap("viridis" if way == "max" else "viridis_r").with_extremes(bad="0.92")
     image: Any = None
     for axes_, (a, b), values in zip(grid.flat, pairs, maps, strict=False):
         image = axes_.imshow(values, cmap=colours, aspect="auto", vmin=everything.min(), vmax=everything.max(), origin="lower")

@@ -78,7 +78,7 @@ class SearchFeed:
             self.again.extend(t for t in known if t.state == states.FAIL)
         self.left = search.trials - sum(t.state in (states.COMPLETE, states.FAIL, states.RUNNING) for t in known)
         self.queue: deque[Cell] = deque()
-        self.owner: dict[str, Trial] = {}
+        self.owners: dict[str, list[Trial]] = {}
 
     @property
     def trials(self) -> list[list[str]]:
@@ -106,11 +106,11 @@ class SearchFeed:
                 return None
 
     def ended(self, cell: Cell, outcome: Outcome) -> None:
-        trial = self.owner.pop(cell.identity)
-        trial.open.discard(cell.identity)
-        trial.failed |= outcome.bad
-        trial.stopped |= outcome.status == "interrupted"
-        self._tell(trial)
+        for trial in self.owners.pop(cell.identity):
+            trial.open.discard(cell.identity)
+            trial.failed |= outcome.bad
+            trial.stopped |= outcome.status == "interrupted"
+            self._tell(trial)
 
     def _ask(self) -> Any:
         number = len(self.study.get_trials(deepcopy=False))
@@ -152,14 +152,14 @@ class SearchFeed:
         trial = Trial(number, self._cells(number, params), set())
         for cell in trial.cells:
             state = self.folder.state(cell)
-            if cell.identity in self.owner:  # the same setting is being tried already: worth what that one will be
-                trial.stopped = True
-            elif state == "failed" and not self.retry_failed:
+            if state == "failed" and not self.retry_failed:
                 trial.failed = True
             elif state != "completed":
                 trial.open.add(cell.identity)
-                self.owner[cell.identity] = trial
-                self.queue.append(cell)
+                if cell.identity not in self.owners:  # else another trial runs the same setting: one run answers both
+                    self.owners[cell.identity] = []
+                    self.queue.append(cell)
+                self.owners[cell.identity].append(trial)
         self._tell(trial)
 
     def _tell(self, trial: Trial) -> None:

@@ -1,0 +1,147 @@
+import csv
+import io
+
+import numpy as np
+import pytest
+from made import finish, sweep_folder
+from scipy import stats
+
+from dessine.registry import SpecError
+from dessine.runs.metrics import flat, full_name
+from dessine.runs.run import Run
+from dessine.sweeps.cells import Axes
+from dessine.sweeps.page import save_page
+from dessine.sweeps.pictures import save_pictures
+from dessine.sweeps.results import collect, main_effect, samples, save_table
+
+AXES = Axes(grid={"a.eta": [0.1, 1.0, 10.0], "b": ["tanh", "relu"]})
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Two axes and three seeds, with luck that a seed gives to all its runs; one run failed."""
+    folder, rng = sweep_folder(tmp_path / "s"), np.random.default_rng(0)
+    luck = rng.normal(size=3)
+    for i, eta in enumerate(AXES.grid["a.eta"]):
+        for j, b in enumerate(AXES.grid["b"]):
+            for seed in range(3):
+                score = i + 0.1 * j + luck[seed] + 0.01 * rng.normal()
+                records = [{"step": s, "epoch": s, "score": score * s / 20, "loss": {"g": -score}} for s in (10, 20)]
+                gone = (i, j, seed) == (1, 1, 2)
+                finish(
+                    Run(folder.cells / f"{i}{j}{seed}"),
+                    [f"a.eta={eta}", f"b={b}", "c=1", f"seed={seed}"],
+                    status="failed" if gone else "completed",
+                    reason="step 12: <g>" if gone else None,
+                    seed=seed,
+                    records=records,
+                )
+    return folder
+
+
+def test_axes_and_values_come_from_the_run_folders(sweep):
+    results = collect(sweep, AXES, {"score": "max"})
+    assert [(axis.label, [axis.name(p) for p in axis.points]) for axis in results.axes] == [
+        ("eta", ["0.1", "1", "10"]),
+        ("b", ["tanh", "relu"]),
+    ]
+    assert (len(results.rows), len(results.done), len(results.settings())) == (18, 17, 6)
+
+
+def test_what_varies_is_found_without_the_sweeps_own_file(sweep):
+    assert [axis.label for axis in collect(sweep, Axes(), {"score": "max"}).axes] == ["eta", "b"]
+
+
+def test_the_table_has_a_row_for_every_run_and_says_what_failed(sweep, tmp_path):
+    save_table(collect(sweep, AXES, {"score": "max"}), tmp_path / "results.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "results.csv").read_text())))
+    assert len(rows) == 18
+    assert [r["reason"] for r in rows if r["status"] == "failed"] == ["step 12: <g>"]
+    first = rows[0]
+    assert (first["a.eta"], first["b"], first["seed"], first["steps"]) == ("0.1", "tanh", "0", "20")
+    assert float(first["loss.g"]) == -float(first["score"])
+
+
+def test_repeats_within_a_run_are_rows_with_seeds_of_their_own(tmp_path):
+    folder = sweep_folder(tmp_path / "s")
+    finish(Run(folder.cells / "x"), ["seed=5"], seed=5, repeats=3, records=[{"step": 1, "score": [0.1, None, 0.3]}])
+    results = collect(folder, Axes(), {"score": "max"})
+    assert samples(results.rows, "score") == {5: 0.1, 7: 0.3}
+    save_table(results, tmp_path / "results.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "results.csv").read_text())))
+    assert [(r["seed"], r["repeat"], r["score"]) for r in rows] == [("5", "0", "0.1"), ("6", "1", ""), ("7", "2", "0.3")]
+
+
+def test_a_main_effect_is_over_seeds_and_leaves_out_what_is_not_there_everywhere(sweep):
+    results = collect(sweep, AXES, {"score": "max"})
+    effect = main_effect(results, results.axes[0], "score")
+    table = {(r.values["a.eta"], r.values["b"], r.seed): r.last["score"][0] for r in results.done}
+    per_seed = {
+        eta: np.array([np.mean([table[eta, b, s] for b in ("tanh", "relu") if (1.0, b, s) in table]) for s in range(3)])
+        for eta in (0.1, 1.0, 10.0)
+    }
+    x = per_seed[10.0] - per_seed[0.1]
+    low, high = stats.t.interval(0.95, 2, x.mean(), stats.sem(x))
+    assert effect.mean == pytest.approx([v.mean() for v in per_seed.values()])
+    assert (effect.difference[2], effect.difference_low[2], effect.difference_high[2]) == pytest.approx((x.mean(), low, high))
+
+
+def test_paired_seeds_see_a_difference_that_luck_hides(sweep):
+    results = collect(sweep, AXES, {"score": "max"})
+    effect = main_effect(results, results.axes[1], "score")
+    assert effect.low[1] < effect.mean[0] < effect.high[1]
+    assert effect.difference_low[1] > 0
+
+
+def test_without_pairs_the_interval_is_from_the_spread_within_settings(tmp_path):
+    folder, values = sweep_folder(tmp_path / "s"), {"x": [1.0, 2.0, 4.0], "y": [5.0, 5.5, 7.0]}
+    for i, (b, numbers) in enumerate(values.items()):
+        for k, v in enumerate(numbers):
+            finish(Run(folder.cells / f"{b}{k}"), [f"b={b}"], seed=10 * i + k, records=[{"step": 1, "score": v}])
+    results = collect(folder, Axes(grid={"b": ["x", "y"]}), {"score": "max"})
+    effect = main_effect(results, results.axes[0], "score")
+    for i, numbers in enumerate(values.values()):
+        assert (effect.low[i], effect.high[i]) == pytest.approx(stats.t.interval(0.95, 2, np.mean(numbers), stats.sem(numbers)))
+    assert np.isnan(effect.difference).all()
+
+
+def test_pictures_and_page_are_made_and_the_page_needs_nothing_else(sweep, tmp_path):
+    results = collect(sweep, AXES, {"score": "max"})
+    pictures = save_pictures(results, sweep.plots, "title")
+    assert sorted(p.name for p in pictures) == ["curves_score.png", "effects_score.png", "heat_score.png"]
+    text = save_page(results, tmp_path / "report.html", "a < b", pictures, "base: x", "dessine sweep").read_text()
+    assert text.count("data:image/png;base64,") == 3
+    assert "http" not in text
+    assert "a &lt; b" in text
+    assert "step 12: &lt;g&gt;" in text
+    assert "paired differences" in text
+
+
+def test_a_metric_that_no_run_knows_makes_no_picture(sweep):
+    assert save_pictures(collect(sweep, AXES, {"nothing": "max"}), sweep.plots, "title") == []
+
+
+def test_metrics_are_flat_numbers_one_per_repeat():
+    record = {
+        "step": 5,
+        "layers": {"x": 1.0},
+        "loss": {"g": [1, None]},
+        "s": [0.5, 0.25],
+        "confusion": [[1, 2], [3, 4]],
+        "n": 3,
+    }
+    found = flat(record, repeats=2)
+    assert list(found) == ["loss.g", "s"]
+    assert found["loss.g"][0] == 1.0
+    assert np.isnan(found["loss.g"][1])
+    assert flat({"a": 1, "b": [1, 2], "c": None}) == {"a": [1.0]}
+
+
+def test_a_metric_may_be_named_by_its_end():
+    known = ["loss.generator", "loss.critic", "d.critic", "test_success"]
+    assert full_name("generator", known) == "loss.generator"
+    assert full_name("loss.critic", known) == "loss.critic"
+    with pytest.raises(SpecError, match=r"may mean loss\.critic, d\.critic"):
+        full_name("critic", known)
+    with pytest.raises(SpecError, match="did you mean 'test_success'"):
+        full_name("test_sucess", known)
