@@ -13,6 +13,8 @@ from dessine.nn import Mode
 from dessine.streams import Streams
 
 TOLERANCE = 1e-5
+STEPS = (1e-6, 1e-8)
+"""Of the differences. The smaller error counts: a step over the kink of a relu spoils one, a wrong gradient both."""
 
 
 @click.command("check-grad", epilog="Example: dessine check-grad configs/gan_mnist.yaml")
@@ -32,7 +34,7 @@ def command(config: Path, overrides: tuple[str, ...]) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _errors(probe: Probe, streams: Streams, h: float = 1e-6) -> dict[str, float]:
+def _errors(probe: Probe, streams: Streams) -> dict[str, float]:
     """Relative error per layer between the gradient and central differences along a random direction."""
     net = probe.network
     state, mode, rng = streams.state(), Mode(streams, record=False), np.random.default_rng(0)
@@ -48,14 +50,16 @@ def _errors(probe: Probe, streams: Streams, h: float = 1e-6) -> dict[str, float]
     grad, theta, errors = net.grad.copy(), net.theta.copy(), {}
     for key, part in net.slices.items():
         direction = rng.standard_normal(theta[:, part].shape)
-        values = []
-        for sign in (1, -1):
+        exact, error = (grad[:, part] * direction).sum(-1), np.full(len(theta), np.inf)
+        for h in STEPS:
+            values = []
+            for sign in (1, -1):
+                net.theta[...] = theta
+                net.theta[:, part] += sign * h * direction
+                values.append(at())
             net.theta[...] = theta
-            net.theta[:, part] += sign * h * direction
-            values.append(at())
-        net.theta[...] = theta
-        numeric = (values[0] - values[1]) / (2 * h)
-        exact = (grad[:, part] * direction).sum(-1)
-        scale = np.maximum(np.maximum(np.abs(numeric), np.abs(exact)), 1e-4)
-        errors[key] = float((np.abs(numeric - exact) / scale).max())
+            numeric = (values[0] - values[1]) / (2 * h)
+            scale = np.maximum(np.maximum(np.abs(numeric), np.abs(exact)), 1e-4)
+            error = np.fmin(error, np.abs(numeric - exact) / scale)
+        errors[key] = float(error.max())
     return errors
