@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -20,7 +21,8 @@ def save_losses(folder: Path, records: Records, title: str) -> Path:
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for i, player in enumerate(_names(records, "loss")):
         _curve(axes, _steps(records), _values(records, "loss", player), player, f"C{i}")
-    axes.set(title=f"{title}: losses", xlabel="step", ylabel="loss (mean over the batch)")
+    title = fill(f"{title}: losses{_thin(_values(records, 'loss', *_names(records, 'loss')[:1]))}", 90)
+    axes.set(title=title, xlabel="step", ylabel="loss (mean over the batch)")
     axes.legend()
     return _save(figure, folder / "losses.png")
 
@@ -35,7 +37,8 @@ def save_scores(folder: Path, records: Records, title: str) -> Path:
         if mean.shape[1] == 1:
             axes.fill_between(steps, (mean - std)[:, 0], (mean + std)[:, 0], color=f"C{i}", alpha=0.2, lw=0)
     axes.axhline(0.5, color="grey", ls="--", lw=1)
-    axes.set(title=f"{title}: what D believes (band: ± 1 standard deviation)", xlabel="step", ylabel="probability of real")
+    note = _thin(mean) or " (band: ± 1 standard deviation over the batch)"
+    axes.set(title=fill(f"{title}: what D believes{note}", 90), xlabel="step", ylabel="probability of real")
     axes.set_ylim(-0.05, 1.05)
     axes.legend()
     return _save(figure, folder / "scores.png")
@@ -46,17 +49,23 @@ def save_gradients(folder: Path, records: Records, title: str) -> list[Path]:
     players = _names(records, "layers")
     if not players:
         return []
-    figure, grid = plt.subplots(2, len(players), figsize=(6.5 * len(players), 7), layout="constrained", squeeze=False)
+    figure, grid = plt.subplots(2, len(players), figsize=(7 * len(players), 7), layout="constrained", squeeze=False)
+    note = ""
     for column, player in enumerate(players):
         layers = _names([r.get("layers", {}) for r in records], player)
         colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, max(len(layers), 1)))
         for row, (key, label) in enumerate((("grad_norm", "gradient norm"), ("update_ratio", "|update| / |weights|"))):
             axes = grid[row][column]
             for layer, colour in zip(layers, colours, strict=True):
-                _curve(axes, _steps(records), _values(records, "layers", player, layer, key), layer, colour)
-            axes.set(title=f"{player}: {label} of each layer", xlabel="step", ylabel=label, yscale="log")
-            axes.legend(fontsize="small")
-    figure.suptitle(title)
+                values = _values(records, "layers", player, layer, key)
+                _curve(axes, _steps(records), values, layer, colour)
+                note = _thin(values)
+                if (values > 0).any():
+                    axes.set_yscale("log")
+            axes.set(title=f"{player}: {label} of each layer", xlabel="step", ylabel=label)
+            if row == 0:  # beside the curves, which it would hide; the row below has the same colours
+                axes.legend(title="layer", fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    figure.suptitle(fill(f"{title}{note}", 60 * len(players)))
     return [_save(figure, folder / "gradients.png")]
 
 
@@ -67,7 +76,8 @@ def save_scatter(path: Path, real: np.ndarray, generated: np.ndarray, caption: s
     axes.scatter(generated[:, 0], generated[:, 1], s=6, color="C3", alpha=0.6, label="generated")
     low, high = real.min(0), real.max(0)
     pad = 0.25 * (high - low).max()
-    axes.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - pad, high[1] + pad), title=caption, xlabel="x", ylabel="y")
+    axes.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - pad, high[1] + pad), xlabel="x", ylabel="y")
+    axes.set_title(fill(caption, 55))
     axes.set_aspect("equal")
     axes.legend(loc="upper right")
     _save(figure, path)
@@ -98,6 +108,11 @@ def _curve(axes: Any, steps: np.ndarray, values: np.ndarray, label: str, colour:
         axes.plot(steps, values, color=colour, lw=0.4, alpha=0.5)
         values = np.where(np.isfinite(values).any(1), np.nansum(values, 1) / np.maximum(np.isfinite(values).sum(1), 1), np.nan)
     axes.plot(steps, values, color=colour, lw=1.4, label=label, marker="o" if len(steps) == 1 else None)
+
+
+def _thin(values: np.ndarray) -> str:
+    """How single repeats are drawn, where there are several."""
+    return f" ({values.shape[1]} repeats thin, their mean bold)" if values.shape[1] > 1 else ""
 
 
 def _save(figure: Any, path: Path) -> Path:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -21,7 +22,7 @@ def save_grid(path: Path, images: np.ndarray, columns: int, caption: str) -> Non
     n, height, width, _ = x.shape
     zoom = max(1, 56 // height) if n <= 400 else 1
     rows, high, wide = ceil(n / columns), height * zoom + GAP, width * zoom + GAP
-    font = ImageFont.load_default(size=16)
+    font = _font(caption, columns * wide)
     across = max(columns * wide + GAP, int(font.getlength(caption)) + 2 * GAP + 6)
     canvas = Image.new("RGB", (across, rows * high + GAP + HEADER), (238, 238, 238))
     ImageDraw.Draw(canvas).text((GAP + 2, 6), caption, fill=(20, 20, 20), font=font)
@@ -58,6 +59,12 @@ def save_gif(path: Path, frames: Sequence[Path], milliseconds: int = 250) -> Non
     pictures = [Image.open(frame).convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]
     durations = [milliseconds] * (len(pictures) - 1) + [8 * milliseconds]
     _write(pictures[0], path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+
+
+def _font(caption: str, width: int) -> Any:
+    """The largest that fits; a caption too long for the smallest makes the picture wider."""
+    fonts = [ImageFont.load_default(size=size) for size in (16, 14, 12, 11)]
+    return next((font for font in fonts if font.getlength(caption) + 2 * GAP + 6 <= width), fonts[-1])
 
 
 def _write(image: Image.Image, path: Path, **options: object) -> None:
