@@ -117,6 +117,10 @@ class Experiment(Node):
                 raise SpecError(f"{batch} is more than the {examples} training examples")
         with problems.below("game"):
             self.game.build(self.split, min(batch, examples), Streams(self.seed, self.repeats), self.dtype)
+        with problems.below("training", "batch_size"):
+            for layer in (layer for player in self.game.players.values() for layer in player.layers):
+                if batch < layer.least_batch:
+                    raise SpecError(f"must be at least {layer.least_batch} for a {layer.type} layer, got {batch}")
         problems.tell()
         epochs = self.training.epochs
         self.steps = self.training.steps or max(1, round((epochs or 1) * self.game.turns_per_epoch()))

@@ -31,6 +31,7 @@ class BatchNorm(Layer):
         self.momentum, self.epsilon = momentum, epsilon
 
     def declare(self, shape: Shape) -> Declaration:
+        self.least_batch = 2 if len(shape) == 1 else 1  # the pixels of one image can be normalised, one number cannot
         lead = (1,) * len(shape)
         one = (*lead, shape[-1])  # broadcasts over the batch and, for images, the pixels
         fan = (shape[-1], shape[-1])

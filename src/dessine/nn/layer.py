@@ -53,6 +53,7 @@ class Layer(Node):
     registry = layers
     path: str = ""  # "generator/2.noise": set by the network, names the layer's stream and its metrics
     mixes_examples = False  # the output of one example depends on its batch
+    least_batch = 1  # examples without which training through it means nothing; known after `declare`
 
     def declare(self, shape: Shape) -> Declaration:
         """For inputs of `shape` (without replicates and batch). Raises SpecError for a shape it cannot take."""
