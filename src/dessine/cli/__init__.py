@@ -13,6 +13,7 @@ COMMANDS = {
     "eval": ("evaluate", "Measure a saved run."),
     "draw": ("draw", "Draw images with a run's generator."),
     "config": ("config", "Check, show or describe configs."),
+    "runs": ("runs", "List, compare, remove and report runs."),
     "data": ("data", "Fetch and list data sets."),
     "list": ("listing", "What a config may name, with options and defaults."),
     "check-grad": ("check_grad", "Check a config's gradients by finite differences."),

@@ -1,0 +1,403 @@
+"""`dessine runs`: list, compare, diff, rm, report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dessine.registry import SpecError
+from dessine.runs.collection import Filter, Row, duration, in_order, read_row, select, survey
+from dessine.runs.comparison import Setting, clipped, count_of, differences, metrics_of, settings, shown
+from dessine.runs.files import finite
+from dessine.runs.removal import refusal, remove, size
+from dessine.runs.run import Run, RunError
+
+COLOURS = {"running": "cyan", "completed": "green", "failed": "red", "broken": "red", "lost": "yellow", "interrupted": "yellow"}
+
+
+class Seconds(click.ParamType):
+    """A time such as 7d, in seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return duration(str(value))
+        except SpecError as error:
+            self.fail(str(error), param, ctx)
+
+
+runs_option = click.option(
+    "--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where run folders are."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+@click.group(epilog="Example: dessine runs list status=failed game.loss=quadratic")
+def command() -> None:
+    """List, compare, remove and report runs.
+
+    RUN is a path, a unique beginning of a run's name, or `last`.
+    """
+
+
+@command.command("list", epilog="Example: dessine runs list status=completed 'test_success>0.9' --sort seconds")
+@click.argument("filters", nargs=-1, metavar="[KEY=VALUE ...]")
+@click.option("--sort", metavar="KEY", help="From smallest to largest by a column, a result or a key of the spec.")
+@click.option("--reverse", is_flag=True, help="The other way round.")
+@click.option("--all", "every", is_flag=True, help="The runs of each sweep, instead of one line for the whole.")
+@click.option("-n", "--limit", type=click.IntRange(1), help="At most so many lines.")
+@json_option
+@runs_option
+def list_runs(
+    filters: tuple[str, ...], sort: str | None, reverse: bool, every: bool, limit: int | None, as_json: bool, runs_dir: Path
+) -> None:
+    """What is in the folder of runs, newest first, with the results at the end or so far (means over repeats).
+
+    KEY is a column (name, kind, status, reason, step, seed, repeats, age, seconds), a result (test_success) or a key of the
+    spec (game.loss, training.batch_size). Between KEY and VALUE stands =, !=, <, <=, > or >= (in quotes, for the shell).
+    Text may hold * and ?. Several filters must all fit.
+
+    A sweep is one line: its status is that of its worst run, its spec that of its base.
+    """
+    if not runs_dir.is_dir():
+        if runs_dir == Path("runs"):
+            rows: list[Row] = []
+        else:
+            raise click.UsageError(f"--runs-dir {runs_dir}: there is no such folder")
+    else:
+        rows = survey(runs_dir, every, _spec)
+    rows = select(rows, [_filter(text) for text in filters])
+    if sort:
+        rows = in_order(rows, sort)
+    if reverse:
+        rows.reverse()
+    rows = rows[:limit]
+    if as_json:
+        click.echo(json.dumps(finite([row.plain() for row in rows]), indent=1))
+        return
+    if not rows:
+        click.echo(f"no run in {runs_dir}{' fits' if filters else ''}", err=True)
+        return
+    heads = ("name", "status", "step", "seed", "age", "results")
+    lines = [(r.name, r.status, _steps(r), "" if r.seed is None else str(r.seed), _age(r.age), _results(r)) for r in rows]
+    _table(heads, lines, flush_right=(2, 3, 4), colour=1)
+
+
+@command.command(epilog="Example: dessine runs compare 2026-11-23 runs/2026-11-24_sweep_xor --metrics test_success")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--metrics", default="", metavar="NAME,...", help="What is compared; left out: the goals of the game.")
+@click.option("--against", type=click.Choice(["step", "epoch", "examples"]), default="step", show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="FILE.png; left out: comparison.png beside the runs."
+)
+@json_option
+@runs_option
+def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None, as_json: bool, runs_dir: Path) -> None:
+    """Compare runs, or whole sweeps: what differs in their specs, what they reached, and one picture of the curves.
+
+    Runs that differ only in their seed are one setting: its values are means over seeds and repeats, with their 95 %
+    interval. Of a sweep only the completed runs are taken. The last line of stdout is the picture.
+    """
+    out = out or runs_dir / "comparison.png"
+    if out.suffix != ".png":
+        raise click.UsageError(f"--out {out}: expects a name ending in .png")
+    rows = [row for text in runs for row in _rows(text, runs_dir)]
+    rows = list({row.path.resolve(): row for row in rows}.values())
+    if not rows:
+        raise RunError("none of these runs can be compared: none is completed")
+    every, notes = settings(rows)
+    for note in notes:
+        click.echo(note, err=True)
+    names = metrics_of(every, [name.strip() for name in metrics.split(",") if name.strip()])
+    if not names:
+        raise RunError("nothing to compare: these runs have no metrics yet")
+    from dessine.plots.compare import save_comparison
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    panels = {name: {one.label: one.curve(name, against) for one in every} for name in names}
+    save_comparison(out, panels, "comparison" if len(every) > 1 else every[0].tracks[0].row.name, against)
+    if as_json:
+        click.echo(json.dumps(finite({"settings": [_setting(one, names) for one in every], "picture": str(out)}), indent=1))
+        return
+    _compared(every, names)
+    click.echo(str(out))
+
+
+@command.command(epilog="Example: dessine runs diff last configs/xor.yaml")
+@click.argument("first", metavar="RUN")
+@click.argument("second", metavar="RUN")
+@json_option
+@runs_option
+def diff(first: str, second: str, as_json: bool, runs_dir: Path) -> None:
+    """How the spec of one RUN differs from another's. In place of a run, a config may stand, or a sweep: its base."""
+    specs = [_any_spec(text, runs_dir) for text in (first, second)]
+    found = differences(specs)
+    if as_json:
+        click.echo(json.dumps({key: {"first": a, "second": b} for key, (a, b) in found.items()}, indent=1))
+        return
+    if not found:
+        click.echo("the same spec", err=True)
+        return
+    _table(("key", first, second), [(key, shown(a), shown(b)) for key, (a, b) in found.items()])
+
+
+@command.command(epilog="Example: dessine runs rm status=failed --older-than 7d")
+@click.argument("runs", nargs=-1, metavar="[RUN | KEY=VALUE ...]")
+@click.option("--failed", is_flag=True, help="Only those that failed.")
+@click.option("--older-than", type=Seconds(), help="Only those begun longer ago than 7d, 12h, 30m ...")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@runs_option
+def rm(runs: tuple[str, ...], failed: bool, older_than: float | None, yes: bool, runs_dir: Path) -> None:
+    """Remove runs, or whole sweeps, after asking: those named, or all that fit the filters of `dessine runs list`.
+
+    A run that is being trained stays, and so does any folder that is not a run's.
+    """
+    paths = [text for text in runs if Path(text).exists() or Filter.parse(text) is None]
+    filters = [_filter(text) for text in runs if text not in paths]
+    if failed:
+        filters.append(_filter("status=failed"))
+    if older_than is not None:
+        filters.append(Filter("age", ">", older_than, "--older-than"))
+    if not paths and not filters:
+        raise click.UsageError("which runs? Example: dessine runs rm --failed --older-than 7d")
+    if paths:
+        rows = [_row(_find(text, runs_dir), text) for text in dict.fromkeys(paths)]
+        rows = list({row.path.resolve(): row for row in rows}.values())
+    else:
+        rows = survey(runs_dir, read_spec=_spec)
+    chosen = select(rows, filters)
+    refused = [(row, reason) for row in chosen if (reason := refusal(row.path))]
+    for row, reason in refused:
+        click.echo(f"{row.path} {reason}", err=True)
+    chosen = [row for row in chosen if row not in [r for r, _ in refused]]
+    if chosen:
+        _ask_and_remove(chosen, yes)
+    elif not refused:
+        click.echo("no run fits: nothing was removed", err=True)
+    if refused and (paths or not chosen):
+        raise click.exceptions.Exit(1)
+
+
+def _ask_and_remove(chosen: list[Row], yes: bool) -> None:
+    what = "1 run" if len(chosen) == 1 else f"{len(chosen):,} runs"
+    if not yes:
+        lines = [(r.name, r.status, _steps(r), _age(r.age), _results(r)) for r in chosen[:20]]
+        _table(("name", "status", "step", "age", "results"), lines, flush_right=(2, 3), colour=1, err=True)
+        if len(chosen) > 20:
+            click.echo(f"... and {len(chosen) - 20:,} more", err=True)
+        try:
+            sure = click.confirm(f"Remove {what} ({_bytes(sum(size(r.path) for r in chosen))})?", err=True)
+        except click.Abort:
+            click.echo("", err=True)
+            if sys.stdin.isatty():
+                raise
+            raise click.UsageError("nobody answered: nothing was removed; say --yes to remove without being asked") from None
+        if not sure:
+            click.echo("nothing was removed", err=True)
+            raise click.exceptions.Exit(1)
+    for row in chosen:
+        remove(row.path)
+    click.echo(f"removed {what}", err=True)
+
+
+@command.command(epilog="Example: dessine runs report last")
+@click.argument("run")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="FILE.html; left out: RUN/report.html.")
+@runs_option
+def report(run: str, out: Path | None, runs_dir: Path) -> None:
+    """Write one HTML page of RUN: results, samples over time, curves, scores, config, where it comes from.
+
+    The page holds all it shows: it opens without a network. The last line of stdout is its path.
+    """
+    from dessine.reports.run_page import save_run_page
+
+    path = _find(run, runs_dir)
+    if (path / "sweep.yaml").is_file():
+        raise click.UsageError(
+            f"{path} is a sweep: its page is {path / 'report.html'}; name one of its runs in {path / 'cells'}"
+        )
+    if out is not None and out.suffix not in (".html", ".htm"):
+        raise click.UsageError(f"--out {out}: expects a name ending in .html")
+    out = out or path / "report.html"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    click.echo(str(save_run_page(_row(path, path.name), out)))
+
+
+def _filter(text: str) -> Filter:
+    try:
+        made = Filter.parse(text)
+    except SpecError as error:
+        raise click.UsageError(str(error)) from None
+    if made is None:
+        raise click.UsageError(f"'{text}' is no filter: expects KEY=VALUE, such as status=failed or 'test_success>0.9'")
+    return made
+
+
+def _find(text: str, runs_dir: Path) -> Path:
+    """The folder of a run or of a sweep. Raises RunError."""
+    for path in (Path(text), runs_dir / text):
+        if (path / "sweep.yaml").is_file() or (path / "config.yaml").is_file():
+            return path
+    if Path(text).is_dir() and ("/" in text or text == "."):
+        raise RunError(f"{text} is not a run folder: it has no config.yaml")
+    sweeps = sorted(path.parent for path in runs_dir.glob("*/sweep.yaml") if path.parent.name.startswith(text))
+    if len(sweeps) == 1 and not any(runs_dir.glob(f"{_literal(text)}*/config.yaml")):
+        return sweeps[0]
+    return Run.find(text, runs_dir).path
+
+
+def _literal(text: str) -> str:
+    """For a glob: the characters themselves."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in text)
+
+
+def _row(path: Path, name: str) -> Row:
+    row = read_row(path, name, _spec)
+    if row is None:
+        raise RunError(f"{path} is not a run folder: it has no config.yaml")
+    return row
+
+
+def _rows(text: str, runs_dir: Path) -> list[Row]:
+    """One run, or the completed runs of a sweep."""
+    path = _find(text, runs_dir)
+    if not (path / "sweep.yaml").is_file():
+        return [_comparable(_row(path, path.name))]
+    cells = [row for row in survey(path / "cells", read_spec=_spec) if row.kind == "run"]
+    done = [row for row in reversed(cells) if row.status == "completed"]
+    if len(done) < len(cells):
+        click.echo(f"{path.name}: {len(cells) - len(done)} of {len(cells)} runs are not completed, and left out", err=True)
+    return [_comparable(row) for row in done]
+
+
+def _comparable(row: Row) -> Row:
+    if not row.spec:
+        raise RunError(f"{row.path} cannot be compared: {row.reason or 'its config.yaml cannot be read'}")
+    if row.seed is None:
+        row.seed = row.spec.get("seed", 0)
+    if row.repeats is None:
+        row.repeats = row.spec.get("repeats", 1)
+    return row
+
+
+def _spec(path: Path) -> dict[str, Any]:
+    """A config's plain data, or nothing if it cannot be read."""
+    from dessine.spec import BadSpec, read
+
+    try:
+        return read(path).data
+    except (BadSpec, OSError):
+        return {}
+
+
+def _any_spec(text: str, runs_dir: Path) -> dict[str, Any]:
+    """The resolved spec of a run, of a sweep's base, or of a config."""
+    from dessine.spec import check_document, read
+
+    if not Path(text).is_file():
+        path = _find(text, runs_dir)
+        sweep = (path / "sweep.yaml").is_file()
+        return read(path / ("base.yaml" if sweep else "config.yaml")).data
+    from dessine.experiment import Experiment
+
+    document = read(Path(text))
+    document.data.setdefault("name", Path(text).stem)
+    return check_document(document, Experiment).model_dump()
+
+
+def _compared(every: Sequence[Setting], names: Sequence[str]) -> None:
+    """One row per setting; where more differs than there are settings, one column per setting."""
+    from dessine.intervals import summarise_repeats
+
+    keys = list(every[0].values)
+    heads = [*keys, "runs", "n", *names]
+    rows = []
+    for one in every:
+        told = [_mean(summarise_repeats(one.ends(name))) for name in names]
+        rows.append(
+            [*(clipped(shown(v), 60) for v in one.values.values()), count_of(one.statuses()), str(len(one.repeats)), *told]
+        )
+    if len(keys) <= max(3, len(every)):
+        _table(heads, rows, flush_right=range(len(keys) + 1, len(heads)))
+    else:
+        columns = [str(i) if len(one.label) > 24 else one.label for i, one in enumerate(every, 1)]
+        _table(["", *columns], [[head, *(row[i] for row in rows)] for i, head in enumerate(heads)])
+
+
+def _setting(one: Setting, names: Sequence[str]) -> dict[str, Any]:
+    from dessine.intervals import summarise_repeats
+
+    runs = [{"path": str(t.row.path), "status": t.row.status, "seed": t.seed, "repeats": t.repeats} for t in one.tracks]
+    return {
+        "values": one.values,
+        "label": one.label,
+        "runs": runs,
+        "metrics": {name: summarise_repeats(one.ends(name)) for name in names},
+    }
+
+
+def _mean(told: dict[str, Any]) -> str:
+    if not told["count"]:
+        return "–"
+    low, high = told["interval"]
+    return f"{told['mean']:.4g}" + (f" ± {(high - low) / 2:.2g}" if low == low else "")
+
+
+def _steps(row: Row) -> str:
+    if row.step is None:
+        return ""
+    unfinished = row.steps is not None and row.steps != row.step
+    return f"{row.step:,}/{row.steps:,}" if unfinished else f"{row.step:,}"
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def _results(row: Row) -> str:
+    """The results; without any, why there are none."""
+    if row.kind == "sweep":
+        return f"sweep: {count_of(row.cells) or 'no runs yet'}"
+    told = "  ".join(f"{name} {v:.4g}" for name, v in row.results.items())
+    return "  ".join(part for part in (told, row.reason) if part)
+
+
+def _bytes(n: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}"
+        n /= 1000
+    return f"{n:.1f} GB"
+
+
+def _table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], flush_right: Sequence[int] = (), colour: int = -1, err: bool = False
+) -> None:
+    """Columns in line. In a terminal the last one ends where the terminal does; colour: the column of a status."""
+    clean = [[clipped(cell, 10_000) for cell in row] for row in (heads, *rows)]
+    widths = [max(map(len, column)) for column in zip(*clean, strict=True)]
+    stream = sys.stderr if err else sys.stdout
+    room = shutil.get_terminal_size().columns if stream.isatty() else 0
+    last, before = len(heads) - 1, sum(widths[:-1]) + 2 * (len(heads) - 1)
+    lines = []
+    for i, row in enumerate(clean):
+        cells = []
+        for j, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            if j == last and j not in flush_right:
+                padded = clipped(cell, max(12, room - before)) if room else cell
+            else:
+                padded = cell.rjust(width) if j in flush_right else cell.ljust(width)
+            cells.append(click.style(padded, fg=COLOURS.get(cell)) if j == colour and i else padded)
+        line = "  ".join(cells).rstrip()
+        lines.append(line if i else click.style(line, bold=True))
+    click.echo("\n".join(lines), err=err)

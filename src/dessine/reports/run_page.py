@@ -1,0 +1,275 @@
+"""report.html of a run: what it reached, what it drew over time, its curves, its config, and where all that comes from.
+
+A page can be made of any run, at any time: what is not there yet, or cannot be read, is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dessine.intervals import summarise_repeats
+from dessine.plots.compare import save_comparison
+from dessine.reports.shell import data_uri, facts, figure, page, section, table
+from dessine.runs.collection import Row
+from dessine.runs.comparison import Track, settings
+from dessine.runs.files import write_atomically
+
+MOST_FRAMES = 60
+LAST_LINES = 200
+GOOD = {"completed": "good", "failed": "bad", "broken": "bad", "lost": "bad"}
+CAPTIONS = {
+    "losses": "The loss of each player, mean over the batch",
+    "scores": "What the critic believes of real and of generated examples",
+    "gradients": "Gradient norm and relative size of the update, layer by layer",
+    "learning": "Success and loss on the test examples as the network learns",
+    "weight_spread": "How the weights of each layer are spread, over time",
+    "confusion": "Who is taken for whom, on the test examples",
+    "mistakes": "Mistakes, worst first: true class, then what the network named",
+}
+
+SCRIPT = """
+for (const box of document.querySelectorAll('.samples')) {
+  const frames = [...box.querySelectorAll('img')];
+  const slider = box.querySelector('input');
+  const said = box.querySelector('output');
+  const show = () => {
+    const at = Number(slider.value);
+    frames.forEach((frame, i) => { frame.hidden = i !== at; });
+    said.textContent = frames[at].dataset.step;
+    slider.setAttribute('aria-valuetext', frames[at].dataset.step);
+  };
+  slider.addEventListener('input', show);
+  show();
+}
+"""
+
+
+def save_run_page(row: Row, path: Path) -> Path:
+    """Write the page of the run `row` to `path`."""
+    write_atomically(path, run_page(row))
+    return path
+
+
+def run_page(row: Row) -> str:
+    """The page as HTML."""
+    track, summary = Track(row), _json(row.path / "summary.json")
+    parts = [
+        _head(row),
+        section("Results", _results(row, track, summary), _last(track)),
+        section("Samples over time", samples(row.path / "samples")),
+        section("Curves", *_pictures(row.path / "plots") or _drawn(row)),
+        section("Scores", *_scores(row.path / "eval")),
+        section("Config", _config(row)),
+        section("Where it comes from", _provenance(row)),
+        section("Log", _log(row.path / "log.txt")),
+    ]
+    return page(row.name, "\n".join(part for part in parts if part), SCRIPT)
+
+
+def _head(row: Row) -> str:
+    name = row.spec.get("name")
+    began = datetime.fromtimestamp(row.began).astimezone().strftime("%Y-%m-%d %H:%M")
+    steps = f"at step {row.step:,}" if row.step is not None else ""
+    if row.step is not None and row.steps and row.steps != row.step:
+        steps += f" of {row.steps:,}"
+    took = f"took {_span(row.seconds)}" if row.seconds is not None else ""
+    seeds = f"seed {row.seed}" if row.seed is not None else ""
+    if row.seed is not None and (row.repeats or 1) > 1:
+        seeds = f"{row.repeats} repeats, seeds {row.seed} to {row.seed + (row.repeats or 1) - 1}"
+    told = " · ".join(part for part in (steps, seeds, f"began {began}", took) if part)
+    lines = [f"<h1>{escape(str(name or row.name))}</h1>"]
+    lines.append(f'<p><strong class="{GOOD.get(row.status, "quiet")}">{escape(row.status)}</strong> {escape(told)}</p>')
+    lines.append(f'<p class="quiet">{escape(row.name)}</p>')
+    if row.reason:
+        lines.append(f'<p class="bad">{escape(row.reason)}</p>')
+    return "<header>\n" + "\n".join(lines) + "\n</header>"
+
+
+def _results(row: Row, track: Track, summary: dict[str, Any]) -> str:
+    """One line for each goal; then whatever else the game has summed up."""
+    goals = row.info.get("goals")
+    best, rows = summary.get("best"), []
+    for goal, way in (goals if isinstance(goals, dict) else {}).items():
+        told = summarise_repeats(np.array([track.last(goal, r) for r in range(track.repeats)]))
+        if not told["count"]:
+            continue
+        low, high = told["interval"]
+        interval = f"{low:.4g} to {high:.4g}" if low == low else None
+        most = best.get(goal, {}) if isinstance(best, dict) else {}
+        at = f"{most['step']:,}" if isinstance(most.get("step"), int) else None
+        better = "larger" if way == "max" else "smaller"
+        rows.append([goal, better, told["mean"], interval, told["count"], most.get("value"), at])
+    heads = ["metric", "better", "at the end", "95 % interval", "repeats", "best so far", "at step"]
+    made = table(heads, rows, numbers_from=2) if rows else ""
+    own = {key: v for key, v in summary.items() if key not in ("last", "best", "status", "step", "reason")}
+    return made + facts({key.replace("_", " "): _line(v) for key, v in own.items()})
+
+
+def _last(track: Track) -> str:
+    """Every metric of the last record."""
+    if not track.records:
+        return ""
+    values = {name: summarise_repeats(np.array(v)) for name, v in track.records[-1][1].items()}
+    rows = [[name, told["mean"], told["std"]] for name, told in values.items() if told["count"]]
+    many = track.repeats > 1
+    heads = ["metric", "mean over repeats", "standard deviation"] if many else ["metric", "value"]
+    made = table(heads, rows if many else [row[:2] for row in rows])
+    return f"<details><summary>All {len(rows)} metrics of the last record</summary>{made}</details>" if rows else ""
+
+
+def samples(folder: Path) -> str:
+    """Pictures named step_0000100.png, one at a time, under a slider."""
+    frames = [path for path in sorted(folder.glob("step_*.png")) if _is_picture(path)]
+    every = len(frames)
+    if every > MOST_FRAMES:
+        frames = [frames[i] for i in np.linspace(0, every - 1, MOST_FRAMES).round().astype(int)]
+    if not frames:
+        return ""
+    images = []
+    for i, frame in enumerate(frames):
+        digits = frame.stem.removeprefix("step_")
+        step = f"step {int(digits):,}" if digits.isdecimal() else digits
+        hidden = "" if i == len(frames) - 1 else " hidden"
+        images.append(f'<img src="{data_uri(frame)}" alt="Samples at {step}" data-step="{step}"{hidden}>')
+    left = f'<p class="quiet">{MOST_FRAMES} of {every} pictures, evenly chosen.</p>' if every > MOST_FRAMES else ""
+    if len(frames) == 1:
+        return f"<figure>{images[0]}<figcaption>Samples at {step}</figcaption></figure>"
+    last = len(frames) - 1
+    control = (
+        f'<div class="slider"><label for="at">Step</label><input type="range" id="at" min="0" max="{last}" value="{last}">'
+        f'<output for="at">{step}</output></div>'
+    )
+    inner = "\n".join(images)
+    return f'<div class="samples">{control}\n<figure>\n{inner}\n</figure></div>{left}'
+
+
+def _pictures(folder: Path) -> list[str]:
+    found = [path for path in sorted(folder.glob("*.png")) if _is_picture(path)]
+    order = {stem: i for i, stem in enumerate(CAPTIONS)}
+    found.sort(key=lambda path: order.get(path.stem, len(order)))
+    return [figure(path, CAPTIONS.get(path.stem, path.stem.replace("_", " "))) for path in found]
+
+
+def _drawn(row: Row) -> list[str]:
+    """Curves of a run that has drawn none itself: it is not finished, or was told not to."""
+    one = settings([row])[0][0]
+    goals = row.info.get("goals")
+    known = [name for track in one.tracks for name in track.names()]
+    names = [name for name in (goals if isinstance(goals, dict) else {}) if name in known] or known[:2]
+    if not names:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        panels = {name: {one.label: one.curve(name, "step")} for name in names}
+        picture = save_comparison(Path(folder) / "curves.png", panels, str(row.spec.get("name") or row.name))
+        return [figure(picture, f"{', '.join(names)} so far")]
+
+
+def _scores(folder: Path) -> list[str]:
+    """What `dessine eval` has left: numbers, then pictures."""
+    made = []
+    for path in sorted(folder.glob("*.json")):
+        told = {key.replace("_", " "): _line(v) for key, v in _json(path).items() if key != "run"}
+        made.append(facts(told))
+    return [*made, *_pictures(folder)]
+
+
+def _config(row: Row) -> str:
+    resolved, own = _read(row.path / "config.yaml"), _read(row.path / "source.yaml")
+    parts = []
+    if own.strip():
+        parts.append("<p>As it was written:</p>" + _pre(own))
+    overrides = row.info.get("overrides")
+    if isinstance(overrides, list) and overrides:
+        parts.append("<p>With, from the command line:</p>" + _pre("\n".join(map(str, overrides))))
+    if resolved:
+        parts.append(f"<details><summary>With every default written out</summary>{_pre(resolved)}</details>")
+    return "\n".join(parts)
+
+
+def _provenance(row: Row) -> str:
+    info = row.info
+    told = info.get("git")
+    git = told if isinstance(told, dict) else {}
+    commit = git.get("commit")
+    changed = " (with changes that were not committed)" if commit and git.get("dirty") else ""
+    versions = info.get("versions")
+    resumes = info.get("resumes")
+    return facts(
+        {
+            "command": info.get("command"),
+            "started": info.get("started"),
+            "ended": info.get("ended"),
+            "resumed": "; ".join(_line(one) for one in resumes) if isinstance(resumes, list) else None,
+            "data": info.get("data"),
+            "data checksum": info.get("data_checksum"),
+            "versions": ", ".join(f"{name} {v}" for name, v in versions.items()) if isinstance(versions, dict) else None,
+            "commit": f"{commit}{changed}" if commit else None,
+            "machine": info.get("host"),
+            "platform": info.get("platform"),
+            "cores": info.get("cpus"),
+            "folder": row.path.resolve(),
+        }
+    )
+
+
+def _log(path: Path) -> str:
+    lines = _read(path).splitlines()
+    if not lines:
+        return ""
+    kept = "\n".join(lines[-LAST_LINES:])
+    told = f"the last {LAST_LINES} of {len(lines):,} lines" if len(lines) > LAST_LINES else f"{len(lines)} lines"
+    return f"<details><summary>log.txt, {told}</summary>{_pre(kept)}</details>"
+
+
+def _pre(text: str) -> str:
+    return f'<pre tabindex="0">{escape(text)}</pre>'
+
+
+def _line(v: Any) -> str:
+    """Plain data in one line."""
+    if isinstance(v, bool) or v is None:
+        return "–" if v is None else str(v).lower()
+    if isinstance(v, float):
+        return f"{v:.4g}"
+    if isinstance(v, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_line(one)}" for key, one in v.items())
+    if isinstance(v, list):
+        return " to ".join(map(_line, v)) if len(v) == 2 else ", ".join(map(_line, v))
+    return str(v)
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether it begins as a PNG does: a killed process may leave an empty file."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8) == b"\x89PNG\r\n\x1a\n"
+    except OSError:
+        return False
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

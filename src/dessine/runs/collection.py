@@ -1,0 +1,341 @@
+"""Many run folders as rows: what each says of itself in its one small run.json, and which of them are meant.
+
+Thousands are read in a second, so config.yaml is opened only for a run whose run.json does not tell its spec, and only when a
+filter asks for it. A broken folder is a row like any other: what is wrong with it is its reason. Taking runs away belongs to
+`removal.py`, comparing them to `comparison.py`.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import operator
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dessine.registry import SpecError, did_you_mean
+from dessine.runs.run import status_of
+
+ReadSpec = Callable[[Path], dict[str, Any]]
+"""config.yaml as plain data; an empty mapping where it cannot be read."""
+
+FIELDS = ("name", "kind", "status", "reason", "step", "steps", "seed", "repeats", "age", "seconds")
+WORST_FIRST = ("running", "failed", "broken", "lost", "interrupted", "queued", "completed")
+
+
+@dataclass
+class Row:
+    """One run; or one sweep, whose cells are counted by status.
+
+    step: the last one made; began: seconds since 1970, of the folder where nothing else is known; results: goal -> the mean
+    over repeats at the end, or so far
+    """
+
+    path: Path
+    name: str
+    kind: str = "run"
+    status: str = "broken"
+    reason: str | None = None
+    step: int | None = None
+    steps: int | None = None
+    seed: int | None = None
+    repeats: int | None = None
+    began: float = 0.0
+    seconds: float | None = None
+    results: dict[str, float] = field(default_factory=dict)
+    cells: dict[str, int] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+    read_spec: ReadSpec = lambda path: {}
+
+    @property
+    def age(self) -> float:
+        """Seconds since it began."""
+        return max(0.0, time.time() - self.began)
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """The resolved spec; of a sweep, that of its base."""
+        known = self.info.get("spec")
+        if isinstance(known, dict) and known:
+            return known
+        return self.read_spec(self.path / ("base.yaml" if self.kind == "sweep" else "config.yaml"))
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        began = datetime.fromtimestamp(self.began).astimezone().isoformat(timespec="seconds")
+        own = {key: getattr(self, key) for key in FIELDS if key != "age"}
+        return own | {"began": began, "results": self.results, "cells": self.cells, "path": str(self.path)}
+
+
+def survey(folder: Path, cells: bool = False, read_spec: ReadSpec = lambda path: {}) -> list[Row]:
+    """Every run and every sweep in `folder`, newest first. cells: the runs of each sweep in its place."""
+    collects = gc.isenabled()
+    gc.disable()  # it would walk through all rows again and again: a third of the time
+    try:
+        rows = list(_survey(folder, cells, read_spec))
+    finally:
+        if collects:
+            gc.enable()
+    return sorted(rows, key=lambda row: (-row.began, row.name))
+
+
+def _survey(folder: Path, cells: bool, read_spec: ReadSpec) -> Iterator[Row]:
+    for path in _folders(folder):
+        row = read_row(path, path.name, read_spec)
+        if row and cells and row.kind == "sweep":
+            inside = (read_row(cell, f"{path.name}/cells/{cell.name}", read_spec) for cell in _folders(path / "cells"))
+            yield from (one for one in inside if one)
+        elif row:
+            yield row
+
+
+def read_row(path: Path, name: str, read_spec: ReadSpec = lambda path: {}) -> Row | None:
+    """What stands in `path`, or None if it is neither a run nor a sweep. Never raises for what is in the files."""
+    row = Row(path, name, read_spec=read_spec)
+    try:
+        row.info = _object(f"{path}/run.json")  # joined as text: a Path costs as much as the file
+        if not os.path.isfile(f"{path}/config.yaml"):
+            row.reason = "config.yaml is missing"
+    except FileNotFoundError:
+        if os.path.isfile(path / "sweep.yaml"):
+            return _sweep(row)
+        if not os.path.isfile(path / "config.yaml"):
+            return None
+        row.reason = "run.json is missing"
+    except (OSError, ValueError) as error:
+        row.reason = f"run.json cannot be read: {error}"
+    row.began = _began(row.info.get("started"), path)
+    if row.reason is None:
+        _tell(row)
+    return row
+
+
+def _tell(row: Row) -> None:
+    """Take over what run.json says, as far as it makes sense."""
+    info = row.info
+    try:
+        row.status = status_of(info)
+    except (TypeError, ValueError, OverflowError):
+        row.reason = "run.json names no process"
+    row.reason = row.reason or _only(str, info.get("reason"))
+    row.step, row.steps, row.seed = (_only(int, info.get(key)) for key in ("step", "steps", "seed"))
+    row.seconds = _only(float, info.get("seconds"))
+    spec = info.get("spec")
+    row.repeats = _only(int, spec.get("repeats")) if isinstance(spec, dict) else None
+    results = info.get("results")
+    if isinstance(results, dict) and row.status not in ("running", "lost"):
+        row.results = {key: float(v) for key, v in results.items() if isinstance(v, int | float)}
+        return
+    record = last_record(row.path)
+    row.step = _only(int, record.get("step")) if record else row.step
+    goals = info.get("goals")
+    for goal in goals if isinstance(goals, dict) else ():
+        found: Any = record
+        for key in goal.split("."):
+            found = found.get(key) if isinstance(found, dict) else None
+        known = [v for v in (found if isinstance(found, list) else [found]) if _is_number(v)]
+        if known:
+            row.results[goal] = sum(known) / len(known)
+
+
+def _sweep(row: Row) -> Row:
+    row.kind = "sweep"
+    try:
+        row.info = _object(f"{row.path}/sweep.json")
+    except (OSError, ValueError):
+        row.info = {}
+    row.began = _began(row.info.get("created"), row.path)
+    for cell in _folders(row.path / "cells"):
+        one = read_row(cell, cell.name)
+        if one:
+            row.cells[one.status] = row.cells.get(one.status, 0) + 1
+    row.status = next((status for status in WORST_FIRST if status in row.cells), "queued")
+    return row
+
+
+def last_record(path: Path) -> dict[str, Any]:
+    """The last whole line of metrics.jsonl in the run folder `path`, read from its end; empty if there is none."""
+    size = 1 << 14
+    try:
+        with open(f"{path}/metrics.jsonl", "rb", buffering=0) as file:
+            whole = file.seek(0, os.SEEK_END)
+            while True:
+                file.seek(max(0, whole - size))
+                for line in reversed(file.read().split(b"\n")):
+                    try:
+                        record = json.loads(line)
+                    except ValueError:
+                        continue  # torn, empty, or cut by where we began to read
+                    if isinstance(record, dict) and "step" in record:
+                        return record
+                if size >= whole:
+                    return {}
+                size *= 8
+    except OSError:
+        return {}
+
+
+def _folders(folder: Path) -> list[Path]:
+    """The folders in `folder` that are not hidden; none if it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return [folder / e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
+    except OSError:
+        return []
+
+
+def _object(path: str) -> dict[str, Any]:
+    with open(path, "rb", buffering=0) as file:
+        known = json.loads(file.read())
+    if not isinstance(known, dict):
+        raise ValueError("expects a mapping")
+    return known
+
+
+def _only(kind: Callable[[Any], Any], v: Any) -> Any:
+    """`v` as `kind`, or None where it is something else: an int is a float, a bool is neither."""
+    wanted = (int, float) if kind is float else kind
+    return kind(v) if isinstance(v, wanted) and not isinstance(v, bool) else None  # type: ignore[arg-type]
+
+
+def _began(text: Any, path: Path) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        pass
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+MISSING = object()
+
+
+def look(row: Row, key: str) -> Any:
+    """What `key` is in `row`: a column, a result, or a key of the spec such as `game.network.layers[0].units`."""
+    if key in FIELDS:
+        return getattr(row, key)
+    if key in row.results:
+        return row.results[key]
+    found: Any = row.spec
+    for word in re.sub(r"\[(-?[0-9]+)\]", r".\1", key).split("."):
+        try:
+            found = found[int(word)] if isinstance(found, list) else found[word]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return MISSING
+    return found
+
+
+@dataclass(frozen=True)
+class Filter:
+    """`KEY=VALUE`, or with != < <= > >= between them. A word of several kinds, {type: x}, is compared by its type."""
+
+    key: str
+    sign: str
+    wanted: Any
+    text: str
+
+    @staticmethod
+    def parse(text: str) -> Filter | None:
+        """None if `text` is not of this form. Raises SpecError if its value makes no sense."""
+        parts = re.fullmatch(r"\s*([\w.\[\]-]+?)\s*(<=|>=|!=|==?|<|>)\s*(.*?)\s*", text, re.DOTALL)
+        if not parts:
+            return None
+        key, sign, written = parts.groups()
+        sign = "=" if sign == "==" else sign
+        wanted = duration(written) if key == "age" else _value(written)
+        if sign in ORDERS and not _is_number(wanted):
+            raise SpecError(f"'{text}': {sign} compares numbers, not '{written}'")
+        return Filter(key, sign, wanted, text)
+
+    def fits(self, row: Row) -> bool:
+        """Whether `row` is meant. What it does not have fits only !=."""
+        found = look(row, self.key)
+        if self.sign in ORDERS:
+            return _is_number(found) and bool(ORDERS[self.sign](found, self.wanted))
+        return (found is not MISSING and self._same(found)) == (self.sign == "=")
+
+    def _same(self, found: Any) -> bool:
+        if isinstance(self.wanted, str):
+            if isinstance(found, dict):
+                found = found.get("type")
+            return isinstance(found, str) and fnmatchcase(found, self.wanted)
+        return bool(found == self.wanted and isinstance(found, bool) == isinstance(self.wanted, bool))
+
+
+ORDERS: dict[str, Callable[[Any, Any], Any]] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
+def select(rows: Iterable[Row], filters: Sequence[Filter]) -> list[Row]:
+    """The rows that fit every filter. Raises SpecError for a key that no row has."""
+    every = list(rows)
+    for one in filters:
+        known_to(every, one.key)
+        every_fitting = [row for row in every if one.fits(row)]
+        if not every_fitting:
+            return []
+        every = every_fitting
+    return every
+
+
+def known_to(rows: Sequence[Row], key: str) -> None:
+    """Raises SpecError if no row has `key`; without rows there is nothing to know."""
+    if key in FIELDS or not rows or any(look(row, key) is not MISSING for row in rows):
+        return
+    names = dict.fromkeys([*FIELDS, *(name for row in rows[:100] for name in (*row.results, *_keys(row.spec)))])
+    raise SpecError(f"no run here has '{key}'{did_you_mean(key, names)} (such as {', '.join(FIELDS)}, game.loss, test_success)")
+
+
+def in_order(rows: Sequence[Row], key: str) -> list[Row]:
+    """From the smallest to the largest; what has no `key` comes last. Raises SpecError for a key that no row has."""
+    known_to(rows, key)
+
+    def place(row: Row) -> tuple[int, Any]:
+        found = look(row, key)
+        if isinstance(found, dict):
+            found = found.get("type")
+        if _is_number(found):
+            return (0, found)
+        return (2, "") if found is MISSING or found is None else (1, str(found))
+
+    return sorted(rows, key=place)
+
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def duration(text: str) -> float:
+    """Seconds of `90s`, `30m`, `12h`, `7d`, `2w`. Raises SpecError."""
+    parts = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([smhdw])", text.strip())
+    if not parts:
+        raise SpecError(f"'{text}' is not a time: expects a number with s, m, h, d or w, such as 7d or 12h")
+    return float(parts[1]) * UNITS[parts[2]]
+
+
+def _value(text: str) -> Any:
+    """Numbers, true, false, null and lists are read as such, the rest is text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _is_number(v: Any) -> bool:
+    return isinstance(v, int | float) and not isinstance(v, bool)
+
+
+def _keys(spec: Any, at: str = "") -> list[str]:
+    """Every dotted key of a spec."""
+    if isinstance(spec, dict):
+        below = [key for k, v in spec.items() for key in _keys(v, f"{at}.{k}" if at else str(k))]
+        return [at, *below] if at else below
+    return [at]
