@@ -27,6 +27,19 @@ def _own_cache(tmp_path_factory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, images, _own_cache) -> Callable[..., Path]:
+    """Train the tiny config, with overrides; the run's folder."""
+
+    def train(*overrides: str) -> Path:
+        folder = tmp_path_factory.mktemp("trained")
+        (folder / "tiny.yaml").write_text(CONFIG.format(images=images))
+        assert here(["train", folder / "tiny.yaml", *overrides, "--run-dir", folder / "run", "--quiet"]) == 0
+        return folder / "run"
+
+    return train
+
+
 @pytest.fixture
 def config(tmp_path, images, monkeypatch) -> Path:
     """The tiny config, as a file in the current folder."""

@@ -11,21 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_run import CONFIG, here, in_child, kill
+from tiny_run import here, in_child, kill
 
 from dessine.runs.run import Run
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory, images) -> Path:
+def straight(trained) -> Path:
     """A run that nothing has stopped."""
-    return trained(tmp_path_factory.mktemp("straight"), images)
-
-
-def trained(folder: Path, images: Path, *overrides: str) -> Path:
-    (folder / "tiny.yaml").write_text(CONFIG.format(images=images))
-    assert here(["train", folder / "tiny.yaml", *overrides, "--run-dir", folder / "run", "--quiet"]) == 0
-    return folder / "run"
+    return trained()
 
 
 def assert_same(run: Path, straight: Path) -> None:
@@ -213,8 +207,8 @@ def test_from_starts_anew_in_a_folder_of_its_own(dessine, straight, tmp_path):
     assert Run(tmp_path / "other").info()["seed"] == 1
 
 
-def test_each_repeat_is_the_run_of_its_own_seed(straight, images, tmp_path):
-    single = trained(tmp_path, images, "repeats=1", "seed=1")
+def test_each_repeat_is_the_run_of_its_own_seed(straight, trained):
+    single = trained("repeats=1", "seed=1")
     (_, three, _), (_, one, _) = (Run(p).load_checkpoint() for p in (straight, single))
     for name, value in one.items():
         if value.ndim:

@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_run import in_child, kill
+from tiny_run import CONFIGS, in_child, kill
 
 from dessine.experiment import Experiment
 from dessine.games import Adversarial
 from dessine.runs.run import Run
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 DIVERGES = "game.discriminator.optimizer={type: gradient_descent, eta: 1.0e+30}"
 
 
@@ -69,7 +68,7 @@ def test_runs_of_the_same_second_get_folders_of_their_own(dessine, config):
     assert len(made) == 3
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
 def test_shipped_config_trains_for_three_turns(dessine, tmp_path, path):
     short = ["training.epochs=null", "training.steps=3", "training.batch_size=4", "repeats=1", "outputs.plots=false"]
     data = ["data.limit=100"] if "type: mnist" in path.read_text() else []

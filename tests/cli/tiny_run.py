@@ -17,6 +17,8 @@ from dessine.cli import group
 from dessine.cli.errors import guarded
 from dessine.games import Adversarial
 
+CONFIGS = Path(__file__).parents[2] / "configs"
+
 CONFIG = """\
 name: tiny
 data: {{type: mnist, path: {images}}}

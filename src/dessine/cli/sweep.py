@@ -52,7 +52,13 @@ Examples:
 @click.option(
     "--collect", is_flag=True, help="Only write results.csv, plots/ and report.html anew; CONFIG is a sweep's folder."
 )
-@click.option("--executor", type=click.Choice(["local", "dask", "slurm"]), default="local", show_default=True)
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "dask", "slurm"]),
+    default="local",
+    show_default=True,
+    help="Where runs are started.",
+)
 @click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster, such as tcp://10.0.0.1:8786.")
 @click.option("--slurm", multiple=True, metavar="KEY=VALUE", help="A parameter of submitit, such as slurm_partition=cpu.")
 @click.option("--sampler", type=click.Choice(["tpe", "random"]), help="Search: let Optuna propose the values.")
