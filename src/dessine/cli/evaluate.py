@@ -10,7 +10,7 @@ import click
 
 from dessine.cli.loading import open_run
 from dessine.games import Context
-from dessine.runs.files import finite
+from dessine.runs.files import finite, write_json
 
 
 @click.command(epilog="Example: dessine eval last --json")
@@ -20,7 +20,7 @@ from dessine.runs.files import finite
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
 def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> None:
-    """Measure RUN with its newest checkpoint; pictures go to RUN/eval/.
+    """Measure RUN with its newest checkpoint; scores and pictures go to RUN/eval/.
 
     A classifier: success rate on the test examples. A GAN: D(x) on training and test examples, D(G(z)), a sample grid and a
     walk between latents.
@@ -29,8 +29,10 @@ def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> N
     folder = found.path / "eval"
     folder.mkdir(exist_ok=True)
     scores = experiment.game.evaluate(count, seed, folder, Context(experiment.name, experiment.seed, step))
+    told = {"run": str(found.path), "step": step, "seed": seed} | scores
+    write_json(folder / "scores.json", told)
     if as_json:
-        click.echo(json.dumps(finite({"run": str(found.path), "step": step, "seed": seed} | scores), indent=2))
+        click.echo(json.dumps(finite(told), indent=2))
         return
     click.echo(f"{found.path}  step {step:,}")
     for name, value in scores.items():
