@@ -28,7 +28,7 @@ def softplus(x: np.ndarray) -> np.ndarray:
 
 def _batch_mean(e: np.ndarray) -> np.ndarray:
     """(R, B, ...) -> (R,): sum over an example's outputs, mean over the batch."""
-    return e.reshape(len(e), -1).sum(axis=1) / e.shape[1]
+    return np.add.reduce(e.reshape(len(e), -1), axis=1) / e.shape[1]
 
 
 def _same_shape(target: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

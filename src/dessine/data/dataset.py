@@ -45,11 +45,13 @@ class Examples:
 
     def floats(self, index: Array, dtype: Any) -> Array:
         """A scaled copy of the examples at `index`, (*index.shape, *shape)."""
-        x = self.x[index].astype(dtype)
-        if self.x.dtype == np.uint8:
-            x *= (self.high - self.low) / 255
-            x += self.low
-        return x
+        x = self.x[index]
+        if x.dtype != np.uint8:
+            return x.astype(dtype)
+        scaled: Array = np.multiply(x, (self.high - self.low) / 255, dtype=dtype)
+        if self.low:
+            scaled += self.low
+        return scaled
 
     def images(self, x: Array) -> Array:
         """The inverse of the scaling: float32 in [0, 1], clipped."""

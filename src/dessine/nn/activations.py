@@ -59,7 +59,14 @@ class Sigmoid(Activation):
         np.tanh(y, out=y)
         y += 1.0
         y *= 0.5
-        return y, lambda dy: dy * y * (1.0 - y) * self.mu
+
+        def backward(dy: Array) -> Array:
+            da = y * y
+            np.subtract(y, da, out=da)  # y (1 - y)
+            da *= dy
+            return da if self.mu == 1.0 else np.multiply(da, self.mu, out=da)
+
+        return y, backward
 
     def on_logits(self) -> Activation:
         return Linear(self.mu)
@@ -76,8 +83,17 @@ class CentredSigmoid(Activation):
         self.mu = mu
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
-        y = np.tanh(x * (0.5 * self.mu))
-        return y, lambda dy: dy * (1.0 - y * y) * (0.5 * self.mu)
+        y = x * (0.5 * self.mu)
+        np.tanh(y, out=y)
+        return y, lambda dy: _through_tanh(y, dy, 0.5 * self.mu)
+
+
+def _through_tanh(y: Array, dy: Array, slope: float) -> Array:
+    """slope * (1 - y^2) * dy, in one new array."""
+    da = y * y
+    np.subtract(1.0, da, out=da)
+    da *= dy
+    return da if slope == 1.0 else np.multiply(da, slope, out=da)
 
 
 @activations.register("tanh")
@@ -93,7 +109,7 @@ class Tanh(Activation):
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
         y = np.tanh(x * self.alpha) if self.alpha != 1.0 else np.tanh(x)
-        return (y * self.k if self.k != 1.0 else y), lambda dy: dy * (1.0 - y * y) * (self.k * self.alpha)
+        return (y * self.k if self.k != 1.0 else y), lambda dy: _through_tanh(y, dy, self.k * self.alpha)
 
 
 @activations.register("relu")
@@ -118,7 +134,8 @@ class LeakyRelu(Activation):
         self.alpha = alpha
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
-        y = np.maximum(x, self.alpha * x)
+        y = x * self.alpha
+        np.maximum(x, y, out=y)
 
         def backward(dy: Array) -> Array:
             slope = (x > 0).astype(dy.dtype)

@@ -11,7 +11,7 @@ from scipy.linalg import blas
 
 Array = np.ndarray
 
-LARGE = 4096
+LARGE = 1024
 """Below this many weights one stacked product for all replicates beats a BLAS call for each."""
 
 _GER = {np.dtype(np.float32): blas.sger, np.dtype(np.float64): blas.dger}
