@@ -12,3 +12,4 @@ bench:
 	python benchmarks/perceptron_step.py
 schema:
 	dessine config schema > configs/schema.json.new && mv configs/schema.json.new configs/schema.json
+	dessine config schema --sweep > configs/sweeps/schema.json.new && mv configs/sweeps/schema.json.new configs/sweeps/schema.json

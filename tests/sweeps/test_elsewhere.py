@@ -1,7 +1,6 @@
 """The same sweep on a real Dask scheduler with two workers, and as jobs of submitit: the folders end up alike."""
 
 import csv
-import os
 import signal
 import subprocess
 import sys
@@ -72,12 +71,15 @@ def test_a_sweep_through_submitit_ends_as_it_does_here(here, tmp_path):
 def test_an_interrupted_sweep_elsewhere_saves_its_runs(scheduler, tmp_path):
     options = ["--executor", "dask", "--scheduler", scheduler, "-j", "2"]
     words = [BASE, "training.steps=100000000", "training.batch_size=2,4", "--sweep-dir", str(tmp_path / "s")]
-    process = subprocess.Popen([sys.executable, "-m", "dessine", "sweep", *words, *options], stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("s/cells/*/metrics.jsonl"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    command = [sys.executable, "-m", "dessine", "sweep", *words, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while len(list(tmp_path.glob("s/cells/*/metrics.jsonl"))) < 2 and time.monotonic() < deadline:
+                time.sleep(0.05)
+        finally:
+            process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out.splitlines()[-1] == str(tmp_path / "s")
     assert [run.status() for run in cells(tmp_path / "s")] == ["interrupted", "interrupted"]

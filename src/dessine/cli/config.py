@@ -11,6 +11,7 @@ from dessine.cli.loading import load
 from dessine.experiment import Experiment
 from dessine.schema import json_schema
 from dessine.spec import dump
+from dessine.sweeps.cells import Sweep
 
 
 @click.group(epilog="Example: dessine config check configs/gan_mnist.yaml")
@@ -36,15 +37,16 @@ def show(config: Path, overrides: tuple[str, ...]) -> None:
 
 
 @command.command(epilog="Example: dessine config schema > configs/schema.json")
-def schema() -> None:
+@click.option("--sweep", is_flag=True, help="Of the YAML files of sweeps.")
+def schema(sweep: bool) -> None:
     """Print the JSON schema of configs, for editors.
 
     A config whose first line is `# yaml-language-server: $schema=schema.json` is completed and explained as it is typed.
     """
     made = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **json_schema(Experiment),
-        "title": "A config of dessine",
+        **json_schema(Sweep if sweep else Experiment),
+        "title": "A sweep of dessine" if sweep else "A config of dessine",
     }
     made["properties"] = {**made["properties"], "extends": EXTENDS}
     click.echo(json.dumps(made, indent=1))
