@@ -34,7 +34,7 @@ class Watch:
     def look(self, step: int, seen: dict[str, Any]) -> list[Finding]:
         """After turn `step`, which returned `seen`: a finding for each replicate that has gone since the last look."""
         bad = _not_finite(self.game, seen) & ~self.gone
-        new = self._replay(step, bad) if bad.any() else []
+        new = self._replay(step, seen, bad) if bad.any() else []
         self.found += new
         self.gone |= bad
         self._keep(step)
@@ -49,7 +49,7 @@ class Watch:
             else:
                 np.copyto(held, value)
 
-    def _replay(self, step: int, bad: Array) -> list[Finding]:
+    def _replay(self, step: int, seen: dict[str, Any], bad: Array) -> list[Finding]:
         game, found, left = self.game, [], bad.copy()
         now = {name: np.array(value) for name, value in game.state().items()}, game.streams.state()
         game.restore(self.arrays)
@@ -57,15 +57,18 @@ class Watch:
         for at in range(self.step + 1, step + 1):
             first: dict[int, tuple[str, str, str]] = {}
             with _traced(game, first):
-                seen = game.turn(measure=True)
-            for r in map(int, np.flatnonzero(_not_finite(game, seen) & left)):
-                player, layer, what = first.get(r) or _after(game, seen, r)
+                played = game.turn(measure=True)
+            for r in map(int, np.flatnonzero(_not_finite(game, played) & left)):
+                player, layer, what = first.get(r) or _after(game, played, r)
                 found.append({"step": at, "repeat": r, "player": player, "layer": layer, "what": what})
                 left[r] = False
             if not left.any():
                 break
         game.restore(now[0])
         game.streams.restore(now[1])
+        for r in map(int, np.flatnonzero(left)):  # something from outside the game: all that is known is where it is now
+            player, layer, what = _after(game, seen, r)
+            found.append({"step": step, "repeat": r, "player": player, "layer": layer, "what": what})
         return found
 
 
