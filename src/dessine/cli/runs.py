@@ -75,8 +75,8 @@ def list_runs(
         rows = survey(runs_dir, every, _spec)
     rows = select(rows, [_filter(text) for text in filters])
     if sort:
-        rows = in_order(rows, sort)
-    if reverse:
+        rows = in_order(rows, sort, reverse)
+    elif reverse:
         rows.reverse()
     rows = rows[:limit]
     if as_json:
@@ -236,7 +236,9 @@ def _filter(text: str) -> Filter:
     except SpecError as error:
         raise click.UsageError(str(error)) from None
     if made is None:
-        raise click.UsageError(f"'{text}' is no filter: expects KEY=VALUE, such as status=failed or 'test_success>0.9'")
+        raise click.UsageError(
+            f"'{text}' is no filter: expects KEY=VALUE, such as status=failed, 'name=2026-11-*', 'test_loss<1'"
+        )
     return made
 
 
@@ -271,7 +273,7 @@ def _rows(text: str, runs_dir: Path) -> list[Row]:
     if not (path / "sweep.yaml").is_file():
         return [_comparable(_row(path, path.name))]
     cells = [row for row in survey(path / "cells", read_spec=_spec) if row.kind == "run"]
-    done = [row for row in reversed(cells) if row.status == "completed"]
+    done = sorted((row for row in cells if row.status == "completed"), key=lambda row: row.name)
     if len(done) < len(cells):
         click.echo(f"{path.name}: {len(cells) - len(done)} of {len(cells)} runs are not completed, and left out", err=True)
     return [_comparable(row) for row in done]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -33,6 +34,7 @@ def save_comparison(path: Path, panels: Mapping[str, Curves], title: str, agains
     figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     most = 1
     for axes, (metric, curves) in zip(grid.flat, panels.items(), strict=False):
+        means: list[Array] = []
         for label, (x, values) in curves.items():
             there = np.isfinite(values).any(0) if len(x) else np.zeros(0, bool)
             if not there.any():
@@ -41,8 +43,9 @@ def save_comparison(path: Path, panels: Mapping[str, Curves], title: str, agains
             mean, low, high = mean_interval(values)
             axes.plot(x, mean, color=colour[label], lw=1.5, label=label, marker="o" if len(x) == 1 else None)
             axes.fill_between(x, low, high, color=colour[label], alpha=0.18, lw=0)
-            most = max(most, len(values))
+            most, means = max(most, len(values)), [*means, mean]
         axes.set(xlabel=against, ylabel=metric)
+        _zoom(axes, means)
         axes.grid(alpha=0.3)
     for left in list(grid.flat)[len(panels) :]:
         left.set_visible(False)
@@ -57,6 +60,15 @@ def save_comparison(path: Path, panels: Mapping[str, Curves], title: str, agains
     plt.close(figure)
     os.replace(beside, path)
     return path
+
+
+def _zoom(axes: Any, means: list[Array]) -> None:
+    """The interval of two or three repeats may be huge: it shall not flatten the curves."""
+    if not means:
+        return
+    low, high = min(m.min() for m in means), max(m.max() for m in means)
+    (bottom, top), span = axes.get_ylim(), max(high - low, 0.05 * abs(high), 1e-12)
+    axes.set_ylim(max(bottom, low - span), min(top, high + span))
 
 
 def _even(n: int) -> Array:

@@ -28,7 +28,7 @@ def save_learning(folder: Path, records: Records, title: str) -> Path:
     final = 100 * _values(tested[-1:], "test_success")
     note = f"last: {np.nanmean(final):.2f} %" if len(tested) else ""
     told = f" ({repeats} repeats: mean, 95 % interval, single runs thin)" if repeats > 1 else ""
-    top.set(title=f"{title}: success on the test examples{told}\n{note}", ylabel="success (%)")
+    top.set(title=f"{title}: success on the test examples\n{note}{told}", ylabel="success (%)")
     top.grid(alpha=0.3)
     with_interval(bottom, seen, _values(tested, "loss", "network"), "training, mean since the last test", "C1")
     with_interval(bottom, seen, _values(tested, "test_loss"), "test", "C0")

@@ -25,13 +25,13 @@ MOST_FRAMES = 60
 LAST_LINES = 200
 GOOD = {"completed": "good", "failed": "bad", "broken": "bad", "lost": "bad"}
 CAPTIONS = {
+    "learning": "Success and loss on the test examples as the network learns",
     "losses": "The loss of each player, mean over the batch",
     "scores": "What the critic believes of real and of generated examples",
-    "gradients": "Gradient norm and relative size of the update, layer by layer",
-    "learning": "Success and loss on the test examples as the network learns",
-    "weight_spread": "How the weights of each layer are spread, over time",
     "confusion": "Who is taken for whom, on the test examples",
     "mistakes": "Mistakes, worst first: true class, then what the network named",
+    "weight_spread": "How the weights of each layer are spread, over time",
+    "gradients": "Gradient norm and relative size of the update, layer by layer",
 }
 
 SCRIPT = """
@@ -94,22 +94,23 @@ def _head(row: Row) -> str:
 
 def _results(row: Row, track: Track, summary: dict[str, Any]) -> str:
     """One line for each goal; then whatever else the game has summed up."""
-    goals = row.info.get("goals")
-    best, rows = summary.get("best"), []
-    for goal, way in (goals if isinstance(goals, dict) else {}).items():
+    goals, best, rows = row.info.get("goals"), summary.get("best"), []
+    told_of = goals if isinstance(goals, dict) else {}
+    for goal, way in told_of.items():
         told = summarise_repeats(np.array([track.last(goal, r) for r in range(track.repeats)]))
         if not told["count"]:
             continue
         low, high = told["interval"]
-        interval = f"{low:.4g} to {high:.4g}" if low == low else None
+        sure = [f"{low:.4g} to {high:.4g}" if low == low else None, told["count"]] if track.repeats > 1 else []
         most = best.get(goal, {}) if isinstance(best, dict) else {}
         at = f"{most['step']:,}" if isinstance(most.get("step"), int) else None
         better = "larger" if way == "max" else "smaller"
-        rows.append([goal, better, told["mean"], interval, told["count"], most.get("value"), at])
-    heads = ["metric", "better", "at the end", "95 % interval", "repeats", "best so far", "at step"]
+        rows.append([goal, better, told["mean"], *sure, most.get("value"), at])
+    several = ["95 % interval", "repeats"] if track.repeats > 1 else []
+    heads = ["metric", "better", "at the end", *several, "best", "at step"]
     made = table(heads, rows, numbers_from=2) if rows else ""
-    own = {key: v for key, v in summary.items() if key not in ("last", "best", "status", "step", "reason")}
-    return made + facts({key.replace("_", " "): _line(v) for key, v in own.items()})
+    own = {key: v for key, v in summary.items() if key not in ("last", "best", "status", "step", "reason", *told_of)}
+    return made + facts({_words(key): _line(v) for key, v in own.items()})
 
 
 def _last(track: Track) -> str:
@@ -175,8 +176,11 @@ def _scores(folder: Path) -> list[str]:
     """What `dessine eval` has left: numbers, then pictures."""
     made = []
     for path in sorted(folder.glob("*.json")):
-        told = {key.replace("_", " "): _line(v) for key, v in _json(path).items() if key != "run"}
-        made.append(facts(told))
+        told = {key: v for key, v in _json(path).items() if key not in ("run", "pictures")}
+        means = {key: v for key, v in told.items() if isinstance(v, dict) and {"mean", "std"} <= v.keys()}
+        rows = [[_words(key), v["mean"], v["std"], v.get("count")] for key, v in means.items()]
+        made.append(table(["score", "mean", "standard deviation", "count"], rows) if rows else "")
+        made.append(facts({_words(key): _line(v) for key, v in told.items() if key not in means}))
     return [*made, *_pictures(folder)]
 
 
@@ -232,6 +236,10 @@ def _pre(text: str) -> str:
     return f'<pre tabindex="0">{escape(text)}</pre>'
 
 
+def _words(key: str) -> str:
+    return key.replace("_", " ")
+
+
 def _line(v: Any) -> str:
     """Plain data in one line."""
     if isinstance(v, bool) or v is None:
@@ -239,10 +247,8 @@ def _line(v: Any) -> str:
     if isinstance(v, float):
         return f"{v:.4g}"
     if isinstance(v, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {_line(one)}" for key, one in v.items())
-    if isinstance(v, list):
-        return " to ".join(map(_line, v)) if len(v) == 2 else ", ".join(map(_line, v))
-    return str(v)
+        return ", ".join(f"{_words(key)} {_line(one)}" for key, one in v.items())
+    return "[" + ", ".join(map(_line, v)) + "]" if isinstance(v, list) else str(v)
 
 
 def _span(seconds: float) -> str:

@@ -295,19 +295,18 @@ def known_to(rows: Sequence[Row], key: str) -> None:
     raise SpecError(f"no run here has '{key}'{did_you_mean(key, names)} (such as {', '.join(FIELDS)}, game.loss, test_success)")
 
 
-def in_order(rows: Sequence[Row], key: str) -> list[Row]:
-    """From the smallest to the largest; what has no `key` comes last. Raises SpecError for a key that no row has."""
+def in_order(rows: Sequence[Row], key: str, reverse: bool = False) -> list[Row]:
+    """From the smallest to the largest; what has no `key` comes last either way. Raises SpecError if no row has it."""
     known_to(rows, key)
 
-    def place(row: Row) -> tuple[int, Any]:
+    def place(row: Row) -> tuple[bool, Any]:
         found = look(row, key)
         if isinstance(found, dict):
             found = found.get("type")
-        if _is_number(found):
-            return (0, found)
-        return (2, "") if found is MISSING or found is None else (1, str(found))
+        return (not _is_number(found), found if _is_number(found) else str(found))  # numbers before words
 
-    return sorted(rows, key=place)
+    there = [row for row in rows if look(row, key) not in (MISSING, None)]
+    return sorted(there, key=place, reverse=reverse) + [row for row in rows if look(row, key) in (MISSING, None)]
 
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
