@@ -31,7 +31,7 @@ def test_help_loads_nothing_heavy():
 def test_every_command_shows_an_example_and_explains_every_option(dessine, name):
     answer = dessine(name, "--help")
     assert answer.code == 0
-    assert f"dessine {name}" in answer.out.split("Example:")[-1]
+    assert f"dessine {name}" in answer.out.replace("Examples:", "Example:").split("Example:")[-1]
     command = group.get_command(click.Context(group), name)
     for one in [command, *(command.commands.values() if isinstance(command, click.Group) else [])]:
         assert one.epilog

@@ -93,7 +93,9 @@ def list_runs(
 @command.command(epilog="Example: dessine runs compare 2026-11-23 runs/2026-11-24_sweep_xor --metrics test_success")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option("--metrics", default="", metavar="NAME,...", help="What is compared; left out: the goals of the game.")
-@click.option("--against", type=click.Choice(["step", "epoch", "examples"]), default="step", show_default=True)
+@click.option(
+    "--against", type=click.Choice(["step", "epoch", "examples"]), default="step", show_default=True, help="What is across."
+)
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="FILE.png; left out: comparison.png beside the runs."
 )

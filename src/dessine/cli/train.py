@@ -27,10 +27,14 @@ FREE = ("training.steps", "training.epochs", "outputs.checkpoint", "outputs.keep
 """What may change when a run goes on: how long it gets, and what leaves no trace in the steps already made."""
 
 
-@click.command(
-    epilog="Example: dessine train configs/gan_mnist.yaml training.steps=1000 seed=3   "
-    "Go on with the last run, for longer: dessine train --resume last training.steps=2000"
-)
+EPILOG = """\b
+Examples:
+  dessine train configs/gan_mnist.yaml training.steps=1000 seed=3
+  dessine train --resume last training.steps=2000     go on with the last run, for longer
+"""
+
+
+@click.command(epilog=EPILOG)
 @click.argument("arguments", nargs=-1, metavar="CONFIG [KEY=VALUE ...]")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are made.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="The run folder itself, instead of a timestamped one.")
