@@ -134,7 +134,7 @@ def differences(specs: Sequence[Any], at: str = "") -> dict[str, list[Any]]:
 
     Mappings of another type have nothing in common below: they differ as a whole.
     """
-    if all(spec == specs[0] and type(spec) is type(specs[0]) for spec in specs[1:]):
+    if all(_same(spec, specs[0]) for spec in specs[1:]):
         return {}
     if all(isinstance(spec, dict) for spec in specs) and len({str(spec.get("type")) for spec in specs}) == 1:
         keys = dict.fromkeys(key for spec in specs for key in spec)
@@ -145,6 +145,15 @@ def differences(specs: Sequence[Any], at: str = "") -> dict[str, list[Any]]:
     else:
         return {at: list(specs)}
     return {key: values for name, below in parts for key, values in differences(below, name).items()}
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal, where true is not 1 but 1.0 is."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same(v, b[key]) for key, v in a.items())
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return bool(a == b and isinstance(a, bool) == isinstance(b, bool))
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
