@@ -1,0 +1,103 @@
+"""The page of a run, from whatever is in its folder."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dessine.reports.run_page import MOST_FRAMES, run_page
+from dessine.runs.collection import read_row
+
+
+def page_of(path) -> str:
+    return run_page(read_row(path, path.name))
+
+
+def test_the_page_tells_results_config_and_origin(make_run):
+    path = make_run(
+        "a",
+        success=[[0.5, 0.7], [0.8, 0.9]],
+        repeats=2,
+        command="dessine train x.yaml",
+        git={"commit": "abc123", "dirty": True},
+        versions={"numpy": "2.4"},
+        overrides=["seed=1"],
+    )
+    (path / "summary.json").write_text(
+        json.dumps({"best": {"test_success": {"value": 0.85, "step": 20}}, "learned": {"share": 1.0}})
+    )
+    (path / "source.yaml").write_text("extends: <base>\n")
+    made = page_of(path)
+    for text in (
+        "0.2147 to 1.485",  # 0.85 ± 12.706 * 0.0707 / sqrt(2)
+        "share 1",
+        "dessine train x.yaml",
+        "abc123 (with changes that were not committed)",
+        "numpy 2.4",
+        "extends: &lt;base&gt;",
+        "seed=1",
+        "2 repeats, seeds 0 to 1",
+    ):
+        assert text in made
+
+
+def test_the_last_of_the_samples_is_shown_first(make_run):
+    made = page_of(make_run("a", samples=[0, 10, 20]))
+    assert made.count(" hidden>") == 2
+    assert 'data-step="step 20">' in made
+    assert 'max="2" value="2"' in made
+
+
+def test_one_sample_needs_no_slider(make_run):
+    made = page_of(make_run("a", samples=[10]))
+    assert 'type="range"' not in made
+    assert "Samples at step 10" in made
+
+
+def test_of_many_samples_some_are_kept_with_the_first_and_the_last(make_run):
+    made = page_of(make_run("a", samples=range(0, 1000, 10)))
+    assert made.count("data-step=") == MOST_FRAMES
+    assert 'data-step="step 0"' in made
+    assert 'data-step="step 990"' in made
+    assert f"{MOST_FRAMES} of 100 pictures" in made
+
+
+@pytest.mark.parametrize("gone", ["metrics.jsonl", "config.yaml", "run.json"])
+def test_what_is_missing_is_left_out(make_run, gone):
+    path = make_run("a", samples=[0, 10])
+    (path / gone).unlink()
+    assert "<h1>" in page_of(path)
+
+
+def test_what_cannot_be_read_is_left_out(make_run):
+    path = make_run("a", samples=[0, 10])
+    for name in ("run.json", "summary.json", "metrics.jsonl", "source.yaml", "log.txt"):
+        (path / name).write_bytes(b"\xff{<b>")
+    (path / "samples/step_0000010.png").write_bytes(b"")
+    (path / "eval").mkdir()
+    (path / "eval/scores.json").write_text("[")
+    made = page_of(path)
+    assert "run.json cannot be read" in made
+    assert "<b>" not in made
+    assert "Samples at step 0" in made
+
+
+def test_nothing_in_a_folder_becomes_html(make_run):
+    evil = "<img src=x onerror=alert(1)>"
+    path = make_run(
+        "a",
+        spec={"name": evil},
+        reason=evil,
+        command=evil,
+        overrides=[evil],
+        git={"commit": evil},
+        versions={evil: evil},
+        goals={"test_success": evil},
+        resumes=[{evil: evil}],
+    )
+    (path / "log.txt").write_text(evil)
+    (path / "summary.json").write_text(json.dumps({evil: {evil: evil}}))
+    (path / "eval").mkdir()
+    (path / "eval/scores.json").write_text(json.dumps({evil: {"mean": evil, "std": evil}, "x": [evil]}))
+    assert "<img src=x" not in page_of(path)

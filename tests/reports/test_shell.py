@@ -1,0 +1,56 @@
+"""The parts of every page: all text is escaped, and nothing can be fetched."""
+
+from __future__ import annotations
+
+import base64
+from hashlib import sha256
+
+from PIL import Image
+
+from dessine.reports import facts, figure, page, section, table
+
+EVIL = """<script>alert("x")</script>&'"""
+
+
+def test_text_is_escaped_everywhere(tmp_path):
+    picture = tmp_path / "x.png"
+    Image.new("RGB", (2, 2)).save(picture)
+    for made in (
+        page(EVIL, ""),
+        section(EVIL, "<p>x</p>"),
+        figure(picture, EVIL),
+        table([EVIL, EVIL], [[EVIL, EVIL]], EVIL),
+        facts({EVIL: EVIL}),
+    ):
+        assert "<script>" not in made
+        assert "&lt;script&gt;" in made
+        assert '="&#x27;' not in made
+
+
+def test_a_page_runs_its_own_script_and_no_other():
+    made = page("t", "<p>b</p>", "let x = 1;")
+    digest = base64.b64encode(sha256(b"let x = 1;").digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in made
+    assert "default-src 'none'" in made
+    assert "<script>let x = 1;</script>" in made
+    assert "script-src 'none'" in page("t", "")
+
+
+def test_a_figure_holds_its_picture(tmp_path):
+    picture = tmp_path / "x.png"
+    Image.new("RGB", (2, 2)).save(picture)
+    assert base64.b64encode(picture.read_bytes()).decode() in figure(picture, "c")
+    assert 'alt="c"' in figure(picture, "c")
+
+
+def test_a_table_shows_numbers_and_what_is_missing():
+    made = table(["a", "b", "c"], [["x", 0.123456, None], ["y", float("nan"), 3]], best=[1])
+    assert '<td class="n">0.1235</td>' in made
+    assert made.count("–") == 2
+    assert '<tr class="best"><th scope="row">y' in made
+
+
+def test_what_is_empty_is_left_out():
+    assert section("h", "", "") == ""
+    assert facts({"a": None, "b": ""}) == ""
+    assert "b" not in facts({"a": 0, "b": None})
