@@ -21,7 +21,7 @@ class Screen:
 
     def __init__(self, total: int, done: int, slots: int, steps: Callable[[Cell], int], quiet: bool):
         self.total, self.done, self.first, self.steps, self.quiet = total, done, done, steps, quiet
-        self.bad, self.began, self.looked = 0, time.monotonic(), 0.0
+        self.bad, self.began, self.looked, self.ending = 0, time.monotonic(), 0.0, False
         self.bar: tqdm | None = None
         self.lines: list[tqdm] = []
         if sys.stderr.isatty() and not quiet:
@@ -51,6 +51,7 @@ class Screen:
             self.say(f"{count}{MARKS[outcome.status]}: {cell.label}{why}{ahead}")
 
     def stopping(self, running: int, why: str) -> None:
+        self.ending = True
         runs = f"{running} run{'s' if running != 1 else ''}"
         again = "; Ctrl-C again kills them" if why == "interrupted" else ""
         self.say(f"{why}: waiting for {runs} to save and stop{again}")
@@ -74,7 +75,7 @@ class Screen:
     def _left(self) -> str:
         """From the pace so far."""
         made = self.done - self.first
-        if not made or self.done >= self.total:
+        if not made or self.ending or self.done >= self.total:
             return ""
         return f"about {duration((time.monotonic() - self.began) / made * (self.total - self.done))} left"
 
