@@ -13,13 +13,14 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from itertools import pairwise
 
 import numpy as np
 
 from dessine.registry import Decay, Node, NonNegative, Positive, Registry
 
-CHUNK = 131_072
-"""Elements worked on at a time. Smaller ones would fit a nearer cache, and lose more as threads wait for each other."""
+CHUNK = 262_144
+"""At most so many elements at a time. Fewer would fit a nearer cache, but threads wait for each other between two passes."""
 PARALLEL = 200_000
 """Vectors longer than this are shared between threads: below it, waking them costs more than they save."""
 
@@ -61,13 +62,13 @@ class Optimizer(Node):
                 raise ValueError(f"theta is not the array this optimizer has followed: slot '{name}' differs from it")
         self.t += 1
         size = theta.size
-        n = min(threads(), -(-size // CHUNK)) if size > PARALLEL else 1
-        length = min(CHUNK, size)
+        n = threads() if size > PARALLEL else 1
+        length = min(CHUNK, -(-size // n))
         if len(self._scratch) < n or self._scratch[0].shape[1] < length or self._scratch[0].dtype != theta.dtype:
             self._scratch = [np.empty((3, length), theta.dtype) for _ in range(n)]
         flat = {name: slot.reshape(-1) for name, slot in self.slots.items()}
         x, g = theta.reshape(-1), grad.reshape(-1)
-        bounds = [size * i // n for i in range(n + 1)]
+        bounds = _cut(0, size, n)
         # In copies of our context: NumPy's error settings then hold in every thread.
         rest = [
             _pool(n - 1).submit(copy_context().run, self._run, x, g, flat, i, bounds[i], bounds[i + 1], clear)
@@ -78,9 +79,8 @@ class Optimizer(Node):
             job.result()
 
     def _run(self, x: np.ndarray, g: np.ndarray, slots: Views, worker: int, start: int, stop: int, clear: bool) -> None:
-        for i in range(start, stop, CHUNK):
-            part = slice(i, min(i + CHUNK, stop))
-            scratch = self._scratch[worker][:, : part.stop - i]
+        for i, j in pairwise(_cut(start, stop, -(-(stop - start) // CHUNK))):
+            part, scratch = slice(i, j), self._scratch[worker][:, : j - i]
             self._move(x[part], g[part], {name: slot[part] for name, slot in slots.items()}, scratch)
             if clear:
                 g[part].fill(0)  # while it is in cache: later it would have to be fetched anew
@@ -347,6 +347,11 @@ class Adam(Optimizer):
         a += r * self.epsilon
         np.divide(m, a, out=a)
         return a, r * (1 - self.beta1) / (1 - self.beta1**self.t)
+
+
+def _cut(start: int, stop: int, n: int) -> list[int]:
+    """The n + 1 bounds of n parts, equal but for one element."""
+    return [start + (stop - start) * i // max(n, 1) for i in range(n + 1)]
 
 
 def threads() -> int:
