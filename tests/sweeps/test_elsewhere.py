@@ -16,6 +16,14 @@ from dessine.runs.run import Run
 BASE = str(Path(__file__).parent / "small.yaml")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _no_pictures():
+    """Drawing takes a second each time, and is the same everywhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dessine.sweeps.pictures.save_pictures", lambda *_: [])
+        yield
+
+
 def sweep(*words):
     result = CliRunner().invoke(command, list(map(str, words)))
     if result.exception and not isinstance(result.exception, SystemExit):
