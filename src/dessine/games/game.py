@@ -12,6 +12,7 @@ import numpy as np
 from dessine.data import Split
 from dessine.games.player import Player
 from dessine.nn import Mode, Network
+from dessine.nn.threads import threads_for
 from dessine.registry import Node, Registry
 from dessine.streams import Streams
 
@@ -53,6 +54,7 @@ class Game(Node):
     registry = games
     players: dict[str, Player]
     streams: Streams
+    batch_size: int
     goals: ClassVar[dict[str, str]] = {}  # metric -> "min" or "max", for summary.json
     headline: ClassVar[dict[str, str]] = {}  # metric -> its short label on the progress line
 
@@ -69,9 +71,10 @@ class Game(Node):
 
     def turns(self, n: int, measure: bool = False) -> dict[str, Any]:
         """n rounds; what the last one returns."""
-        for _ in range(n - 1):
-            self.turn()
-        return self.turn(measure)
+        with threads_for(self.batch_size):
+            for _ in range(n - 1):
+                self.turn()
+            return self.turn(measure)
 
     def report(self) -> dict[str, Any]:
         """Metrics that are taken between turns, when a line is logged; changes nothing."""
