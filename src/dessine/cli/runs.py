@@ -58,7 +58,7 @@ def command() -> None:
 def list_runs(
     filters: tuple[str, ...], sort: str | None, reverse: bool, every: bool, limit: int | None, as_json: bool, runs_dir: Path
 ) -> None:
-    """What is in the folder of runs, newest first, with the results at the end or so far (means over repeats).
+    """What is there, newest first. Results are those at the end, or so far: means over repeats.
 
     KEY is a column (name, kind, status, reason, step, seed, repeats, age, seconds), a result (test_success) or a key of the
     spec (game.loss, training.batch_size). Between KEY and VALUE stands =, !=, <, <=, > or >= (in quotes, for the shell).
@@ -102,7 +102,7 @@ def list_runs(
 @json_option
 @runs_option
 def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None, as_json: bool, runs_dir: Path) -> None:
-    """Compare runs, or whole sweeps: what differs in their specs, what they reached, and one picture of the curves.
+    """Compare runs, or whole sweeps. Shows what differs in their specs, what they reached, and a picture of the curves.
 
     Runs that differ only in their seed are one setting: its values are means over seeds and repeats, with their 95 %
     interval. Of a sweep only the completed runs are taken. The last line of stdout is the picture.
@@ -157,7 +157,7 @@ def diff(first: str, second: str, as_json: bool, runs_dir: Path) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @runs_option
 def rm(runs: tuple[str, ...], failed: bool, older_than: float | None, yes: bool, runs_dir: Path) -> None:
-    """Remove runs, or whole sweeps, after asking: those named, or all that fit the filters of `dessine runs list`.
+    """Remove runs, or whole sweeps. Asks first; takes those named, or all that fit the filters of `dessine runs list`.
 
     A run that is being trained stays, and so does any folder that is not a run's.
     """
@@ -170,7 +170,8 @@ def rm(runs: tuple[str, ...], failed: bool, older_than: float | None, yes: bool,
     if not paths and not filters:
         raise click.UsageError("which runs? Example: dessine runs rm --failed --older-than 7d")
     if paths:
-        rows = [_row(_find(text, runs_dir), text) for text in dict.fromkeys(paths)]
+        found = [_find(text, runs_dir) for text in paths]
+        rows = [_row(path, path.name) for path in found]
         rows = list({row.path.resolve(): row for row in rows}.values())
     else:
         rows = survey(runs_dir, read_spec=_spec)
@@ -214,7 +215,7 @@ def _ask_and_remove(chosen: list[Row], yes: bool) -> None:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="FILE.html; left out: RUN/report.html.")
 @runs_option
 def report(run: str, out: Path | None, runs_dir: Path) -> None:
-    """Write one HTML page of RUN: results, samples over time, curves, scores, config, where it comes from.
+    """Write one HTML page of RUN. It tells results, samples over time, curves, scores, config, and where they come from.
 
     The page holds all it shows: it opens without a network. The last line of stdout is its path.
     """
