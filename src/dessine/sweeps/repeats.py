@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from dessine.experiment import Experiment, NonFiniteError, Stopped, finish, stop_requests
+from dessine.optimizers import threads
 from dessine.runs.run import Run
-from dessine.sweeps.launchers import Handle, Job, Local, cores
+from dessine.sweeps.launchers import Handle, Job, Local
 from dessine.sweeps.running import Outcome, judge, steps_made
 
 LARGE = 20_000
@@ -36,7 +37,7 @@ def train_apart(experiment: Experiment) -> bool:
 def train_repeats(
     experiment: Experiment, run: Run, progress: Callable[[int, dict[str, Any]], None], say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Train each repeat in `run`/repeats/, as many at once as there are cores, then join them. Returns the summary.
+    """Train each repeat in `run`/repeats/, as many at once as the BLAS has threads, then join them. Returns the summary.
 
     Like `dessine.experiment.train`: the same files, the same exceptions; what has been done is not done again.
     """
@@ -73,7 +74,7 @@ def _run_all(
     with stop_requests() as stop:
         try:
             while running or (waiting and not stop()):
-                while waiting and len(running) < cores() and not stop():
+                while waiting and len(running) < threads() and not stop():  # as many as the BLAS may have: a sweep shares cores
                     r = waiting.popleft()
                     running[r] = launcher.launch(_job(experiment, run, r, folders[r], logs / f"{r:04d}.log"))
                 if stop() and not asked:
