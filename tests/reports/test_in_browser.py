@@ -15,6 +15,11 @@ import pytest
 from dessine.reports import page, table
 from dessine.reports.run_page import save_run_page
 from dessine.runs.collection import read_row
+from dessine.sweeps.cells import Axes
+from dessine.sweeps.folder import SweepFolder
+from dessine.sweeps.page import save_page
+from dessine.sweeps.pictures import save_pictures
+from dessine.sweeps.results import collect
 
 webdriver = pytest.importorskip("selenium.webdriver")
 
@@ -79,6 +84,28 @@ def test_a_report_loads_without_error_and_fetches_nothing(browser, report):
     pictures = browser.execute_script("return [...document.images].map(i => i.naturalWidth)")
     assert len(pictures) == 4  # three samples and the curves
     assert all(width > 0 for width in pictures)
+
+
+def test_the_page_of_a_sweep_loads_and_fits_too(browser, make_sweep, tmp_path):
+    cells = {
+        f"eta{eta}_{seed}": {"seed": seed, "success": [0.1, eta], "overrides": [f"x.eta={eta}"]}
+        for eta in (0.1, 0.2)
+        for seed in (0, 1)
+    }
+    folder = SweepFolder(make_sweep("s", cells))
+    results = collect(folder, Axes(grid={"x.eta": [0.1, 0.2]}), {"test_success": "max"})
+    folder.plots.mkdir()
+    pictures = save_pictures(results, folder.plots, "s")
+    path = save_page(results, tmp_path / "sweep.html", "s", pictures, "base: base.yaml", "dessine sweep")
+    try:
+        browser.set_window_size(500, 900)
+        said, asked = open_page(browser, path)
+        assert said == []
+        assert [url for url in asked if not url.startswith("data:")] == []
+        assert browser.execute_script("return [...document.images].map(i => i.naturalWidth > 0)") == [True] * len(pictures)
+        assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    finally:
+        browser.set_window_size(1000, 900)
 
 
 def test_the_slider_moves_the_picture(browser, report):

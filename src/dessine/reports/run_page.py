@@ -32,6 +32,8 @@ CAPTIONS = {
     "mistakes": "Mistakes, worst first: true class, then what the network named",
     "weight_spread": "How the weights of each layer are spread, over time",
     "gradients": "Gradient norm and relative size of the update, layer by layer",
+    "samples": "Examples drawn by the generator",
+    "interpolation": "Each row goes from one latent to another",
 }
 
 SCRIPT = """
