@@ -110,6 +110,19 @@ def test_non_saturating_keeps_the_gradient_where_minimax_loses_it() -> None:
     assert GameLoss.of("non_saturating").generator(lost)[1].item() == -1
 
 
+@pytest.mark.parametrize("size", [5.0, 12.0, 20.0, 80.0])
+def test_float32_gradients_are_small_but_right_where_a_player_wins(size: float) -> None:
+    won, tiny = np.full((1, 1, 1), size, np.float32), np.exp(-size) / (1 + np.exp(-size))
+    critic = GameLoss.of("minimax").critic
+    found = [
+        -critic(won, np.array(1.0))[1],  # real, and known to be
+        critic(-won, np.array(0.0))[1],  # generated, and known to be
+        -GameLoss.of("minimax").generator(-won)[1],
+        -GameLoss.of("non_saturating").generator(won)[1],
+    ]
+    np.testing.assert_allclose(np.ravel(found), tiny, rtol=1e-6)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_huge_float32_logits_stay_finite(size: float) -> None:

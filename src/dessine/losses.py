@@ -17,8 +17,9 @@ game_losses: Registry[GameLoss] = Registry("game loss")
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
-    return 0.5 * np.tanh(0.5 * x) + 0.5
+    """1 / (1 + exp(-x)), to the last digits also where it is tiny: with tanh, float32 would round it to 0 below x = -17."""
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
 
 
 def softplus(x: np.ndarray) -> np.ndarray:
@@ -40,11 +41,11 @@ def _same_shape(target: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _cross_entropy(logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """-t log s(l) - (1 - t) log(1 - s(l)), s the sigmoid, and its gradient s(l) - t."""
+    """-t log s(l) - (1 - t) log(1 - s(l)), s the sigmoid, and its gradient s(l) - t = (1 - t) s(l) - t s(-l)."""
     t = np.asarray(target, dtype=logits.dtype)
     # max(l, 0) - t l comes first: for t = 1 and a large l the two cancel exactly, and the small rest is kept.
     e = np.maximum(logits, 0) - t * logits + np.log1p(np.exp(-np.abs(logits)))
-    return _batch_mean(e), (sigmoid(logits) - t) / logits.shape[1]
+    return _batch_mean(e), ((1 - t) * sigmoid(logits) - t * sigmoid(-logits)) / logits.shape[1]
 
 
 class Loss(Node):
