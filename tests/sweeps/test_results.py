@@ -11,7 +11,7 @@ from dessine.runs.metrics import flat, full_name
 from dessine.runs.run import Run
 from dessine.sweeps.cells import Axes
 from dessine.sweeps.page import save_page
-from dessine.sweeps.pictures import save_pictures
+from dessine.sweeps.pictures import _map, save_curves, save_pictures
 from dessine.sweeps.results import collect, main_effect, samples, save_table
 
 AXES = Axes(grid={"a.eta": [0.1, 1.0, 10.0], "b": ["tanh", "relu"]})
@@ -70,6 +70,21 @@ def test_repeats_within_a_run_are_rows_with_seeds_of_their_own(tmp_path):
     save_table(results, tmp_path / "results.csv")
     rows = list(csv.DictReader(io.StringIO((tmp_path / "results.csv").read_text())))
     assert [(r["seed"], r["repeat"], r["score"]) for r in rows] == [("5", "0", "0.1"), ("6", "1", ""), ("7", "2", "0.3")]
+
+
+def test_repeats_that_two_runs_have_in_common_count_once(tmp_path, monkeypatch):
+    """Seeds 5 and 6 with three repeats each: four different games, not six."""
+    folder, drawn = sweep_folder(tmp_path / "s"), []
+    for b in ("x", "y"):
+        for eta in (1, 2):
+            for seed in (5, 6):
+                records = [{"step": 1, "score": [float((seed + r) ** 2) for r in range(3)]}]
+                finish(Run(folder.cells / f"{b}{eta}{seed}"), [f"b={b}", f"eta={eta}"], seed=seed, repeats=3, records=records)
+    results = collect(folder, Axes(grid={"b": ["x", "y"], "eta": [1, 2]}), {"score": "max"})
+    monkeypatch.setattr("dessine.sweeps.pictures.mean_interval", lambda values: drawn.append(values) or (values[0],) * 3)
+    save_curves(results.settings(), tmp_path / "curves.png", "t", "score", "max")
+    assert [sorted(values[:, 0]) for values in drawn] == [[25, 36, 49, 64]] * len(drawn)
+    assert (_map(results, "score", *results.axes) == np.mean([25, 36, 49, 64])).all()
 
 
 def test_a_main_effect_is_over_seeds_and_leaves_out_what_is_not_there_everywhere(sweep):

@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from dessine.intervals import mean_interval
-from dessine.sweeps.results import Axis, Result, Results, main_effect, samples
+from dessine.sweeps.results import Axis, Result, Results, distinct, main_effect, samples
 
 Array = np.ndarray
 MOST_CURVES, MOST_BANDS, MOST_POINTS, MOST_TICKS = 10, 6, 300, 24
@@ -45,7 +45,8 @@ def save_curves(settings: dict[str, list[Result]], path: Path, title: str, metri
     """The mean over seeds of each setting, with its 95 % interval; of many settings the best stand out."""
     found = {}
     for label, rows in settings.items():
-        steps, values = _aligned([row.curve(metric) for row in rows])
+        curves = [(*row.curve(metric), new) for row, new in distinct(rows)]
+        steps, values = _aligned([(steps, values[:, new]) for steps, values, new in curves])
         if len(steps):
             found[label] = (steps, values)
     if not found:
@@ -131,15 +132,11 @@ def save_heat(results: Results, axes: Sequence[Axis], path: Path, title: str, me
 def _map(results: Results, metric: str, a: Axis, b: Axis) -> Array:
     """(points of b, points of a): means over all runs that stand there."""
     found: dict[tuple[str, str], list[float]] = {}
-    for row in results.done:
-        found.setdefault((b.point(row.values), a.point(row.values)), []).extend(samples_all([row], metric))
+    for rows in results.settings().values():
+        place = b.point(rows[0].values), a.point(rows[0].values)
+        found.setdefault(place, []).extend(samples(rows, metric).values())
     cells = [[found.get((b.point(q), a.point(p))) for p in a.points] for q in b.points]
     return np.array([[np.mean(v) if v else np.nan for v in row] for row in cells])
-
-
-def samples_all(rows: Sequence[Result], metric: str) -> list[float]:
-    """The metric at the end of every repeat of every run."""
-    return [v for row in rows for v in row.last.get(metric, []) if np.isfinite(v)]
 
 
 def save_effects(results: Results, axes: Sequence[Axis], path: Path, title: str, metric: str) -> Path:
@@ -190,8 +187,8 @@ def _scatter(panel: Any, results: Results, axis: Axis, metric: str) -> None:
 
 def save_search(results: Results, path: Path, title: str, metric: str, way: str, trials: Sequence[Sequence[str]]) -> Path:
     """Each trial's value in the order tried, and the best so far."""
-    done = {row.run.path.name: samples_all([row], metric) for row in results.done}
-    found = [[v for name in names for v in done.get(name, [])] for names in trials]
+    done = {row.run.path.name: row for row in results.done}
+    found = [list(samples([done[name] for name in names if name in done], metric).values()) for names in trials]
     at = np.array([i for i, values in enumerate(found) if values])
     values = np.array([np.mean(v) for v in found if v])
     best = np.maximum.accumulate(values) if way == "max" else np.minimum.accumulate(values)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,15 @@ def samples(rows: Iterable[Result], metric: str) -> dict[int, float]:
     return {row.seed + r: v for row in rows for r, v in enumerate(row.last.get(metric, [])) if np.isfinite(v)}
 
 
+def distinct(rows: Iterable[Result]) -> Iterator[tuple[Result, list[int]]]:
+    """Of one setting: each run with those of its repeats whose seed no run before it has. The others are the same games."""
+    seen: set[int] = set()
+    for row in rows:
+        new = [r for r in range(row.repeats) if row.seed + r not in seen]
+        seen.update(row.seed + r for r in new)
+        yield row, new
+
+
 @dataclass
 class Effect:
     """Means of one metric at each point of an axis, over all else; NaN ends where seeds are too few for an interval.
@@ -212,7 +221,6 @@ def _order(value: Any) -> tuple[int, float, str]:
 
 
 def read_result(path: Path) -> Result:
-    """What one run folder says."""
     """What one run folder says."""
     run = Run(path)
     info = run.info()

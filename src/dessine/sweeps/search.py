@@ -166,7 +166,7 @@ class SearchFeed:
         if trial.open or (trial.stopped and not trial.failed):
             return  # an interrupted trial stays open in the study: the same command takes it up again
         rows = [read_result(self.folder.run(cell).path) for cell in trial.cells if self.folder.state(cell) == "completed"]
-        values = [v for row in rows for v in samples([row], self.metric).values()]
+        values = list(samples(rows, self.metric).values())
         if trial.failed or not values:
             self.study.tell(trial.number, state=self.optuna.trial.TrialState.FAIL)
         else:
