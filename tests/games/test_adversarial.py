@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dessine.data import Examples, Split
-from dessine.games import Adversarial, Latent, Moves, Player
+from dessine.games import Adversarial, Context, Latent, Moves, Player
 from dessine.losses import sigmoid
 from dessine.nn import Mode
 from dessine.registry import SpecError
@@ -180,6 +181,27 @@ def test_swapped_and_smoothed_labels_lie_in_the_interval_or_at_zero() -> None:
     real = labels(made(label_swap=0.2, real_labels=[0.7, 1.0]), 1.0)
     assert ((real >= 0.7) | (real == 0)).all()
     np.testing.assert_allclose((real == 0).mean(), 0.2, atol=0.02)
+
+
+@pytest.mark.parametrize("interval", [[0.7, 1.0], [0.9, 0.9]])
+def test_a_swapped_generated_example_gets_the_label_of_a_real_one(interval: list[float]) -> None:
+    told = labels(made(label_swap=0.2, real_labels=interval), 0.0)
+    swapped = told[told != 0]
+    np.testing.assert_allclose(len(swapped) / told.size, 0.2, atol=0.02)
+    np.testing.assert_allclose([swapped.min(), swapped.max()], interval, atol=0.001)
+
+
+def test_scores_are_of_latents_that_a_run_of_the_same_seed_has_not_learnt_from(tmp_path: Path) -> None:
+    game = made(seed=0)
+    seen: list[Array] = []
+    draw = game.latent.draw
+    game.latent.draw = lambda *args: seen.append(draw(*args)) or seen[-1]  # type: ignore[func-returns-value, method-assign]
+    game.turn()
+    learnt = np.concatenate(seen, 1)
+    seen.clear()
+    game.evaluate(16, 0, tmp_path, Context("t", 0, 1))
+    assert seen
+    assert not np.isin(np.concatenate(seen, 1), learnt).any()
 
 
 @pytest.mark.parametrize("options", [{}, {"moves": {"real": 1, "shared": 1}}], ids=["together", "ratios"])

@@ -10,6 +10,7 @@ import numpy as np
 
 from dessine.cli.loading import open_run
 from dessine.experiment import Experiment
+from dessine.games.game import FIXED_SEED
 from dessine.plots.grid import save_grid
 from dessine.runs.files import beside
 from dessine.streams import Streams
@@ -44,7 +45,7 @@ def command(run: str, count: int, seed: int, out: Path, runs_dir: Path) -> None:
 
 def draw_images(experiment: Experiment, count: int, seed: int) -> np.ndarray:
     """(count, H, W) or (count, H, W, 3) float32 in [0, 1]; 2-D points as they are, (count, 2)."""
-    streams = Streams(seed, experiment.repeats)
+    streams = Streams(seed + FIXED_SEED, experiment.repeats)  # not the very latents that a run of this seed has learnt from
     sizes = [min(PORTION, count - i) for i in range(0, count, PORTION)]
     try:
         x = np.concatenate([experiment.game.draw(n, streams) for n in sizes])

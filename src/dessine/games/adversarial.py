@@ -147,15 +147,15 @@ class Adversarial(Game):
 
     def _labels(self, truth: float, count: int) -> Array:
         """(R, count, 1) targets for examples that are real (1) or generated (0)."""
-        shape, low_high = (count, 1), self.real_labels
-        labels = np.full((self.streams.replicates, *shape), truth, self.dtype)
-        if truth and low_high[0] < low_high[1]:
-            labels[...] = self.streams["labels"].uniform(shape, self.dtype, *low_high)
-        elif truth:
-            labels[...] = low_high[1]
+        shape, (low, high) = (count, 1), self.real_labels
+        real = np.full((self.streams.replicates, *shape), bool(truth))
         if self.label_swap:
-            swapped = self.streams["swaps"].uniform(shape, np.float32) < self.label_swap
-            labels[swapped] = 1.0 - truth
+            real ^= self.streams["swaps"].uniform(shape, np.float32) < self.label_swap
+        labels = real.astype(self.dtype)
+        if low == high:
+            labels *= high
+        elif truth or self.label_swap:
+            labels *= self.streams["labels"].uniform(shape, self.dtype, low, high)
         return labels
 
     def _both(self, seen: dict[str, Any], measure: bool) -> None:
@@ -270,7 +270,8 @@ class Adversarial(Game):
         sides = {
             "d_train": self.examples.floats(np.arange(min(count, len(self.examples))), self.dtype),
             "d_test": self.test.floats(np.arange(min(count, len(self.test))), self.dtype),
-            "d_generated": self.draw(count, Streams(seed, replicates)),
+            # Not the very latents that a run of this seed has learnt from.
+            "d_generated": self.draw(count, Streams(seed + FIXED_SEED, replicates)),
         }
         scores: dict[str, Any] = {}
         mode = Mode(Streams(seed, replicates), train=False, record=False)
@@ -288,8 +289,8 @@ class Adversarial(Game):
 
         title, replicates = f"{context.title}, step {context.step:,}, seed {seed}", self.streams.replicates
         samples, walk = folder / "samples.png", folder / "interpolation.png"
-        save_grid(samples, self.examples.images(self.draw(64, Streams(seed, replicates))), 8, title)
-        steps = self.examples.images(self._walk(Streams(seed, replicates)))
+        save_grid(samples, self.examples.images(self.draw(64, Streams(seed + FIXED_SEED, replicates))), 8, title)
+        steps = self.examples.images(self._walk(Streams(seed + FIXED_SEED, replicates)))
         save_grid(walk, steps, 10, f"{title}: each row goes from one latent to another")
         return [str(samples), str(walk)]
 
