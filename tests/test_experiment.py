@@ -42,6 +42,10 @@ def test_last_step_is_logged():
     assert [step for step in range(1, 101) if experiment.is_logged(step)] == [*range(7, 100, 7), 100]
 
 
+def test_the_game_averages_between_the_lines_that_are_written():
+    assert built().game.metrics_period == 7
+
+
 def test_epochs_are_passes_over_the_data():
     assert built(training={"epochs": 3, "batch_size": 20}).steps == 3 * 2
     assert built(training={"epochs": 1, "batch_size": 50}).steps == 1

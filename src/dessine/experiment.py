@@ -124,7 +124,7 @@ class Experiment(Node):
         problems.tell()
         epochs = self.training.epochs
         self.steps = self.training.steps or max(1, round((epochs or 1) * self.game.turns_per_epoch()))
-        self.metrics_period = self.outputs.metrics or self.game.period()
+        self.game.metrics_period = self.metrics_period = self.outputs.metrics or self.game.period()
         samples = self.outputs.samples
         self.samples_period = self.game.sample_period() if samples is None else samples
         self.checkpoint_period = self.outputs.checkpoint or self.game.checkpoint_period()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tiny_run import in_child, kill
+from tiny_run import CONFIGS, in_child, kill
 
 from dessine.runs.run import Run
 
@@ -73,3 +73,13 @@ def test_run_without_a_checkpoint_is_told(dessine, run, tmp_path):
     answer = dessine("eval", "empty", "--json")
     assert (answer.code, answer.out) == (2, "")
     assert "no checkpoint" in answer.err
+
+
+def test_counts_of_a_classifier_are_of_repeats_and_one_repeat_has_no_spread(dessine):
+    for repeats, told in ((1, "(1 repeats)"), (3, "(3 repeats)")):
+        short = ["training.epochs=null", "training.steps=1", f"repeats={repeats}", "outputs.plots=false"]
+        assert dessine("train", CONFIGS / "xor.yaml", *short, "--run-dir", f"run{repeats}", "--quiet").code == 0
+        answer = dessine("eval", f"run{repeats}")
+        assert told in answer.out
+        assert "examples)" not in answer.out
+        assert "nan" not in answer.out

@@ -100,6 +100,11 @@ def test_training_loss_is_the_mean_since_the_last_test() -> None:
     told = [game.turn(measure=True)["loss"]["network"] for _ in range(8)]
     for i in range(8):
         np.testing.assert_allclose(told[i], np.mean(values[i // 4 * 4 : i + 1]))
+    game = built(signs(), TANH, test_period=8, batch=2)
+    game.metrics_period = 3  # as outputs.metrics says
+    told = [game.turn(measure=True)["loss"]["network"] for _ in range(8)]
+    for i in range(8):
+        np.testing.assert_allclose(told[i], np.mean(values[i // 3 * 3 : i + 1]))
 
 
 @pytest.mark.parametrize("at", [1, 7, 20, 33])
@@ -156,6 +161,34 @@ def test_mistakes_come_worst_first() -> None:
     assert images.shape == (3, 2, 2, 1)
 
 
+def test_the_worst_mistake_of_one_output_is_the_surest() -> None:
+    x, y = np.zeros((2, 2, 2, 1), np.uint8), np.array([0, 1])
+    data = Split(Examples(x, y), Examples(x, y))
+    game = built(data, [{"type": "dense", "units": 1}], loss="binary_cross_entropy")
+    _, labels = game._mistakes(np.array([[[1.5], [-1.0]]]))  # sure to 82 % and to 73 %
+    assert labels == ["0 > 1", "1 > 0"]
+
+
+@pytest.mark.parametrize("loss", ["quadratic", "softmax_cross_entropy"])
+def test_a_network_that_is_gone_is_right_in_nothing(loss: str) -> None:
+    game = built(classes(), [{"type": "dense", "units": 3}], r=2, loss=loss)
+    game.player.network.theta[0] = np.nan
+    answers = game._answers(game.test, game._fixed())[0]
+    assert game.report()["test_success"][0] == 0
+    assert not game.report()["class_success"][0].any()
+    np.testing.assert_array_equal(game._confusion(answers), game._confusion(answers[1:]))
+    assert game._confusion(answers[:1]).sum() == 0
+
+
+def test_map_of_two_outputs_is_coloured_by_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spans = []
+    monkeypatch.setattr("dessine.plots.maps.save_map", lambda *args: spans.append(args[-1]))
+    for units in (2, 1):
+        game = built(signs(), [{"type": "dense", "units": units}], targets=[-1.0, 1.0])
+        game.show(tmp_path / "map.png", Context("t", 0, 0))
+    assert spans == [(0, 1), (-1, 1)]
+
+
 def test_summary_counts_the_repeats_that_have_learnt() -> None:
     game = built(signs(), TANH, r=4, learned=0.8)
     told = game.summary([{"test_success": [0.9, 0.8, 0.5, None]}])
@@ -170,6 +203,8 @@ def test_summary_counts_the_repeats_that_have_learnt() -> None:
         (classes(), [{"type": "dense", "units": 4}], {}, "3 classes"),
         (signs(), [{"type": "dense", "units": 1}], {"loss": "softmax_cross_entropy"}, "binary_cross_entropy"),
         (signs(), [{"type": "dense", "units": 1}], {"targets": [1.0, 0.0]}, "wrong below right"),
+        (signs(), [{"type": "dense", "units": 1}], {"targets": [-0.5, 0.5]}, "aim at -1 and 1"),
+        (signs(), [{"type": "dense", "units": 2}], {"targets": [-1.0, 1.0], "loss": "softmax_cross_entropy"}, "0 and 1"),
         (Split(Examples(np.zeros((5, 2)), None), Examples(np.zeros((5, 2)), None)), TANH, {}, "no labels"),
     ],
 )

@@ -41,10 +41,11 @@ def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> N
 
 
 def _lines(name: str, value: Any) -> list[str]:
-    """How a score is read: mean ± spread with its count, a list line by line, anything else as it is."""
+    """How a score is read: mean ± spread (if one is known) with its count, a list line by line, anything else as it is."""
     if isinstance(value, dict) and {"mean", "std"} <= value.keys():
         count = f"  ({value['count']:,} {value.get('of', 'examples')})" if "count" in value else ""
-        return [f"{name:<16} {value['mean']:.4g} ± {value['std']:.2g}{count}"]
+        spread = f" ± {value['std']:.2g}" if value["std"] == value["std"] else ""
+        return [f"{name:<16} {value['mean']:.4g}{spread}{count}"]
     if isinstance(value, dict):
         return [line for key, one in value.items() for line in _lines(f"{name} {key}", one)]
     if isinstance(value, list) and value and isinstance(value[0], str):

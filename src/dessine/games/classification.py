@@ -30,11 +30,12 @@ class Classification(Game):
     """A network learns to name the class of an example (the report's chapter 1).
 
     network: the layers, and how they learn
-    loss: what is minimised; a last sigmoid or softmax is read as its logits where the loss wants logits
-    test_period: examples learnt between two tests, and between two lines of metrics unless outputs.metrics says otherwise
+    loss: what is minimised; binary_cross_entropy reads a last sigmoid as its logits, softmax_cross_entropy a last softmax
+    test_period: examples learnt between two lines of metrics, each with a test, unless outputs.metrics says otherwise
     threshold: one output is right if it is nearer to its target than this share of the distance between the two targets;
         several outputs are right if that of the true class is the largest
-    targets: what outputs aim at for a wrong and for the right class, such as [-1, 1] for tanh
+    targets: what outputs aim at for a wrong and for the right class, such as [-1, 1] for tanh; but a single output aims at
+        the labels themselves where they are floats (-1 and 1 in xor and region), and cross-entropies at 0 and 1
     learned: test success from which a repeat counts as one that has learnt
     """
 
@@ -67,7 +68,7 @@ class Classification(Game):
         self.train, self.test = self._answered(data.train), self._answered(data.test)
         self.train_classes, self.test_classes = self._index(data.train), self._index(data.test)
         self.batches = Batches(self.train, batch_size, streams["order"])
-        self.done, self.count = 0, 0
+        self.done, self.count, self.metrics_period = 0, 0, self.period()
         self.total = np.zeros(streams.replicates)
 
     def _classes(self, examples: Examples) -> tuple[Array, tuple[float, float]]:
@@ -85,9 +86,14 @@ class Classification(Game):
         if self.outputs == 1 and isinstance(self.loss, SoftmaxCrossEntropy):
             raise SpecError("needs one output for each class: take binary_cross_entropy for one output", ("loss",))
         floats = np.issubdtype(examples.y.dtype, np.floating)
-        if self.loss.squash == "sigmoid":
-            return classes, (0.0, 1.0)
-        return classes, (float(classes[0]), float(classes[-1])) if floats and self.outputs == 1 else self.targets
+        span = self.targets
+        if self.loss.squash:
+            span = (0.0, 1.0)
+        elif floats and self.outputs == 1:
+            span = float(classes[0]), float(classes[-1])
+        if self.targets not in (span, (0.0, 1.0)):
+            raise SpecError(f"with this data and loss outputs aim at {span[0]:g} and {span[1]:g}: leave it out", ("targets",))
+        return classes, span
 
     def _index(self, examples: Examples) -> Array:
         """(N,) which of `classes` each example is of."""
@@ -124,7 +130,7 @@ class Classification(Game):
         y, backward = self.player.network.forward(x, Mode(self.streams))
         value, dy = self.loss(y, target)  # type: ignore[arg-type]
         layers = self.player.learn(backward, dy, measure)
-        if self.done % self.period() == 0:
+        if self.done % self.metrics_period == 0:
             self.total[...], self.count = 0, 0
         self.total += value
         self.count += 1
@@ -176,7 +182,8 @@ class Classification(Game):
             value = sigmoid(answers) if self.loss.squash else answers
             right: Array = np.abs(value - target)[..., 0] < self.threshold * (high - low)
             return right
-        return answers.argmax(-1) == (target if target.ndim == 1 else target.argmax(-1))
+        # The largest of NaNs would be the first of them, and a network that is gone right in all of the first class.
+        return np.isfinite(answers).all(-1) & (answers.argmax(-1) == (target if target.ndim == 1 else target.argmax(-1)))
 
     def _named(self, answers: Array) -> Array:
         """(R, N) the index of the class nearest to each answer."""
@@ -215,7 +222,8 @@ class Classification(Game):
 
             rows, columns = context.grid
             shown = min(self.streams.replicates, rows * columns)
-            save_map(path, self._on_plane(), self.train.x, self.train_classes, shown, caption, self.span)
+            span = self.span if self.outputs == 1 else (0.0, 1.0)  # of several outputs the map shows which is the largest
+            save_map(path, self._on_plane(), self.train.x, self.train_classes, shown, caption, span)
         elif (w := self._first_weights()) is not None:
             from dessine.plots.weights import save_weights
 
@@ -254,10 +262,11 @@ class Classification(Game):
         return made
 
     def _confusion(self, answers: Array) -> Array:
-        """(classes, classes) test examples of class i that were named j, mean over the replicates."""
-        k, n = len(self.classes), answers.shape[1]
-        cells = self.test_classes[:n] * k + self._named(answers)
-        return np.stack([np.bincount(row, minlength=k * k).reshape(k, k) for row in cells]).mean(0)
+        """(classes, classes) test examples of class i that were named j, mean over the replicates with finite answers."""
+        k, n, finite = len(self.classes), answers.shape[1], np.isfinite(answers).all((1, 2))
+        cells = self.test_classes[:n] * k + self._named(answers[finite])
+        counts: Array = sum((np.bincount(row, minlength=k * k) for row in cells), np.zeros(k * k))
+        return counts.reshape(k, k) / max(finite.sum(), 1)
 
     def _mistakes(self, answers: Array, most: int = 64) -> tuple[Array, list[str]]:
         """The images that replicate 0 got wrong, worst first, each with "true > named"; how bad is told by the outputs."""
@@ -267,7 +276,8 @@ class Classification(Game):
         if self.outputs > 1:
             badness = at[wrong, named[wrong]] - at[wrong, true[wrong]]
         else:
-            badness = np.abs(at[wrong, 0] - np.asarray(self.test.y)[wrong, 0])
+            value = sigmoid(at) if self.loss.squash else at
+            badness = np.abs(value[wrong, 0] - np.asarray(self.test.y)[wrong, 0])
         worst = wrong[np.argsort(-badness, kind="stable")][:most]
         images = self.test.images(self.test.floats(worst, np.float32))
         return images, [f"{self.classes[true[i]]:g} > {self.classes[named[i]]:g}" for i in worst]
@@ -279,8 +289,9 @@ class Classification(Game):
         for name, examples in (("train", self.train), ("test", self.test)):
             answers, loss = self._answers(examples, streams, count)
             right = self._right(answers, examples).mean(-1)
-            scores[f"{name}_success"] = summarise_repeats(right) | {"examples": answers.shape[1], "repeats": right.tolist()}
-            scores[f"{name}_loss"] = summarise_repeats(loss)
+            success = {"of": "repeats", "examples": answers.shape[1], "repeats": right.tolist()}
+            scores[f"{name}_success"] = summarise_repeats(right) | success
+            scores[f"{name}_loss"] = summarise_repeats(loss) | {"of": "repeats"}
         hits = self._right(answers, self.test)
         true = self.test_classes[: answers.shape[1]]
         scores["class_success"] = {

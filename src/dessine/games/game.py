@@ -55,6 +55,7 @@ class Game(Node):
     players: dict[str, Player]
     streams: Streams
     batch_size: int
+    metrics_period: int  # steps between two lines of metrics, for means over what lies between them
     goals: ClassVar[dict[str, str]] = {}  # metric -> "min" or "max", for summary.json
     headline: ClassVar[dict[str, str]] = {}  # metric -> its short label on the progress line
 
