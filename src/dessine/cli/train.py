@@ -16,6 +16,7 @@ from tqdm import tqdm
 from dessine.cli.errors import explain
 from dessine.cli.loading import load
 from dessine.experiment import Experiment, Stopped, train
+from dessine.runs.comparison import differences
 from dessine.runs.run import Run
 from dessine.spec import BadSpec, dump, read
 from dessine.sweeps.repeats import train_apart, train_repeats
@@ -98,7 +99,9 @@ def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> No
     """Refuse what would change the steps already made, showing the difference."""
     info, before = run.info(), read(run.path / "config.yaml").data
     wrong = [
-        f"  {key}: was {was!r}, now {will!r}" for key, was, will in _differences(before, resolved) if not key.startswith(FREE)
+        f"  {key}: was {was!r}, now {will!r}"
+        for key, (was, will) in differences([before, resolved]).items()
+        if not key.startswith(FREE)
     ]
     if wrong:
         raise BadSpec([f"{run.path}: this would change steps already made; start anew with --from, or leave out:", *wrong])
@@ -107,15 +110,6 @@ def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> No
     if info.get("data_checksum", experiment.split.train.checksum) != experiment.split.train.checksum:
         was, now = info["data_checksum"][:12], experiment.split.train.checksum[:12]
         raise BadSpec([f"{run.path}: the training examples are not those it began with (checksum was {was}, now {now})"])
-
-
-def _differences(a: Any, b: Any, at: str = "") -> list[tuple[str, Any, Any]]:
-    if isinstance(a, dict) and isinstance(b, dict):
-        keys = list(dict.fromkeys([*a, *b]))
-        return [d for k in keys for d in _differences(a.get(k), b.get(k), f"{at}.{k}" if at else k)]
-    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        return [d for i, (x, y) in enumerate(zip(a, b, strict=True)) for d in _differences(x, y, f"{at}[{i}]")]
-    return [] if a == b else [(at, a, b)]
 
 
 def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:
