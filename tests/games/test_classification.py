@@ -63,8 +63,8 @@ def test_the_largest_output_names_the_class(loss: str) -> None:
 
 def test_a_last_sigmoid_is_read_as_logits_only_by_a_loss_on_logits() -> None:
     sigmoid = [{"type": "dense", "units": 1, "activation": {"type": "sigmoid", "mu": 2.0}}]
-    on_logits, plain = built(signs(), sigmoid, loss="binary_cross_entropy"), built(signs(), sigmoid)
-    x = signs().test.x[None]
+    on_logits, plain = built(classes(k=2), sigmoid, loss="binary_cross_entropy"), built(classes(k=2), sigmoid)
+    x = classes(k=2).test.x[None]
     logits, outputs = on_logits.player.network(x), plain.player.network(x)
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), outputs)
     softmax = [{"type": "dense", "units": 3, "activation": "sigmoid"}]
@@ -203,6 +203,8 @@ def test_summary_counts_the_repeats_that_have_learnt() -> None:
         (classes(), [{"type": "dense", "units": 4}], {}, "3 classes"),
         (signs(), [{"type": "dense", "units": 1}], {"loss": "softmax_cross_entropy"}, "binary_cross_entropy"),
         (signs(), [{"type": "dense", "units": 1}], {"targets": [1.0, 0.0]}, "wrong below right"),
+        (signs(), [{"type": "dense", "units": 1, "activation": "sigmoid"}], {}, "aim at -1 and 1, but a sigmoid"),
+        (classes(), [{"type": "dense", "units": 3, "activation": "relu"}], {"targets": [-1.0, 1.0]}, "a relu gives nothing"),
         (signs(), [{"type": "dense", "units": 1}], {"targets": [-0.5, 0.5]}, "aim at -1 and 1"),
         (signs(), [{"type": "dense", "units": 2}], {"targets": [-1.0, 1.0], "loss": "softmax_cross_entropy"}, "0 and 1"),
         (Split(Examples(np.zeros((5, 2)), None), Examples(np.zeros((5, 2)), None)), TANH, {}, "no labels"),

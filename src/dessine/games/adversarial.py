@@ -280,6 +280,8 @@ class Adversarial(Game):
             logits, _ = self.discriminator.network.forward(every, mode)
             d = sigmoid(logits[0].astype(np.float64))
             scores[name] = {"mean": float(d.mean()), "std": float(d.std()), "count": len(x)}
+        if replicates > 1:
+            scores["repeat"] = 0
         if len(self.examples.shape) > 1:
             scores["pictures"] = self._pictures(seed, folder, context)
         return scores

@@ -93,6 +93,13 @@ class Classification(Game):
             span = float(classes[0]), float(classes[-1])
         if self.targets not in (span, (0.0, 1.0)):
             raise SpecError(f"with this data and loss outputs aim at {span[0]:g} and {span[1]:g}: leave it out", ("targets",))
+        last = self.player.last_activation()
+        if last is not None and not self.loss.squash and last.least > span[0]:
+            raise SpecError(
+                f"outputs aim at {span[0]:g} and {span[1]:g}, but a {last.type} gives nothing under {last.least:g}: "
+                "take tanh, centred_sigmoid or linear, or the loss binary_cross_entropy",
+                ("network", "layers", len(self.player.layers) - 1),
+            )
         return classes, span
 
     def _index(self, examples: Examples) -> Array:
@@ -253,13 +260,20 @@ class Classification(Game):
         from dessine.plots.curves import save_gradients
         from dessine.plots.learning import save_confusion, save_learning, save_mistakes, save_weight_spread
 
-        made = [save_learning(folder, records, context.title), save_weight_spread(folder, records, context.title)]
+        made = [
+            save_learning(folder, records, context.title),
+            save_weight_spread(folder, records, self._of_first(context.title)),
+        ]
         made += save_gradients(folder, records, context.title)
         answers, _ = self._answers(self.test, self._fixed())
         made.append(save_confusion(folder, self._confusion(answers), [f"{c:g}" for c in self.classes], context.title))
         if len(self.test.shape) == 3:
-            made += save_mistakes(folder, *self._mistakes(answers), context.title)
+            made += save_mistakes(folder, *self._mistakes(answers), self._of_first(context.title))
         return made
+
+    def _of_first(self, title: str) -> str:
+        """The title of a picture that shows the first repeat only."""
+        return f"{title}, repeat 0 of {self.streams.replicates}" if self.streams.replicates > 1 else title
 
     def _confusion(self, answers: Array) -> Array:
         """(classes, classes) test examples of class i that were named j, mean over the replicates with finite answers."""
@@ -303,7 +317,7 @@ class Classification(Game):
 
         pictures = [save_confusion(folder, confusion, [f"{c:g}" for c in self.classes], context.title)]
         if len(self.test.shape) == 3:
-            pictures += save_mistakes(folder, *self._mistakes(answers), context.title)
+            pictures += save_mistakes(folder, *self._mistakes(answers), self._of_first(context.title))
         return scores | {"pictures": [str(p) for p in pictures]}
 
     def probes(self) -> list[Probe]:

@@ -47,6 +47,11 @@ class Player(Node):
                     text = f"one cannot train through {value.type}: it has no useful gradient; use a steep sigmoid"
                     raise SpecError(text, ("layers", i, option))
 
+    def last_activation(self) -> Activation | None:
+        """What the outputs go through at the end, if it is a layer's own or a layer by itself."""
+        last = self.layers[-1] if self.layers else None
+        return last.activation if isinstance(last, Dense) else last.function if isinstance(last, Activate) else None
+
     def read_as_logits(self, squash: str = "sigmoid") -> None:
         """Replace a final `squash`, sigmoid or softmax, by its logits.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -18,6 +19,7 @@ class Activation(Node):
 
     registry = activations
     differentiable = True
+    least = -math.inf  # no output is smaller
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
         """y of x's shape, and the map from dE/dy to dE/dx."""
@@ -50,6 +52,8 @@ class Sigmoid(Activation):
 
     mu: slope at the origin, times 4
     """
+
+    least = 0.0
 
     def __init__(self, mu: Positive = 1.0):
         self.mu = mu
@@ -116,6 +120,8 @@ class Tanh(Activation):
 class Relu(Activation):
     """max(x, 0)."""
 
+    least = 0.0
+
     def forward(self, x: Array) -> tuple[Array, Backward]:
         y = np.maximum(x, 0)
         return y, lambda dy: dy * (y > 0)
@@ -151,6 +157,8 @@ class LeakyRelu(Activation):
 class Softplus(Activation):
     """log(1 + exp(x)), a smooth relu."""
 
+    least = 0.0
+
     def forward(self, x: Array) -> tuple[Array, Backward]:
         return np.logaddexp(x, np.zeros((), x.dtype)), lambda dy: dy * (0.5 * np.tanh(0.5 * x) + 0.5)
 
@@ -158,6 +166,8 @@ class Softplus(Activation):
 @activations.register("softmax")
 class Softmax(Activation):
     """exp(x) / sum(exp(x)) over the last axis: a probability for each class."""
+
+    least = 0.0
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
         y = np.exp(x - x.max(-1, keepdims=True))
@@ -171,6 +181,8 @@ class Softmax(Activation):
 @activations.register("heaviside")
 class Heaviside(Activation):
     """1 above 0, else 0. Forward only: its slope is 0 wherever it has one, so that nothing can be learnt through it."""
+
+    least = 0.0
 
     differentiable = False
 
