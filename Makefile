@@ -10,6 +10,7 @@ test:
 bench:
 	python benchmarks/gan_step.py
 	python benchmarks/perceptron_step.py
+	python benchmarks/sweep.py
 schema:
 	dessine config schema > configs/schema.json.new && mv configs/schema.json.new configs/schema.json
 	dessine config schema --sweep > configs/sweeps/schema.json.new && mv configs/sweeps/schema.json.new configs/sweeps/schema.json
