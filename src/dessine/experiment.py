@@ -213,6 +213,8 @@ def train(
                 seen = game.turns(n, measure=logging)
             step += n
             stopping = stop()
+            if stopping:
+                say("stopping: saves, and draws its curves; Ctrl-C again stops at once")
             saving = stopping or step == last or step % experiment.checkpoint_period == 0
             record = _record(step, game, seen | game.report()) if logging else {}
             if logging:

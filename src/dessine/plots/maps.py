@@ -61,7 +61,7 @@ def save_map(path: Path, values: Array, x: Array, classes: Array, shown: int, ca
         axes.axis("off")
         caption += f"; each panel: x and y from {low:.2g} to {high:.2g}"
     if not many:
-        figure.colorbar(image, ax=axes, label="output of the network (black line: where it changes its mind)", shrink=0.8)
+        figure.colorbar(image, ax=axes, label="output of the network\n(black line: where it changes its mind)", shrink=0.8)
     figure.suptitle(caption)
     beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp.png")
     figure.savefig(beside, dpi=100)
