@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from dessine.intervals import mean_interval
+from dessine.plots.figure import save_figure
 
 Array = np.ndarray
 Curves = Mapping[str, tuple[Array, Array]]
@@ -55,11 +55,7 @@ def save_comparison(path: Path, panels: Mapping[str, Curves], title: str, agains
     if len(labels) > 1:
         wide = 1 if max(map(len, labels)) > 45 else 2
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=wide, fontsize="small", frameon=False)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    figure.savefig(beside, dpi=110)
-    plt.close(figure)
-    os.replace(beside, path)
-    return path
+    return save_figure(figure, path)
 
 
 def _zoom(axes: Any, means: list[Array]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -12,6 +11,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+
+from dessine.plots.figure import save_figure
 
 Records = list[dict[str, Any]]
 
@@ -24,7 +25,7 @@ def save_losses(folder: Path, records: Records, title: str) -> Path:
     title = fill(f"{title}: losses{_thin(_values(records, 'loss', *_names(records, 'loss')[:1]))}", 90)
     axes.set(title=title, xlabel="step", ylabel="loss (mean over the batch)")
     axes.legend()
-    return _save(figure, folder / "losses.png")
+    return save_figure(figure, folder / "losses.png")
 
 
 def save_scores(folder: Path, records: Records, title: str) -> Path:
@@ -41,7 +42,7 @@ def save_scores(folder: Path, records: Records, title: str) -> Path:
     axes.set(title=fill(f"{title}: what D believes{note}", 90), xlabel="step", ylabel="probability of real")
     axes.set_ylim(-0.05, 1.05)
     axes.legend()
-    return _save(figure, folder / "scores.png")
+    return save_figure(figure, folder / "scores.png")
 
 
 def save_gradients(folder: Path, records: Records, title: str) -> list[Path]:
@@ -66,7 +67,7 @@ def save_gradients(folder: Path, records: Records, title: str) -> list[Path]:
             if row == 0:  # beside the curves, which it would hide; the row below has the same colours
                 axes.legend(title="layer", fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     figure.suptitle(fill(f"{title}{note}", 60 * len(players)))
-    return [_save(figure, folder / "gradients.png")]
+    return [save_figure(figure, folder / "gradients.png")]
 
 
 def save_scatter(path: Path, real: np.ndarray, generated: np.ndarray, caption: str) -> None:
@@ -80,7 +81,7 @@ def save_scatter(path: Path, real: np.ndarray, generated: np.ndarray, caption: s
     axes.set_title(fill(caption, 55))
     axes.set_aspect("equal")
     axes.legend(loc="upper right")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _steps(records: Records) -> np.ndarray:
@@ -113,11 +114,3 @@ def _curve(axes: Any, steps: np.ndarray, values: np.ndarray, label: str, colour:
 def _thin(values: np.ndarray) -> str:
     """How single repeats are drawn, where there are several."""
     return f" ({values.shape[1]} repeats thin, their mean bold)" if values.shape[1] > 1 else ""
-
-
-def _save(figure: Any, path: Path) -> Path:
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp.png")
-    figure.savefig(beside, dpi=110)
-    plt.close(figure)
-    os.replace(beside, path)
-    return path

@@ -12,7 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from dessine.intervals import mean_interval
-from dessine.plots.curves import _names, _save, _values
+from dessine.plots.curves import _names, _values
+from dessine.plots.figure import save_figure
 from dessine.plots.grid import save_labelled
 
 Array = np.ndarray
@@ -37,7 +38,7 @@ def save_learning(folder: Path, records: Records, title: str) -> Path:
         bottom.set_yscale("log")
     bottom.grid(alpha=0.3, which="both")
     bottom.legend()
-    return _save(figure, folder / "learning.png")
+    return save_figure(figure, folder / "learning.png")
 
 
 def with_interval(axes: Any, x: Array, values: Array, label: str, colour: Any, single: bool = True) -> int:
@@ -71,7 +72,7 @@ def save_weight_spread(folder: Path, records: Records, title: str) -> Path:
         panel.grid(alpha=0.3)
     axes[0][0].legend(fontsize="small")
     figure.suptitle(f"{title}: spread of the weights")
-    return _save(figure, folder / "weight_spread.png")
+    return save_figure(figure, folder / "weight_spread.png")
 
 
 def save_confusion(folder: Path, counts: Array, names: list[str], title: str) -> Path:
@@ -89,7 +90,7 @@ def save_confusion(folder: Path, counts: Array, names: list[str], title: str) ->
     axes.set_xticklabels(names)
     axes.set_yticklabels(names)
     figure.colorbar(image, label="share of the true class (%)")
-    return _save(figure, folder / "confusion.png")
+    return save_figure(figure, folder / "confusion.png")
 
 
 def save_mistakes(folder: Path, images: Array, labels: list[str], title: str) -> list[Path]:

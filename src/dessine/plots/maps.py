@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+
+from dessine.plots.figure import save_figure
 
 Array = np.ndarray
 MOST_POINTS = 300
@@ -63,7 +64,4 @@ def save_map(path: Path, values: Array, x: Array, classes: Array, shown: int, ca
     if not many:
         figure.colorbar(image, ax=axes, label="output of the network\n(black line: where it changes its mind)", shrink=0.8)
     figure.suptitle(caption)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp.png")
-    figure.savefig(beside, dpi=100)
-    plt.close(figure)
-    os.replace(beside, path)
+    save_figure(figure, path, dpi=100)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from itertools import combinations
@@ -17,6 +16,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from dessine.intervals import mean_interval
+from dessine.plots.figure import save_figure
 from dessine.sweeps.results import Axis, Result, Results, distinct, main_effect, samples
 
 Array = np.ndarray
@@ -76,7 +76,7 @@ def save_curves(settings: dict[str, list[Result]], path: Path, title: str, metri
     _zoom(axes, [mean_interval(values)[0] for _, values in found.values()])
     figure.suptitle(f"{title}: {metric}\n{told}", fontsize=11)
     figure.legend(loc="outside lower center", ncols=columns, fontsize="small", frameon=False)
-    return [_save(figure, path)]
+    return [save_figure(figure, path)]
 
 
 def _aligned(curves: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
@@ -126,7 +126,7 @@ def save_heat(results: Results, axes: Sequence[Axis], path: Path, title: str, me
         left.set_visible(False)
     figure.colorbar(image, ax=grid, label=metric)
     figure.suptitle(f"{title}: {metric}, mean over seeds" + (" and the other axes" if len(axes) > 2 else ""))
-    return [_save(figure, path)]
+    return [save_figure(figure, path)]
 
 
 def _map(results: Results, metric: str, a: Axis, b: Axis) -> Array:
@@ -173,7 +173,7 @@ def save_effects(results: Results, axes: Sequence[Axis], path: Path, title: str,
         "each dot a run" if all(a.drawn for a in axes) else "mean over all other axes and seeds; bars: 95 % interval over seeds"
     )
     figure.suptitle(f"{title}: {metric} along each axis\n{dots}", fontsize=11)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _scatter(panel: Any, results: Results, axis: Axis, metric: str) -> None:
@@ -199,7 +199,7 @@ def save_search(results: Results, path: Path, title: str, metric: str, way: str,
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _zoom(axes, [values])
     axes.legend()
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _even(numbers: Sequence[float]) -> bool:
@@ -235,11 +235,3 @@ def _turned(axis: Axis) -> dict[str, Any]:
 
 def _short(label: str) -> str:
     return label if len(label) <= 60 else label[:57] + "..."
-
-
-def _save(figure: Any, path: Path) -> Path:
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp.png")
-    figure.savefig(beside, dpi=110)
-    plt.close(figure)
-    os.replace(beside, path)
-    return path
