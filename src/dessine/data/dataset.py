@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from dessine.registry import Node, Registry
+
+if TYPE_CHECKING:
+    from dessine.data.mixtures import Mixture
 
 Array = np.ndarray
 datasets: Registry[Dataset] = Registry("data set")
@@ -60,12 +63,18 @@ class Examples:
 
 @dataclass(frozen=True)
 class Split:
-    """Training and test part; `notice` is a line the user must see, `source` where the data came from."""
+    """Training and test part; `notice` is a line the user must see, `source` where the data came from.
+
+    mixture: of points whose density is known
+    digits: how many of MNIST's digits stand in the channels of one image; 0 where a judge of digits has nothing to say
+    """
 
     train: Examples
     test: Examples
     notice: str = ""
     source: str = ""
+    mixture: Mixture | None = None
+    digits: int = 0
 
 
 class Available(NamedTuple):

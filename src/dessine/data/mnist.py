@@ -49,7 +49,7 @@ class Mnist(Dataset):
         (x, y), (test_x, test_y) = (self._wanted(*part) for part in whole)
         low = 0.0 if self.scale == "0..1" else -1.0
         train = Examples(x[: self.limit], y[: self.limit], low)
-        return Split(train, Examples(test_x, test_y, low), notice, source)
+        return Split(train, Examples(test_x, test_y, low), notice, source, digits=1 if self.path is None else 0)
 
     def _choose(self) -> tuple[Path, str, str]:
         """The folder, its name for the run's record, and what the user must know about it."""

@@ -1,0 +1,138 @@
+"""Mixtures of Gaussians in the plane, made on the spot: every mode can be counted, and the true density is known.
+
+What is counted, and how well a generator has learnt a mixture, belongs to `scores/mixture.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, Le
+from scipy.special import logsumexp
+
+from dessine.data.dataset import Array, Dataset, Examples, Split, datasets
+from dessine.registry import Points, Positive, Whole
+
+Modes = Annotated[int, Ge(1), Le(1000)]
+Imbalance = Annotated[float, Ge(1), Le(1e6)]
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Round Gaussians of one standard deviation: centres (K, d), weights (K,) that sum to 1, sigma."""
+
+    centres: Array
+    weights: Array
+    sigma: float
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """n points (n, d) and the mode (n,) each comes from."""
+        mode = rng.choice(len(self.weights), size=n, p=self.weights)
+        return self.centres[mode] + self.sigma * rng.standard_normal((n, self.centres.shape[1])), mode
+
+    def log_density(self, x: Array) -> Array:
+        """x: (N, d) -> (N,), natural logarithm."""
+        d = self.centres.shape[1]
+        of_each = np.log(self.weights) - self._squares(x) / (2 * self.sigma**2)
+        density: Array = logsumexp(of_each, axis=1) - d * np.log(self.sigma * np.sqrt(2 * np.pi))
+        return density
+
+    def nearest(self, x: Array) -> tuple[Array, Array]:
+        """x: (N, d) -> the mode whose centre is nearest (N,), and the distance to it (N,); NaN stays NaN."""
+        squares = self._squares(x)
+        mode = squares.argmin(1)
+        return mode, np.sqrt(squares[np.arange(len(x)), mode])
+
+    def _squares(self, x: Array) -> Array:
+        """(N, K) squared distances, in float64; by coordinate, so that nothing of shape (N, K, d) is made."""
+        x = np.asarray(x, np.float64)
+        squares: Array = sum(np.square(x[:, i, None] - self.centres[:, i]) for i in range(self.centres.shape[1]))
+        return squares
+
+    def split(self, points: int, test_points: int, seed: int) -> Split:
+        """Training and test part, each from a stream of its own: more points for one do not move the other."""
+        streams = np.random.default_rng(seed).spawn(2)
+        train, test = (Examples(*self.draw(n, rng)) for n, rng in zip((points, test_points), streams, strict=True))
+        return Split(train, test, source="made", mixture=self)
+
+
+def weights(modes: int, imbalance: float) -> Array:
+    """(modes,) in geometric steps down from the first, which is `imbalance` times as likely as the last."""
+    w = np.geomspace(imbalance, 1, modes) if modes > 1 else np.ones(1)
+    return w / w.sum()
+
+
+@datasets.register("ring")
+class Ring(Dataset):
+    """Gaussians equally spaced on a circle: every mode can be counted.
+
+    modes: how many
+    radius: of the circle
+    sigma: standard deviation of each
+    imbalance: how many times likelier the first mode is than the last, in equal ratios between; 1 for all alike
+    points: for training
+    test_points: for testing
+    seed: of the points; the run's own seed does not move them
+    The label of a point is its mode, 0 at (radius, 0), then counter-clockwise.
+    """
+
+    def __init__(
+        self,
+        modes: Modes = 8,
+        radius: Positive = 1.0,
+        sigma: Positive = 0.01,
+        imbalance: Imbalance = 1.0,
+        points: Points = 100_000,
+        test_points: Points = 10_000,
+        seed: Whole = 0,
+    ):
+        self.modes, self.radius, self.sigma, self.imbalance = modes, radius, sigma, imbalance
+        self.points, self.test_points, self.seed = points, test_points, seed
+
+    def mixture(self) -> Mixture:
+        """Its last mode stands one step before the first, not on it."""
+        angle = 2 * np.pi * np.arange(self.modes) / self.modes
+        centres = self.radius * np.stack([np.cos(angle), np.sin(angle)], -1)
+        return Mixture(centres, weights(self.modes, self.imbalance), self.sigma)
+
+    def load(self) -> Split:
+        return self.mixture().split(self.points, self.test_points, self.seed)
+
+
+@datasets.register("grid")
+class Grid(Dataset):
+    """Gaussians on a square grid about 0, 25 of them as a rule: more modes than a weak generator finds.
+
+    side: modes along each side
+    spacing: between neighbours
+    sigma: standard deviation of each
+    imbalance: how many times likelier the first mode is than the last, in equal ratios between; 1 for all alike
+    points: for training
+    test_points: for testing
+    seed: of the points; the run's own seed does not move them
+    The label of a point is its mode, row by row from below, each from the left.
+    """
+
+    def __init__(
+        self,
+        side: Annotated[int, Ge(1), Le(30)] = 5,
+        spacing: Positive = 2.0,
+        sigma: Positive = 0.05,
+        imbalance: Imbalance = 1.0,
+        points: Points = 100_000,
+        test_points: Points = 10_000,
+        seed: Whole = 0,
+    ):
+        self.side, self.spacing, self.sigma, self.imbalance = side, spacing, sigma, imbalance
+        self.points, self.test_points, self.seed = points, test_points, seed
+
+    def mixture(self) -> Mixture:
+        """From -4 to 4 in steps of 2, if nothing else is asked for."""
+        along = self.spacing * (np.arange(self.side) - (self.side - 1) / 2)
+        y, x = np.meshgrid(along, along, indexing="ij")
+        return Mixture(np.stack([x, y], -1).reshape(-1, 2), weights(self.side**2, self.imbalance), self.sigma)
+
+    def load(self) -> Split:
+        return self.mixture().split(self.points, self.test_points, self.seed)
