@@ -16,7 +16,7 @@ import pytest
 from idx_files import write_folder
 
 from dessine.data import fetch
-from dessine.data.fetch import FILES, FetchError, cache_folder, fetch_mnist, full_mnist
+from dessine.data.fetch import FILES, FetchError, cache_folder, fetch_cifar10, fetch_mnist, full_mnist
 
 
 def silent(text: str) -> None:
@@ -164,3 +164,43 @@ def test_files_of_another_member_stay(small_mnist: Path) -> None:
     assert (small_mnist / "mnist" / "notes.txt").read_text() == "mine"
     shutil.rmtree(small_mnist)
     assert full_mnist() is None
+
+
+@pytest.fixture
+def cifar10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A network in which CIFAR-10 is small. Returns the folder that it belongs in."""
+    import pooch
+
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name in (*fetch.CIFAR10_FILES, "../outside"):
+            member = tarfile.TarInfo(f"{fetch.CIFAR10_FOLDER}/{name}")
+            member.size = 3073
+            tar.addfile(member, io.BytesIO(bytes(3073)))
+
+    def download(self: Any, url: str, output_file: str, caller: Any, **options: Any) -> None:
+        assert url == "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+        Path(output_file).write_bytes(packed.getvalue())
+
+    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", download)
+    monkeypatch.setattr(fetch, "CIFAR10_SHA256", hashlib.sha256(packed.getvalue()).hexdigest())
+    monkeypatch.setattr(fetch, "CIFAR10_BYTES", 3073)
+    monkeypatch.setenv("DESSINE_DATA", str(tmp_path / "data"))
+    return tmp_path / "data" / "cifar10" / fetch.CIFAR10_FOLDER
+
+
+def test_cifar10_is_unpacked_and_the_archive_not_kept(cifar10: Path) -> None:
+    said: list[str] = []
+    assert fetch_cifar10(said.append) == cifar10
+    assert contents(cifar10) == {name: bytes(3073) for name in fetch.CIFAR10_FILES}
+    assert [path.name for path in cifar10.parent.iterdir()] == [fetch.CIFAR10_FOLDER]
+    fetch_cifar10(said.append)
+    assert said == [f"asking {fetch.CIFAR10_URL}", "already here"]
+
+
+def test_another_cifar10_is_not_kept_and_the_message_says_what_to_do(cifar10: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "CIFAR10_SHA256", "0" * 64)
+    with pytest.raises(FetchError, match=r"as data\.path\n  https://") as caught:
+        fetch_cifar10(silent)
+    assert fetch.CIFAR10_PAGE in str(caught.value)
+    assert list(cifar10.iterdir()) == []

@@ -15,17 +15,18 @@ def command() -> None:
 
 
 @command.command(epilog="Example: DESSINE_DATA=~/data dessine data fetch mnist")
-@click.argument("name", type=click.Choice(["mnist"]))
+@click.argument("name", type=click.Choice(["mnist", "cifar10"]))
 def fetch(name: str) -> None:
     """Get the full data set NAME into the cache folder: $DESSINE_DATA, or the system's own place for caches.
 
     The last line of stdout is the folder.
     """
-    from dessine.data.fetch import FetchError, fetch_mnist
+    from dessine.data.fetch import FetchError, fetch_cifar10, fetch_mnist
 
+    fetch_it = {"mnist": fetch_mnist, "cifar10": fetch_cifar10}[name]
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what is half fetched is taken away
     try:
-        folder = fetch_mnist(lambda text: click.echo(text, err=True), progress=sys.stderr.isatty())
+        folder = fetch_it(lambda text: click.echo(text, err=True), progress=sys.stderr.isatty())
     except FetchError as error:
         click.echo(str(error), err=True)
         raise click.exceptions.Exit(1) from None
@@ -48,5 +49,5 @@ def list_data(as_json: bool) -> None:
     for i, (name, source, train, test, where) in enumerate(table):
         line = f"{name:<{widths[0]}}  {source:<{widths[1]}}  {train:>{widths[2]}}  {test:>{widths[3]}}  {where}"
         click.secho(line, bold=i == 0)
-    if not any(r.source == "full" for r in rows):
+    if not any(r.name == "mnist" and r.source == "full" for r in rows):
         click.echo("\nThe full MNIST, 60,000 and 10,000 images: dessine data fetch mnist", err=True)

