@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dessine.losses import GameLoss, Loss, Quadratic, game_losses, losses, sigmoid, softplus
+from dessine.registry import SpecError
 
 TORCH = np.load(Path(__file__).parent / "fixtures" / "torch_losses.npz")
 Call = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -54,6 +55,37 @@ def assert_gradient_matches_finite_differences(loss: Call, y: np.ndarray, h: flo
 def test_gradient_matches_finite_differences(name: str) -> None:
     loss, inputs = CASES[name]
     assert_gradient_matches_finite_differences(loss, TORCH[inputs])
+
+
+@pytest.mark.parametrize("name", game_losses.members)
+def test_both_sides_of_a_game_match_finite_differences(name: str) -> None:
+    loss, y = GameLoss.of(name), TORCH["logits"]
+    assert_gradient_matches_finite_differences(loss.generator, y)
+    assert_gradient_matches_finite_differences(lambda x: loss.critic(x, TORCH["smooth"]), y)
+
+
+@pytest.mark.parametrize("name", game_losses.members)
+def test_a_critic_that_is_right_loses_less_and_a_generator_that_deceives_it_too(name: str) -> None:
+    loss, up, down = GameLoss.of(name), np.full((1, 3, 1), 0.9), np.full((1, 3, 1), 0.1)
+    assert loss.critic(up, np.array(1.0))[0] < loss.critic(down, np.array(1.0))[0]
+    assert loss.critic(down, np.array(0.0))[0] < loss.critic(up, np.array(0.0))[0]
+    assert loss.generator(up)[0] < loss.generator(down)[0]
+
+
+def test_known_values_of_the_losses_without_a_probability() -> None:
+    y, one, zero = np.array([[[2.0], [-3.0]]]), np.array(1.0), np.array(0.0)
+    least, hinge, wasserstein = (GameLoss.of(name) for name in ("least_squares", "hinge", "wasserstein"))
+    assert [least.critic(y, one)[0], least.critic(y, zero)[0], least.generator(y)[0]] == [4.25, 3.25, 4.25]
+    assert [hinge.critic(y, one)[0], hinge.critic(y, zero)[0], hinge.generator(y)[0]] == [2.0, 1.5, 0.5]
+    assert [wasserstein.critic(y, one)[0], wasserstein.critic(y, zero)[0], wasserstein.generator(y)[0]] == [0.5, -0.5, 0.5]
+
+
+def test_targets_of_least_squares_can_be_moved() -> None:
+    loss = GameLoss.of({"type": "least_squares", "real": 1, "generated": -1, "wanted": 0})  # Mao et al. 2017, equation 8
+    y = np.array([[[0.5]]])
+    assert [loss.critic(y, np.array(1.0))[0], loss.critic(y, np.array(0.0))[0], loss.generator(y)[0]] == [0.125, 1.125, 0.125]
+    with pytest.raises(SpecError, match="nothing to tell apart"):
+        GameLoss.of({"type": "least_squares", "real": 1, "generated": 1})
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0])

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dessine.registry import Node, Positive, Registry
+from dessine.registry import Node, Positive, Registry, SpecError
 
 losses: Registry[Loss] = Registry("loss")
 game_losses: Registry[GameLoss] = Registry("game loss")
@@ -110,14 +110,22 @@ class SoftmaxCrossEntropy(Loss):
 
 
 class GameLoss(Node):
-    """What the two players of a GAN minimise, on the critic's logits l, D = sigmoid(l) (Goodfellow et al. 2014)."""
+    """What the two players of a GAN minimise, told by the critic's outputs l, one for each example.
+
+    Both values are means over a batch; the critic's is the sum of one over real and one over generated examples.
+    """
 
     registry = game_losses
+    probability: ClassVar[bool] = True
+    """Whether l is a logit, D(x) = sigmoid(l) being the probability of "real"; else D(x) = l, any number."""
+    labelled: ClassVar[bool] = True
+    """Whether the critic can be given labels between 0 and 1."""
 
     def critic(self, logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Cross-entropy of real against generated.
+        """What the critic minimises.
 
-        logits: (R, B, 1); target: broadcastable to it, in [0, 1], 1 = real, 0 = generated -> value (R,), dlogits.
+        logits: (R, B, 1); target: broadcastable to it, in [0, 1], 1 = real, 0 = generated -> value (R,), dlogits. A target
+        between the two weighs what the loss says of either.
         """
         return _cross_entropy(logits, target)
 
@@ -128,7 +136,11 @@ class GameLoss(Node):
 
 @game_losses.register("minimax")
 class Minimax(GameLoss):
-    """The zero-sum game: the generator minimises log(1 - D(G(z)))."""
+    """The zero-sum game: D minimises -log D(x) - log(1 - D(G(z))), G minimises log(1 - D(G(z))) (Goodfellow et al. 2014).
+
+    D's loss is 2 log 2 = 1.39 where it cannot tell the two apart, and falls to 0 as it learns to. G's is negative, -0.69 at
+    that point; its gradient vanishes where D wins.
+    """
 
     def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log(1 - D) = -softplus(l), whose gradient vanishes where the critic wins."""
@@ -137,8 +149,84 @@ class Minimax(GameLoss):
 
 @game_losses.register("non_saturating")
 class NonSaturating(GameLoss):
-    """The heuristic: the generator minimises -log D(G(z)), whose gradient is large where the critic wins."""
+    """The heuristic: D as in minimax, G minimises -log D(G(z)), whose gradient is large where D wins (Goodfellow et al. 2014).
+
+    D's loss is 2 log 2 = 1.39 where it cannot tell the two apart, G's 0.69; G's alone says nothing of how good its images are.
+    """
 
     def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """-log D = softplus(-l)."""
         return _batch_mean(softplus(-logits)), sigmoid(-logits) / -logits.shape[1]
+
+
+@game_losses.register("least_squares")
+class LeastSquares(GameLoss):
+    """D's output aims at 1 for real and 0 for generated examples, G at making it 1: half the squared error (Mao et al. 2017).
+
+    real: what the critic aims at for real examples (b)
+    generated: what it aims at for generated ones (a)
+    wanted: what the generator wants it to say of its own (c)
+    The output is no probability. At 0.5 for both sides D's loss is 0.25 and G's 0.125, with these targets; 0 is a side's victory.
+    """
+
+    probability = False
+
+    def __init__(self, real: float = 1.0, generated: float = 0.0, wanted: float = 1.0):
+        if real == generated:
+            raise SpecError("real and generated aim at the same: the critic would have nothing to tell apart", ("real",))
+        self.real, self.generated, self.wanted = real, generated, wanted
+
+    def critic(self, logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(l - t)^2 / 2, where t goes from `generated` to `real` as the label goes from 0 to 1."""
+        t = np.asarray(target, logits.dtype)
+        d = logits - (self.generated + (self.real - self.generated) * t)
+        return 0.5 * _batch_mean(d * d), d / d.shape[1]
+
+    def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(l - wanted)^2 / 2."""
+        d = logits - logits.dtype.type(self.wanted)
+        return 0.5 * _batch_mean(d * d), d / d.shape[1]
+
+
+@game_losses.register("hinge")
+class Hinge(GameLoss):
+    """D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)) (Lim and Ye 2017).
+
+    Examples beyond the margin of 1 teach the critic nothing. Its loss is 2 where it says 0 of everything, 0 where both sides
+    are beyond the margin; the generator's has no scale.
+    """
+
+    probability = False
+
+    def critic(self, logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """t max(0, 1 - l) + (1 - t) max(0, 1 + l)."""
+        t = np.asarray(target, logits.dtype)
+        e = t * np.maximum(1 - logits, 0) + (1 - t) * np.maximum(1 + logits, 0)
+        return _batch_mean(e), ((1 - t) * (logits > -1) - t * (logits < 1)) / logits.dtype.type(logits.shape[1])
+
+    def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """-l."""
+        return -_batch_mean(logits), np.full_like(logits, -1 / logits.shape[1])
+
+
+@game_losses.register("wasserstein")
+class Wasserstein(GameLoss):
+    """The critic f minimises E f(G(z)) - E f(x), so that minus its loss estimates W; G minimises -E f(G(z)) (Arjovsky et al. 2017).
+
+    The estimate, `w_estimate` = E f(x) - E f(G(z)), is positive once f has learnt anything and falls as the generator gets
+    better. It is W(real, generated) times the unknown Lipschitz constant that the constraint allows: comparable within one
+    run, not between critics. It means nothing without a constraint on f: clip, gradient_penalty or spectral_norm. The
+    generator's loss means nothing by itself: f may be shifted by any number.
+    """
+
+    probability = False
+    labelled = False
+
+    def critic(self, logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(1 - 2 t) l: minus f for real, plus f for generated examples."""
+        sign = np.broadcast_to(1 - 2 * np.asarray(target, logits.dtype), logits.shape)
+        return _batch_mean(sign * logits), sign / logits.dtype.type(logits.shape[1])
+
+    def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """-l."""
+        return -_batch_mean(logits), np.full_like(logits, -1 / logits.shape[1])
