@@ -166,7 +166,7 @@ class LeastSquares(GameLoss):
     real: what the critic aims at for real examples (b)
     generated: what it aims at for generated ones (a)
     wanted: what the generator wants it to say of its own (c)
-    The output is no probability. At 0.5 for both sides D's loss is 0.25 and G's 0.125, with these targets; 0 is a side's victory.
+    The output is no probability. Where it is 0.5 for both sides D's loss is 0.25 and G's 0.125; 0 is a side's victory.
     """
 
     probability = False
@@ -211,7 +211,7 @@ class Hinge(GameLoss):
 
 @game_losses.register("wasserstein")
 class Wasserstein(GameLoss):
-    """The critic f minimises E f(G(z)) - E f(x), so that minus its loss estimates W; G minimises -E f(G(z)) (Arjovsky et al. 2017).
+    """The critic f minimises E f(G(z)) - E f(x), minus an estimate of W; G minimises -E f(G(z)) (Arjovsky et al. 2017).
 
     The estimate, `w_estimate` = E f(x) - E f(G(z)), is positive once f has learnt anything and falls as the generator gets
     better. It is W(real, generated) times the unknown Lipschitz constant that the constraint allows: comparable within one
