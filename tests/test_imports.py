@@ -13,7 +13,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 FLOORS = [
     ["registry", "streams", "intervals"],
     ["schema"],
-    ["nn", "losses", "optimizers", "constraints"],
+    ["nn", "losses", "optimizers"],
+    ["constraints"],
     ["data", "runs", "plots", "spec"],
     ["scores", "reports"],
     ["games"],

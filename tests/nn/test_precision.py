@@ -10,7 +10,7 @@ from layer_table import ACTIVATION_CASES, LAYER_CASES, alone, inputs
 
 from dessine.constraints import Constraint, constraints
 from dessine.losses import GameLoss, Loss, game_losses, losses
-from dessine.nn import Activation, Initialiser, Mode, initialisers
+from dessine.nn import Activation, Dense, Initialiser, Mode, Network, initialisers
 from dessine.optimizers import Optimizer, optimizers
 from dessine.streams import Streams
 
@@ -71,9 +71,12 @@ def test_losses_keep_the_dtype_of_the_outputs_whatever_the_targets(dtype: type) 
 @DTYPES
 @pytest.mark.parametrize("name", constraints.members)
 def test_constraint_keeps_the_dtype(name: str, dtype: type) -> None:
-    theta = np.ones((2, 3), dtype)
-    Constraint.of(name).apply_(theta)
-    assert theta.dtype == dtype
+    network, constraint = Network([Dense(2)], 3, Streams(0, 2), dtype), Constraint.of(name)
+    constraint.attach(network)
+    constraint.pull_back_(network)
+    constraint.apply_(network)
+    assert constraint.moved(network).dtype == network.theta.dtype == dtype
+    assert {a.dtype for a in constraint.state().values()} <= {np.dtype(dtype)}
 
 
 @pytest.mark.filterwarnings("error")

@@ -22,7 +22,7 @@ class Player(Node):
 
     layers: from the first to the last
     optimizer: how it learns
-    constraint: applied after each step
+    constraint: what its parameters are held to at each step
     """
 
     network: Network
@@ -37,6 +37,8 @@ class Player(Node):
         try:
             self._refuse_what_cannot_learn()
             self.network = Network(self.layers, input_shape, streams, dtype, name)
+            if self.constraint is not None:
+                self.constraint.attach(self.network)
         except SpecError as error:
             raise error.below(name) from None
 
@@ -92,11 +94,12 @@ class Player(Node):
     def move(self, measure: bool = False) -> dict[str, dict[str, Array]]:
         """Step, constrain, clear. If `measure`, per layer: gradient norm and norm of the update / norm of the weights."""
         net = self.network
+        held = self.constraint or Constraint()
         before = net.theta.copy() if measure else None
+        held.pull_back_(net)
         norms = {key: _norm(net.grad[:, part]) for key, part in net.slices.items()} if measure else {}
-        self.optimizer.step(net.theta, net.grad, clear=True)
-        if self.constraint is not None:
-            self.constraint.apply_(net.theta)
+        self.optimizer.step(held.moved(net), net.grad, clear=True)
+        held.apply_(net)
         return {} if before is None else self._measured(before, norms)
 
     def _measured(self, before: Array, norms: dict[str, Array]) -> dict[str, dict[str, Array]]:
@@ -112,7 +115,8 @@ class Player(Node):
     def state(self) -> dict[str, Array]:
         """Everything that training changes, random streams apart."""
         slots = {f"optimizer.{name}": value for name, value in self.optimizer.state().items()}
-        return {"theta": self.network.theta, "buffers": self.network.buffers, **slots}
+        held = {f"constraint.{name}": value for name, value in self.constraint.state().items()} if self.constraint else {}
+        return {"theta": self.network.theta, "buffers": self.network.buffers, **slots, **held}
 
     def restore(self, state: dict[str, Array]) -> None:
         """Go back to what `state()` returned."""
@@ -120,6 +124,8 @@ class Player(Node):
         self.network.buffers[...] = state["buffers"]
         self.network.grad.fill(0)
         self.optimizer.restore({k.removeprefix("optimizer."): v for k, v in state.items() if k.startswith("optimizer.")})
+        if self.constraint is not None:
+            self.constraint.restore({k.removeprefix("constraint."): v for k, v in state.items() if k.startswith("constraint.")})
 
 
 def _norm(x: Array) -> Array:
