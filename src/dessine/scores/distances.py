@@ -1,0 +1,48 @@
+"""Distances between many examples and many others, as matrix products. What is near enough belongs to the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+Array = np.ndarray
+CHUNK = 2**24
+"""Numbers of one block of distances: 64 MB in float32."""
+
+
+def rows(x: Array) -> Array:
+    """(N, *shape) as (N, numbers) of a floating type."""
+    flat = np.asarray(x).reshape(len(x), -1)
+    return flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float32)
+
+
+def blocks(a: Array, b: Array) -> Iterator[tuple[slice, Array]]:
+    """Squared distances of (N, d) from (M, d), some rows of `a` at a time: the rows, and (rows, M) that may be written to.
+
+    Both are moved by the mean of b, so that points far from 0 and close together keep their digits; what is left of the
+    rounding is about 1e-7 (float32) of the squared distance from that mean, and nothing is below 0.
+    """
+    middle = b.mean(0)
+    a, b = a - middle, b - middle
+    own = np.einsum("ij,ij->i", b, b)
+    step = max(1, CHUNK // max(len(b), 1))
+    for i in range(0, len(a), step):
+        part = a[i : i + step]
+        d = part @ b.T
+        d *= -2
+        d += own
+        d += np.einsum("ij,ij->i", part, part)[:, None]
+        yield slice(i, i + len(part)), np.maximum(d, 0, out=d)
+
+
+def mean_pairwise(x: Array) -> float:
+    """Mean distance between two of (N, d), over all pairs of different rows; NaN for fewer than two."""
+    n = len(x)
+    if n < 2:
+        return float("nan")
+    total = 0.0
+    for at, d in blocks(x, x):
+        d[np.arange(len(d)), np.arange(at.start, at.stop)] = 0  # rounding leaves a little between a row and itself
+        total += float(np.sqrt(d, out=d).sum(dtype=np.float64))
+    return total / (n * (n - 1))
