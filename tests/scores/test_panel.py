@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dessine.data.dataset import Examples, Split
+from dessine.data.mixtures import Ring
 from dessine.scores.panel import Panel
 
 
@@ -24,3 +25,17 @@ def test_diversity_tells_real_from_collapsed_and_from_noise(plain):
 
 def test_one_sample_has_no_diversity(plain):
     assert np.isnan(Panel(plain, np.float32).glance(np.zeros((1, 5)))["diversity"])
+
+
+def test_mixture_tells_which_modes_are_found():
+    ring = Ring(points=500, test_points=500).load()
+    panel = Panel(ring, np.float32)
+    healthy = panel.glance(ring.test.floats(np.arange(250), np.float32))
+    assert healthy["modes"] == 8
+    assert healthy["high_quality"] > 0.95
+    assert healthy["reverse_kl"] < 0.1
+    assert healthy["diversity"] == pytest.approx(1, abs=0.1)
+    collapsed = panel.glance(np.tile(np.float32([1, 0]), (250, 1)))
+    assert (collapsed["modes"], collapsed["high_quality"], collapsed["diversity"]) == (1, 1, 0)
+    assert collapsed["reverse_kl"] == pytest.approx(np.log(8))
+    assert panel.goals == {"scores.reverse_kl": "min", "scores.high_quality": "max"}

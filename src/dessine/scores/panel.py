@@ -8,6 +8,7 @@ import numpy as np
 
 from dessine.data import Split
 from dessine.scores.distances import mean_pairwise, rows
+from dessine.scores.mixture import assigned, high_quality, reverse_kl
 
 Array = np.ndarray
 
@@ -20,15 +21,25 @@ class Panel:
 
     def __init__(self, data: Split, dtype: Any):
         self.data, self.dtype = data, np.dtype(dtype)
-        self.goals: dict[str, str] = {}
+        self.goals: dict[str, str] = {"scores.reverse_kl": "min", "scores.high_quality": "max"} if data.mixture else {}
         self._spreads: dict[int, float] = {}
 
     def glance(self, x: Array) -> dict[str, float]:
         """Cheap scores of (N, *shape) samples in the data's own scale.
 
         diversity: mean distance between two samples over that between two real ones; 1 is healthy, 0 collapsed, noise over 1
+        modes, high_quality, reverse_kl: of a mixture; what they mean is told in `mixture.py`
         """
-        return {"diversity": self._diversity(x)}
+        return self._modes(x) | {"diversity": self._diversity(x)}
+
+    def _modes(self, x: Array) -> dict[str, float]:
+        mixture = self.data.mixture
+        if mixture is None:
+            return {}
+        points = rows(x)
+        modes, good = high_quality(points, mixture)
+        lost = reverse_kl(assigned(points, mixture), mixture.weights)
+        return {"modes": float(modes), "high_quality": good, "reverse_kl": lost}
 
     def _diversity(self, x: Array) -> float:
         n = len(x)
