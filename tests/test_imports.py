@@ -30,6 +30,7 @@ LAZY = {
     "mnist": "only to read IDX files",
     "pooch": "only to download",
     "platformdirs": "only to look for downloaded data",
+    "scipy.optimize": "a quarter of a second",
     "scipy.stats": "half a second",
     "distributed": "need not be installed",
     "submitit": "need not be installed",
