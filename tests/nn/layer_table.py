@@ -47,6 +47,36 @@ LAYERS: dict[str, list[tuple[tuple[int, ...], dict[str, Any]]]] = {
         ((3,), {"how": "multiply", "scale": 2.0}),
         (IMAGE, {"how": "multiply", "distribution": "uniform"}),
     ],
+    "conv2d": [
+        ((5, 4, 2), {"channels": 3}),
+        ((5, 6, 2), {"channels": 2, "kernel": 4, "stride": 2, "padding": 1, "activation": "tanh"}),
+        ((4, 5, 1), {"channels": 2, "kernel": [3, 2], "stride": [1, 3], "padding": [0, 1], "bias": False}),
+        ((5, 7, 2), {"channels": 1, "kernel": 4, "stride": 3, "padding": "same"}),
+        ((3, 3, 2), {"channels": 2, "kernel": 1, "stride": 3}),
+        ((2, 3, 2), {"channels": 4, "kernel": [2, 3]}),
+        ((28, 28, 1), {"channels": 6, "kernel": 5, "padding": 2}),  # large enough for the rows to be worked through in pieces
+    ],
+    "conv2d_transpose": [
+        ((2, 3, 2), {"channels": 3}),
+        ((3, 2, 2), {"channels": 2, "kernel": 3, "stride": 2, "padding": 1, "output_padding": 1, "activation": "tanh"}),
+        ((2, 2, 1), {"channels": 2, "kernel": [3, 5], "stride": [1, 3], "padding": [0, 1], "output_padding": [0, 2]}),
+        ((2, 3, 3), {"channels": 1, "kernel": 4, "stride": 3, "padding": "same", "bias": False}),
+        ((3, 2, 1), {"channels": 2, "kernel": 1, "stride": 2, "padding": 0}),
+        ((3, 4, 2), {"channels": 2, "kernel": 3, "stride": 1, "padding": 1}),
+        ((7, 7, 16), {"channels": 8}),  # large
+    ],
+    "max_pool": [
+        ((4, 4, 2), {}),
+        ((5, 4, 1), {"size": 3, "stride": 1, "padding": 1}),
+        ((5, 5, 2), {"size": [2, 3], "stride": [3, 1]}),
+    ],
+    "average_pool": [
+        ((4, 4, 2), {}),
+        ((5, 4, 1), {"size": 3, "stride": 1, "padding": 1}),
+        ((5, 5, 2), {"size": [2, 3], "stride": [3, 1]}),
+    ],
+    "zero_pad": [(IMAGE, {}), (IMAGE, {"padding": [0, 2]}), (IMAGE, {"padding": 0})],
+    "upsample": [(IMAGE, {}), (IMAGE, {"factor": [3, 1]})],
     "flatten": [(IMAGE, {}), ((3,), {})],
     "reshape": [((24,), {"shape": list(IMAGE)}), (IMAGE, {"shape": [6, 4]})],
 }

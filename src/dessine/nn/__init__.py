@@ -2,26 +2,34 @@
 
 from dessine.nn.activations import Activation, activations
 from dessine.nn.batch_norm import BatchNorm
+from dessine.nn.conv import Conv2d, Conv2dTranspose
 from dessine.nn.dense import Dense
 from dessine.nn.initialisers import Initialiser, initialisers
 from dessine.nn.layer import Activate, Layer, Mode, layers
 from dessine.nn.network import Network
+from dessine.nn.pooling import AveragePool, MaxPool
 from dessine.nn.random import Dropout, Noise
-from dessine.nn.shaping import Flatten, Reshape
+from dessine.nn.shaping import Flatten, Reshape, Upsample, ZeroPad
 
 __all__ = [
     "Activate",
     "Activation",
+    "AveragePool",
     "BatchNorm",
+    "Conv2d",
+    "Conv2dTranspose",
     "Dense",
     "Dropout",
     "Flatten",
     "Initialiser",
     "Layer",
+    "MaxPool",
     "Mode",
     "Network",
     "Noise",
     "Reshape",
+    "Upsample",
+    "ZeroPad",
     "activations",
     "initialisers",
     "layers",

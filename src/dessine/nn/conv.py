@@ -1,0 +1,184 @@
+"""Convolution, and its adjoint the transposed convolution: images times one matrix, window by window.
+
+Both keep the kernel as the matrix that one window's numbers are multiplied by. Where windows stand belongs to `windows.py`.
+"""
+
+from __future__ import annotations
+
+from dessine.nn.activations import Activation
+from dessine.nn.algebra import add_product, product
+from dessine.nn.initialisers import Initialiser, Zeros
+from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, layers
+from dessine.nn.windows import Border, Extra, Pair, Size, Windows, image, pair
+from dessine.registry import Count, Like, SpecError
+
+
+class _Convolution(Layer):
+    """What both have: a kernel, a bias, an activation."""
+
+    w: Array
+    dw: Array
+    b: Array
+    db: Array
+    windows: Windows  # on the larger of the two images: the input of a convolution, the output of a transposed one
+
+    def __init__(
+        self,
+        channels: int,
+        kernel: Size,
+        stride: Size,
+        padding: Border,
+        activation: Like[Activation],
+        init: Like[Initialiser],
+        bias: bool,
+    ):
+        self.channels, self.kernel, self.stride, self.padding, self.bias = channels, pair(kernel), pair(stride), padding, bias
+        self.activation = Activation.of(activation)
+        self.init = Initialiser.of(init)
+
+    def _declared(self, shape: Shape, w: Shape, fan: tuple[int, int]) -> Declaration:
+        made = Declaration(shape, {"w": (w, self.init, fan)})
+        if self.bias:
+            made.params["b"] = ((1, 1, 1, self.channels), Zeros(), fan)
+        return made
+
+    def _fan(self, large: int, small: int) -> tuple[int, int]:
+        """Numbers in a window, and sums over windows that one number of the larger image enters, on average.
+
+        large, small: channels of the larger and the smaller image.
+        """
+        kernel, area = self.kernel[0] * self.kernel[1], self.stride[0] * self.stride[1]
+        return kernel * large, max(1, kernel * small // area)
+
+
+@layers.register("conv2d")
+class Conv2d(_Convolution):
+    """Convolution: the same weighted sums of every window of an image, then an activation.
+
+    channels: of the output
+    kernel: size of the window, one number or [height, width]
+    stride: from one window to the next, one number or [down, right]
+    padding: zeros around the image, one number, [above and below, left and right], or "same", with which the output is as large
+        as the input, divided by the stride and rounded up
+    activation: applied to the sums
+    init: how the kernel starts; biases start at 0
+    bias: whether there is one, for each output channel
+    x: (R, B, H, W, C) -> (R, B, rows, columns, channels). w: (kh * kw * C, channels), a window's numbers in the order of its
+    rows, columns, channels. The kernel is not mirrored, as everywhere in this field.
+    """
+
+    def __init__(
+        self,
+        channels: Count,
+        kernel: Size = 3,
+        stride: Size = 1,
+        padding: Border = 0,
+        activation: Like[Activation] = "linear",
+        init: Like[Initialiser] = "xavier",
+        bias: bool = True,
+    ):
+        super().__init__(channels, kernel, stride, padding, activation, init, bias)
+
+    def declare(self, shape: Shape) -> Declaration:
+        h, w, c = image(shape, "a convolution")
+        self.windows = Windows.over((h, w), self.kernel, self.stride, self.padding)
+        m, k = self.channels, self.kernel[0] * self.kernel[1] * c
+        return self._declared((*self.windows.places, m), (k, m), self._fan(c, m))
+
+    def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
+        r, b = x.shape[:2]
+        rows = self.windows.gather(x.reshape(r * b, *x.shape[2:])).reshape(r, -1, self.w.shape[1])
+        a = product(rows, self.w).reshape(r, b, *self.windows.places, self.channels)
+        if self.bias:
+            a += self.b
+        y, through = self.activation.forward(a)
+
+        def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
+            da = through(dy).reshape(r, -1, self.channels)
+            dx = None
+            if inputs:
+                dx = self.windows.scatter(product(da, self.w.mT).reshape(r * b, -1, self.w.shape[1])).reshape(x.shape)
+            if params:
+                add_product(self.dw, rows, da, overwrite=params == "first")
+                if self.bias:
+                    self.db += da.sum(-2)[:, None, None, None]
+            return dx
+
+        return y, backward
+
+
+@layers.register("conv2d_transpose")
+class Conv2dTranspose(_Convolution):
+    """Transposed convolution: every pixel paints a window of a larger image, and where windows overlap they add up.
+
+    channels: of the output
+    kernel: size of the window, one number or [height, width]
+    stride: from one window to the next, one number or [down, right]
+    padding: what is cut off the painted image on either side, one number or [above and below, left and right]; with "same" the
+        output is `stride` times as large as the input
+    output_padding: rows and columns more, below and to the right: less than the stride, it chooses among the sizes from which
+        a convolution would come to this input
+    activation: applied at the end
+    init: how the kernel starts; biases start at 0
+    bias: whether there is one, for each output channel
+    x: (R, B, H, W, C) -> (R, B, (H - 1) stride - 2 padding + kernel + output_padding, ..., channels).
+    w: (kh * kw * channels, C), the matrix of the convolution from the output's shape back to the input's: this is its adjoint.
+    """
+
+    def __init__(
+        self,
+        channels: Count,
+        kernel: Size = 4,
+        stride: Size = 2,
+        padding: Border = 1,
+        output_padding: Extra = 0,
+        activation: Like[Activation] = "linear",
+        init: Like[Initialiser] = "xavier",
+        bias: bool = True,
+    ):
+        super().__init__(channels, kernel, stride, padding, activation, init, bias)
+        self.output_padding = output_padding
+        extra = pair(output_padding)
+        if extra[0] >= self.stride[0] or extra[1] >= self.stride[1]:
+            raise SpecError(f"must be less than the stride, {stride}, got {output_padding}", ("output_padding",))
+        if padding == "same" and any(extra):
+            raise SpecError("the output's size is given by padding: same; leave it out", ("output_padding",))
+
+    def declare(self, shape: Shape) -> Declaration:
+        h, w, c = image(shape, "a transposed convolution")
+        self.windows = Windows.over(self._painted((h, w)), self.kernel, self.stride, self.padding)
+        assert self.windows.places == (h, w)
+        m, k = self.channels, self.kernel[0] * self.kernel[1] * self.channels
+        inputs, outputs = reversed(self._fan(m, c))
+        return self._declared((*self.windows.image, m), (k, c), (inputs, outputs))
+
+    def _painted(self, small: Pair) -> Pair:
+        """The output's height and width. Raises SpecError if nothing is left of it."""
+        if isinstance(self.padding, str):
+            return small[0] * self.stride[0], small[1] * self.stride[1]
+        sizes = zip(small, self.kernel, self.stride, pair(self.padding), pair(self.output_padding), strict=True)
+        h, w = ((n - 1) * s + k - 2 * p + extra for n, k, s, p, extra in sizes)
+        if min(h, w) < 1:
+            raise SpecError(f"nothing is left of the output: padding {self.padding} cuts off all of it", ("padding",))
+        return h, w
+
+    def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
+        shape = x.shape
+        r, b, x = shape[0], shape[1], x.reshape(shape[0], -1, shape[-1])
+        rows = product(x, self.w.mT)
+        a = self.windows.scatter(rows.reshape(r * b, -1, rows.shape[-1])).reshape(r, b, *self.windows.image, self.channels)
+        if self.bias:
+            a += self.b
+        y, through = self.activation.forward(a)
+
+        def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
+            da = through(dy)
+            rows = self.windows.gather(da.reshape(r * b, *da.shape[2:])).reshape(r, -1, self.w.shape[1])
+            dx = product(rows, self.w).reshape(shape) if inputs else None
+            if params:
+                add_product(self.dw, rows, x, overwrite=params == "first")
+                if self.bias:
+                    self.db += da.sum((1, 2, 3), keepdims=True)
+            return dx
+
+        return y, backward

@@ -1,0 +1,98 @@
+"""Pooling: one number for every window of every channel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, layers
+from dessine.nn.windows import Extra, Size, Windows, image, pair
+from dessine.registry import SpecError
+
+
+class _Pool(Layer):
+    """What both have: windows."""
+
+    windows: Windows
+
+    def __init__(self, size: Size, stride: Size | None, padding: Extra):
+        self.size, self.padding = pair(size), padding
+        self.stride = self.size if stride is None else pair(stride)
+        if any(2 * p > k for p, k in zip(pair(padding), self.size, strict=True)):
+            raise SpecError(f"must be at most half of size, got {padding}: some windows would see nothing else", ("padding",))
+
+    def declare(self, shape: Shape) -> Declaration:
+        h, w, c = image(shape, "pooling")
+        try:
+            self.windows = Windows.over((h, w), self.size, self.stride, self.padding)
+        except SpecError:
+            shown = f"{self.size[0]} x {self.size[1]}"
+            raise SpecError(f"a window of {shown} does not fit an input of {h} x {w} with padding {self.padding}") from None
+        return Declaration((*self.windows.places, c))
+
+
+@layers.register("max_pool")
+class MaxPool(_Pool):
+    """The largest number of every window; of equals the first gets the gradient.
+
+    size: of the window, one number or [height, width]
+    stride: from one window to the next; as large as the window if left out
+    padding: border around the image, in which nothing is ever the largest
+    x: (R, B, H, W, C) -> (R, B, rows, columns, C). What is left over below and to the right is not seen, as in PyTorch.
+    """
+
+    def __init__(self, size: Size = 2, stride: Size | None = None, padding: Extra = 0):
+        super().__init__(size, stride, padding)
+
+    def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
+        shape, taps = x.shape, self.windows.taps
+        padded = self.windows.pad(x.reshape(-1, *shape[2:]), -np.inf)
+        y: Array | None = None
+        for _, _, tap in taps(padded):
+            y = tap.copy() if y is None else np.maximum(y, tap, out=y)
+        assert y is not None
+
+        def backward(dy: Array, params: object = True, inputs: bool = True) -> Array | None:
+            if not inputs:
+                return None
+            dx = np.zeros(padded.shape, dy.dtype)
+            left = dy.reshape(y.shape).copy()  # what no number of its window has been given yet
+            for (_, _, tap), (_, _, into) in zip(taps(padded), taps(dx), strict=True):
+                given = np.where(tap == y, left, 0)
+                into += given
+                left -= given
+            return self.windows.crop(dx).reshape(shape)
+
+        return y.reshape(*shape[:2], *y.shape[1:]), backward
+
+
+@layers.register("average_pool")
+class AveragePool(_Pool):
+    """The mean of every window.
+
+    size: of the window, one number or [height, width]
+    stride: from one window to the next; as large as the window if left out
+    padding: zeros around the image, which count in the mean (PyTorch's default, count_include_pad)
+    x: (R, B, H, W, C) -> (R, B, rows, columns, C). What is left over below and to the right is not seen, as in PyTorch.
+    """
+
+    def __init__(self, size: Size = 2, stride: Size | None = None, padding: Extra = 0):
+        super().__init__(size, stride, padding)
+
+    def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
+        shape, taps, share = x.shape, self.windows.taps, 1.0 / (self.size[0] * self.size[1])
+        padded = self.windows.pad(x.reshape(-1, *shape[2:]))
+        y = np.zeros((len(padded), *self.windows.places, shape[-1]), x.dtype)
+        for _, _, tap in taps(padded):
+            y += tap
+        y *= share
+
+        def backward(dy: Array, params: object = True, inputs: bool = True) -> Array | None:
+            if not inputs:
+                return None
+            each = dy.reshape(y.shape) * share
+            dx = np.zeros(padded.shape, dy.dtype)
+            for _, _, into in taps(dx):
+                into += each
+            return self.windows.crop(dx).reshape(shape)
+
+        return y.reshape(*shape[:2], *y.shape[1:]), backward
