@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
@@ -312,7 +312,7 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
     return summary
 
 
-def summarise(records: list[dict[str, Any]], goals: dict[str, str]) -> dict[str, Any]:
+def summarise(records: list[dict[str, Any]], goals: Mapping[str, str]) -> dict[str, Any]:
     """The last record, and for each goal its best value (mean over the repeats that have one) with its step."""
     best = {}
     for goal, direction in goals.items():

@@ -213,6 +213,17 @@ def summary(cls: type) -> str:
     return (inspect.getdoc(cls) or "").split("\n")[0]
 
 
+def prose(cls: type[Node]) -> str:
+    """The docstring without what it says of options, as one running text."""
+    kept, inside = [], False
+    for line in (inspect.getdoc(cls) or "").split("\n"):
+        start = re.match(r"(\w+): ", line)
+        inside = bool(start and start[1] in signature(cls)) or (inside and line.startswith("    "))
+        if not inside:
+            kept.append(line.strip())
+    return " ".join(line for line in kept if line)
+
+
 def options(cls: type[Node]) -> dict[str, str]:
     """What the docstring says of each option, in its lines `name: text`."""
     told: dict[str, str] = {}

@@ -34,7 +34,7 @@ def test_run_folder_holds_all_that_is_promised(dessine, config, tmp_path):
     assert {
         *["config.yaml", "source.yaml", "run.json", "metrics.jsonl", "summary.json", "log.txt"],
         *[f"samples/step_{n:07d}.png" for n in (0, 10, 20)],
-        *["samples/samples.gif", "plots/losses.png", "plots/scores.png", "plots/gradients.png"],
+        *["samples/samples.gif", "plots/losses.png", "plots/discriminator.png", "plots/scores.png", "plots/gradients.png"],
         *[f"checkpoints/step_{n:09d}.npz" for n in (18, 20)],
     } <= everything(run)
     assert (run / "source.yaml").read_text() == config.read_text()

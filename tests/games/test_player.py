@@ -55,10 +55,10 @@ def test_measured_norms_are_those_of_gradient_and_update(optimizer: Any, learn: 
     if learn:
         x = Streams(1, 2)["x"].gaussian((6, 2), np.float64)
         y, backward = p.network.forward(x)
-        seen = p.learn(backward, y / 6, measure=True)
+        seen = p.learn(backward, y / 6, measure=True)["layers"]
     else:
         teach(p)
-        seen = p.move(measure=True)
+        seen = p.move(measure=True)["layers"]
     assert list(seen) == ["0.dense", "1.batch_norm", "2.dense"]
     for key, part in p.network.slices.items():
         moved = np.linalg.norm((p.network.theta - before)[:, part], axis=-1)
@@ -69,7 +69,7 @@ def test_measured_norms_are_those_of_gradient_and_update(optimizer: Any, learn: 
 def test_update_ratio_of_weights_that_are_zero_is_a_number() -> None:
     p = player([Dense(1, init="zeros")])  # type: ignore[arg-type]
     p.network.grad[...] = 1
-    assert np.isfinite(p.move(measure=True)["0.dense"]["update_ratio"]).all()
+    assert np.isfinite(p.move(measure=True)["layers"]["0.dense"]["update_ratio"]).all()
 
 
 def test_measuring_a_move_changes_nothing() -> None:

@@ -14,11 +14,12 @@ from dessine.constraints import constraints
 from dessine.data import datasets
 from dessine.experiment import Experiment
 from dessine.games import games
+from dessine.games.schedule import untils
 from dessine.losses import game_losses, losses
 from dessine.nn import activations, initialisers, layers
 from dessine.optimizers import optimizers
 from dessine.registry import Node, Registry, did_you_mean
-from dessine.schema import accepted, hints, nodes_below, options, shown, signature, summary
+from dessine.schema import accepted, hints, nodes_below, options, prose, shown, signature, summary
 
 FAMILIES: dict[str, Registry[Any]] = {
     "games": games,
@@ -30,6 +31,7 @@ FAMILIES: dict[str, Registry[Any]] = {
     "game_losses": game_losses,
     "optimizers": optimizers,
     "constraints": constraints,
+    "untils": untils,
 }
 CONFIG = "config"
 """Beside the families: the mappings that have no type, from the top of a config down."""
@@ -39,11 +41,12 @@ CONFIG = "config"
 @click.argument("family", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(family: str | None, as_json: bool) -> None:
-    """What a config may say: everything, or FAMILY, with what each option accepts and its default."""
+    """What a config may say: everything, or FAMILY in full, with what each option accepts and its default."""
     known = [CONFIG, *FAMILIES]
     if family and family not in known:
         raise click.UsageError(f"no family '{family}'{did_you_mean(family, known)} (known: {', '.join(known)})")
-    chosen = [family] if family else known
+    # "losses" are those of a game, too; a name that ends in the family's is one of its kind.
+    chosen = [name for name in known if not family or name == family or name.endswith(f"_{family}")]
     rows = {name: {member: _member(cls) for member, cls in _members(name).items()} for name in chosen}
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -52,7 +55,7 @@ def command(family: str | None, as_json: bool) -> None:
     for name, members in rows.items():
         click.secho(name, bold=True)
         for member, told in members.items():
-            click.echo(_hanging(f"  {member}", told["summary"], 24, width))
+            click.echo(_hanging(f"  {member}", told["about" if family else "summary"], 24, width))
             for option, about in told["options"].items():
                 default = about.get("default", "required")
                 click.echo(_hanging(f"    {option}", f"{about['text']} [{about['accepts']}; {_said(default)}]", 24, width))
@@ -66,7 +69,7 @@ def _members(family: str) -> dict[str, type[Node]]:
 
 def _member(cls: type[Node]) -> dict[str, Any]:
     texts, takes = options(cls), hints(cls)
-    told: dict[str, Any] = {"summary": summary(cls), "options": {}}
+    told: dict[str, Any] = {"summary": summary(cls), "about": prose(cls), "options": {}}
     for name, parameter in signature(cls).items():
         about = {"text": texts.get(name, ""), "accepts": accepted(takes[name])}
         if parameter.default is not inspect.Parameter.empty:

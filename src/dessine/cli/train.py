@@ -86,7 +86,8 @@ def command(
         return
     run = Run.create_at(run_dir) if run_dir else Run.create(runs_dir, experiment.name)
     info = {"command": called, "overrides": overrides, "seed": experiment.seed, "steps": experiment.steps, "resumes": []}
-    info |= {"data": experiment.split.source, "data_checksum": experiment.split.train.checksum, "goals": experiment.game.goals}
+    info |= {"data": experiment.split.source, "data_checksum": experiment.split.train.checksum}
+    info["goals"] = dict(experiment.game.goals)
     run.start(dump(resolved), document.source, info | {"spec": resolved})  # a list of runs has no time to read YAML
     with run.lock():
         run.log(f"started: {called}")

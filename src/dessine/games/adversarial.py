@@ -1,76 +1,69 @@
-"""The adversarial game: a discriminator learns to tell real from generated, a generator learns to be taken for real."""
+"""The adversarial game: a discriminator learns to tell real from generated, a generator learns to be taken for real.
+
+What a move is stands here; how often each player moves in `schedule.py`, remedies in `remedies.py` and `unrolled.py`, what is
+measured of the field in `field.py`, what samples score in `dessine.scores`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from dessine.data import Split
 from dessine.data.batches import Batches
+from dessine.games.field import rotation, same_draws, slopes
 from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
+from dessine.games.latent import Latent
 from dessine.games.player import Player
+from dessine.games.remedies import Average, FeatureMatching, InstanceNoise, packed, unpacked
+from dessine.games.schedule import CriticExtra, Moves, Until
+from dessine.games.unrolled import Unrolled
 from dessine.losses import GameLoss, sigmoid
 from dessine.nn import Mode
 from dessine.nn.layer import Backward, size
-from dessine.registry import DEFAULTS, Count, Like, Node, Problems, Share, SpecError, Whole
+from dessine.registry import DEFAULTS, Count, Decay, Like, Problems, Share, SpecError, Whole
+from dessine.scores.panel import Panel
 from dessine.streams import Streams
 
-
-class Latent(Node):
-    """What the generator draws from.
-
-    size: numbers per image
-    distribution: gaussian N(0, 1), or uniform in [-1, 1)
-    """
-
-    def __init__(self, size: Count = 100, distribution: Literal["gaussian", "uniform"] = "gaussian"):
-        self.size, self.distribution = size, distribution
-
-    def draw(self, streams: Streams, count: int, dtype: Any, purpose: str = "latent") -> Array:
-        """(R, count, size)."""
-        stream = streams[purpose]
-        if self.distribution == "gaussian":
-            return stream.gaussian((count, self.size), dtype)
-        return stream.uniform((count, self.size), dtype, -1.0, 1.0)
-
-
-class Moves(Node):
-    """The report's ratios: how many moves of each kind one turn has, in this order, each a step of its own.
-
-    real: the discriminator on a batch of real examples
-    shared: the generator, then the discriminator on the very images it has shown
-    generated: the discriminator on freshly generated images
-    alone: the generator
-    """
-
-    def __init__(self, real: Whole = 1, shared: Whole = 1, generated: Whole = 0, alone: Whole = 0):
-        self.real, self.shared, self.generated, self.alone = real, shared, generated, alone
-        if real + shared + generated == 0 or shared + alone == 0:
-            raise SpecError("both players must move: real, shared or generated, and shared or alone, must be over 0")
+PORTION = 500
+"""Examples that pass a network together outside training: convolutions hold many numbers of each."""
 
 
 @games.register("adversarial")
 class Adversarial(Game):
-    """A generator against a discriminator (GAN, Goodfellow et al. 2014).
+    """A generator against a discriminator (GAN, Goodfellow et al. 2014), or a critic (WGAN, Arjovsky et al. 2017).
 
     generator: draws; its last layer must hold as many numbers as an example
-    discriminator: one output, the logit of "real"; a final sigmoid is read as its logit
+    discriminator: one output: the logit of "real" (a final sigmoid is read as its logit), or what the critic thinks
     latent: what the generator draws from
     loss: what both play for
     n_critic: moves of the discriminator per turn, each on a real and a generated batch together
+    critic_warmup: moves that the discriminator makes before the first turn
+    critic_extra: turns in which it moves more often than n_critic
+    until: plateau: it goes on, after n_critic moves, until its loss no longer falls
     moves: the report's ratios instead of n_critic
     real_labels: interval from which labels of real examples are drawn; [0.7, 1.0] in the report
     label_swap: probability with which an example gets the other side's label
+    instance_noise: noise on all that the discriminator is shown
+    pack: examples that the discriminator is shown at once, side by side in its last input axis (PacGAN, Lin et al. 2018)
+    feature_matching: the generator aims at what a layer of the discriminator sees, instead of at its verdict
+    unrolled: the generator moves against the discriminator of some steps later
+    average: decay of a moving average of the generator, 0.999 for one, which is drawn and scored beside the plain one
+    scored: samples that are scored at each line of metrics; 0: none
+    rotation_pairs: pairs of directions in which the rotation of the gradient field is measured at each line of metrics
     """
 
-    goals: ClassVar[dict[str, str]] = {"loss.discriminator": "min", "loss.generator": "min"}
     headline: ClassVar[dict[str, str]] = {
         "loss.discriminator": "loss D",
         "loss.generator": "loss G",
+        "w_estimate": "W",
         "d_real.mean": "D(x)",
         "d_generated.mean": "D(G(z))",
+        "scores.modes": "modes",
+        "scores.frechet": "Frechet",
     }
 
     def __init__(
@@ -80,9 +73,19 @@ class Adversarial(Game):
         latent: Like[Latent] = DEFAULTS,
         loss: Like[GameLoss] = "non_saturating",
         n_critic: Count = 1,
+        critic_warmup: Whole = 0,
+        critic_extra: Like[CriticExtra] | None = None,
+        until: Like[Until] | None = None,
         moves: Like[Moves] | None = None,
         real_labels: list[Share] = [1.0, 1.0],  # noqa: B006
         label_swap: Share = 0.0,
+        instance_noise: Like[InstanceNoise] | None = None,
+        pack: Count = 1,
+        feature_matching: Like[FeatureMatching] | None = None,
+        unrolled: Like[Unrolled] | None = None,
+        average: Decay | None = None,
+        scored: Whole = 250,
+        rotation_pairs: Whole = 0,
     ):
         if len(real_labels) != 2 or real_labels[0] > real_labels[1]:
             raise SpecError("expects an interval [low, high] in [0, 1]", ("real_labels",))
@@ -91,39 +94,93 @@ class Adversarial(Game):
         self.generator, self.discriminator = generator, discriminator
         self.players = {"discriminator": discriminator, "generator": generator}
         self.latent, self.loss = Latent.of(latent), GameLoss.of(loss)
-        self.n_critic = n_critic
+        self.n_critic, self.critic_warmup = n_critic, critic_warmup
+        self.critic_extra = None if critic_extra is None else CriticExtra.of(critic_extra)
+        self.until = None if until is None else Until.of(until)
         self.moves = None if moves is None else Moves.of(moves)
         self.real_labels, self.label_swap = (real_labels[0], real_labels[1]), label_swap
+        self.instance_noise = None if instance_noise is None else InstanceNoise.of(instance_noise)
+        self.pack = pack
+        self.feature_matching = None if feature_matching is None else FeatureMatching.of(feature_matching)
+        self.unrolled = None if unrolled is None else Unrolled.of(unrolled)
+        self.decay, self.scored, self.rotation_pairs = average, scored, rotation_pairs
+        self._refuse_what_contradicts_itself()
+
+    def _refuse_what_contradicts_itself(self) -> None:
+        """Raises SpecError, with the option, for settings that make no game together."""
+        theirs = self.discriminator.constraint
+        if self.moves is not None:
+            others = {"critic_warmup": self.critic_warmup, "critic_extra": self.critic_extra, "until": self.until}
+            for name, value in others.items():
+                if value:
+                    raise SpecError(f"give {name} or moves, not both", ("moves",))
+            if self.discriminator.is_penalised:
+                text = "a gradient penalty needs real and generated examples in one move: take n_critic"
+                raise SpecError(text, ("moves",))
+        if not self.loss.labelled and self.real_labels != (1.0, 1.0):
+            text = f"the {self.loss.type} loss has no labels to smooth: its critic could win by shifting all it says"
+            raise SpecError(text, ("real_labels",))
+        if self.generator.is_penalised:
+            raise SpecError("only a discriminator has real examples to be penalised at", ("generator", "constraint"))
+        if self.unrolled is not None and theirs is not None:
+            raise SpecError("steps that are looked ahead know no constraint: take one of the two", ("unrolled",))
+        if self.unrolled is not None and self.feature_matching is not None:
+            raise SpecError("the generator has one aim: give feature_matching or unrolled", ("unrolled",))
 
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
         self.examples, self.test = data.train, data.test
-        self.streams, self.dtype, self.batch_size = streams, np.dtype(dtype), batch_size
+        self.streams, self.dtype, self.batch_size, self.done = streams, np.dtype(dtype), batch_size, 0
         problems, wanted = Problems(), self.examples.shape
+        if batch_size % self.pack:
+            raise SpecError(f"batches of {batch_size} do not fall into packs of {self.pack}", ("pack",))
+        if self.until is not None and streams.replicates > 1:
+            raise SpecError("each repeat would end at another move: take repeats 1, and a sweep over seeds", ("until",))
         with problems.below():
             self.generator.build((self.latent.size,), streams, dtype, "generator")
             made = size(self.generator.network.output_shape)
             if made != size(wanted):
                 text = f"its last layer makes {made} numbers, an example holds {size(wanted)} {list(wanted)}"
                 raise SpecError(text, ("generator", "layers"))
+            self.average = None if self.decay is None else Average(self.generator.network, self.decay)
         with problems.below():
-            self.discriminator.read_as_logits()
-            self.discriminator.build(wanted, streams, dtype, "discriminator")
-            outputs = size(self.discriminator.network.output_shape)
-            if outputs != 1:
-                raise SpecError(f"needs one output, has {outputs}", ("discriminator", "layers"))
+            self._build_discriminator((*wanted[:-1], wanted[-1] * self.pack))
         with problems.below():
             self.batches = Batches(self.examples, batch_size, streams["order"])
         problems.tell()
+        self.panel = Panel(data, dtype)
+        self.goals = self.panel.goals or {"loss.discriminator": "min", "loss.generator": "min"}
+        if not self.scored:
+            self.goals = {"loss.discriminator": "min", "loss.generator": "min"}
+
+    def _build_discriminator(self, shape: tuple[int, ...]) -> None:
+        if self.loss.probability:
+            self.discriminator.read_as_logits()
+        last = self.discriminator.last_activation()
+        if last is not None and last.type == "sigmoid" and self.loss.type in ("wasserstein", "hinge"):
+            text = f"ends in a sigmoid, but the {self.loss.type} critic says any number: take linear"
+            raise SpecError(text, ("discriminator", "layers", len(self.discriminator.layers) - 1))
+        self.discriminator.build(shape, self.streams, self.dtype, "discriminator")
+        network = self.discriminator.network
+        outputs = size(network.output_shape)
+        if outputs != 1:
+            raise SpecError(f"needs one output, has {outputs}", ("discriminator", "layers"))
+        if self.feature_matching is not None:
+            try:
+                self.feature_matching.locate(network)
+            except SpecError as error:
+                raise error.below("feature_matching") from None
 
     def turns_per_epoch(self) -> float:
         real = self.moves.real if self.moves else self.n_critic
+        if self.feature_matching or self.unrolled:
+            real += self.moves.shared + self.moves.alone if self.moves else 1  # the generator looks at one, too
         return self.batches.steps_per_epoch / max(real, 1)
 
     def turn(self, measure: bool = False) -> dict[str, Any]:
         seen: dict[str, Any] = {"loss": {}}
+        self.done += 1
         if self.moves is None:
-            for i in range(self.n_critic):
-                self._both(seen, measure and i == self.n_critic - 1)
+            self._critic_moves(seen, measure)
             self._generator_move(seen, measure)
             return seen
         m = self.moves
@@ -139,11 +196,31 @@ class Adversarial(Game):
             self._generator_move(seen, measure and i == m.alone - 1)
         return seen
 
+    def _critic_moves(self, seen: dict[str, Any], measure: bool) -> None:
+        """The discriminator's moves of one turn. All are measured where the last one is not known before it is made."""
+        extra = self.critic_extra
+        n = extra.moves if extra and extra.at(self.done) else self.n_critic
+        if self.done == 1:
+            n += self.critic_warmup
+        losses: list[float] = []
+        while len(losses) < n or (self.until is not None and not self.until.reached(losses)):
+            last = self.until is not None or len(losses) == n - 1
+            self._both(seen, measure and last)
+            losses.append(float(seen["loss"]["discriminator"].flat[0]))
+        if self.until or extra or self.critic_warmup:
+            seen["critic_moves"] = np.full(self.streams.replicates, len(losses))
+
     def _generate(self) -> Array:
         """A batch for the discriminator to learn from: the generator plays and learns nothing."""
         z = self.latent.draw(self.streams, self.batch_size, self.dtype)
         x, _ = self.generator.network.forward(z, Mode(self.streams, record=False))
         return x.reshape(*x.shape[:2], *self.examples.shape)
+
+    def _shown(self, x: Array) -> Array:
+        """Examples as the discriminator is shown them in training: with noise, in packs."""
+        if self.instance_noise is not None:
+            x = self.instance_noise.add(x, self.done, self.streams["instance_noise"])
+        return packed(x, self.pack)
 
     def _labels(self, truth: float, count: int) -> Array:
         """(R, count, 1) targets for examples that are real (1) or generated (0)."""
@@ -161,8 +238,7 @@ class Adversarial(Game):
     def _both(self, seen: dict[str, Any], measure: bool) -> None:
         """One move of the discriminator on a real and a generated batch."""
         net = self.discriminator.network
-        real, _ = self.batches.next(self.dtype)
-        generated = self._generate()
+        real, generated = self._shown(self.batches.next(self.dtype)[0]), self._shown(self._generate())
         mode, n = Mode(self.streams), real.shape[1]
         sides = [(real, self._labels(1.0, n)), (generated, self._labels(0.0, n))]
         if net.mixes_examples:
@@ -180,12 +256,16 @@ class Adversarial(Game):
         joined = np.concatenate(logits, 1)
         self._scores(seen, "d_real", joined[:, :n], measure)
         self._scores(seen, "d_generated", joined[:, n:], measure)
-        seen["loss"]["discriminator"] = total
-        self._learn(seen, "discriminator", errors, measure)
+        if measure and self.loss.type == "wasserstein":
+            seen["w_estimate"] = joined[:, :n].mean(-1, dtype=np.float64) - joined[:, n:].mean(-1, dtype=np.float64)
+        penalty = self._learn(seen, "discriminator", errors, measure, (real, generated))
+        seen["loss"]["discriminator"] = total if penalty is None else total + penalty
+        if penalty is not None:
+            seen["penalty"] = penalty
 
     def _one_side(self, seen: dict[str, Any], x: Array, truth: float, measure: bool) -> None:
         """One move of the discriminator on a real or a generated batch."""
-        y, backward = self.discriminator.network.forward(x, Mode(self.streams))
+        y, backward = self.discriminator.network.forward(x := self._shown(x), Mode(self.streams))
         value, dy = self.loss.critic(y.reshape(*y.shape[:2], 1), self._labels(truth, x.shape[1]))
         side = "real" if truth else "generated"
         self._scores(seen, f"d_{side}", y.reshape(*y.shape[:2]), measure)
@@ -194,97 +274,232 @@ class Adversarial(Game):
         self._learn(seen, "discriminator", [(backward, dy.reshape(y.shape))], measure)
 
     def _generator_move(self, seen: dict[str, Any], measure: bool) -> Array:
-        """One move of the generator; returns what it has shown, (R, B, *shape)."""
+        """One move of the generator; returns what it has made, (R, B, *shape)."""
         z = self.latent.draw(self.streams, self.batch_size, self.dtype)
         x, generator_backward = self.generator.network.forward(z, Mode(self.streams))
-        shown = x.reshape(*x.shape[:2], *self.examples.shape)
-        y, backward = self.discriminator.network.forward(shown, Mode(self.streams, record=False))
+        made = x.reshape(*x.shape[:2], *self.examples.shape)
+        seen["loss"]["generator"], dx = self._aim(self._shown(made))
+        dx = unpacked(dx, self.pack)
+        self._learn(seen, "generator", [(generator_backward, dx.reshape(x.shape))], measure)
+        if self.average is not None:
+            self.average.follow()
+        return made
+
+    def _aim(self, shown: Array) -> tuple[Array, Array]:
+        """What the generator minimises on what it has shown, (R,), and its gradient by it."""
+        net, mode = self.discriminator.network, Mode(self.streams, record=False)
+        if self.feature_matching is not None:
+            return self.feature_matching.error(net, self._shown(self.batches.next(self.dtype)[0]), shown, mode)
+        if self.unrolled is not None:
+            real, n = self._shown(self.batches.next(self.dtype)[0]), shown.shape[1]
+            labels = self._labels(1.0, n), self._labels(0.0, n)
+            return self.unrolled.error(net, self.loss, real, shown, labels, mode)
+        y, backward = net.forward(shown, mode)
         value, dy = self.loss.generator(y.reshape(*y.shape[:2], 1))
         dx = backward(dy.reshape(y.shape), params=False)
         assert dx is not None
-        seen["loss"]["generator"] = value
-        self._learn(seen, "generator", [(generator_backward, dx.reshape(x.shape))], measure)
-        return shown
+        return value, dx
 
-    def _learn(self, seen: dict[str, Any], name: str, errors: list[tuple[Backward, Array]], measure: bool) -> None:
-        """One move, along what one or two backward passes tell."""
-        player = self.players[name]
-        if len(errors) == 1:
-            layers = player.learn(*errors[0], measure)
+    def _learn(
+        self,
+        seen: dict[str, Any],
+        name: str,
+        errors: list[tuple[Backward, Array]],
+        measure: bool,
+        sides: tuple[Array, Array] | None = None,
+    ) -> Array | None:
+        """One move, along what one or two backward passes tell, and the penalty at both `sides`, whose value is returned."""
+        player, penalty = self.players[name], None
+        if player.is_penalised and sides is not None:
+            for backward, dy in errors:
+                backward(dy, inputs=False)
+            mode = Mode(self.streams, record=False)
+            assert player.constraint is not None
+            penalty = player.constraint.penalty(player.network, *sides, mode, self.streams["penalty"])
+            told = player.move(measure)
+        elif len(errors) == 1:
+            told = player.learn(*errors[0], measure)
         else:
             for backward, dy in errors:
                 backward(dy, inputs=False)
-            layers = player.move(measure)
-        if measure:
-            seen.setdefault("layers", {})[name] = layers
+            told = player.move(measure)
+        for key, value in told.items():  # layers, momentum_cosine, and what the constraint measures
+            seen.setdefault(key, {})[name] = value
+        return penalty
 
-    @staticmethod
-    def _scores(seen: dict[str, Any], key: str, logits: Array, measure: bool) -> None:
+    def _scores(self, seen: dict[str, Any], key: str, logits: Array, measure: bool) -> None:
         if measure:
-            d = sigmoid(logits)
+            d = sigmoid(logits) if self.loss.probability else logits
             seen[key] = {"mean": d.mean(-1), "std": d.std(-1)}
+
+    def _fixed(self) -> Streams:
+        """What looks the same at every step: latents of the sample grid and of the scores."""
+        return Streams(self.streams.seed + FIXED_SEED, self.streams.replicates)
+
+    def report(self) -> dict[str, Any]:
+        """What samples score, how steep the critic is, and, where it was asked for, how much the gradient field turns."""
+        told: dict[str, Any] = {}
+        count = max(self.scored, self.batch_size)
+        x = self._drawn(count, self._fixed())
+        if self.scored:
+            told["scores"] = self._glance(x[:, : self.scored])
+            if self.average is not None:
+                with self.average.worn():
+                    told["average_scores"] = self._glance(self._drawn(self.scored, self._fixed()))
+        told["critic_gradient"] = slopes(self.discriminator.network, self._points(x))
+        if self.rotation_pairs:
+            told["rotation"] = self._rotation()
+        return told
+
+    def _glance(self, x: Array) -> dict[str, Array]:
+        """The panel's quick scores of (R, N, *shape); NaN for replicates that are not finite."""
+        found = [self.panel.glance(one) if np.isfinite(one).all() else {} for one in x]
+        names = dict.fromkeys(name for scores in found for name in scores)
+        return {name: np.array([scores.get(name, np.nan) for scores in found]) for name in names}
+
+    def _points(self, generated: Array) -> dict[str, Array]:
+        """Where the critic's slope is measured: always the same test examples and latents, as many as a batch."""
+        n = min(self.batch_size, len(self.test))
+        n -= n % self.pack
+        one = self.test.floats(np.arange(n), self.dtype)
+        real = np.broadcast_to(one, (self.streams.replicates, *one.shape))
+        share = np.linspace(0, 1, n, dtype=self.dtype).reshape(-1, *(1 for _ in one.shape[1:]))
+        sides = {"real": real, "generated": generated[:, :n], "interpolated": share * real + (1 - share) * generated[:, :n]}
+        return {name: packed(x, self.pack) for name, x in sides.items()}
+
+    def _rotation(self) -> dict[str, Array]:
+        """Of the field of both players' gradients on one fixed batch."""
+        fixed = self._fixed()
+        n = min(self.batch_size, len(self.examples))
+        one = self.examples.floats(np.arange(n), self.dtype)
+        real = packed(np.broadcast_to(one, (fixed.replicates, *one.shape)), self.pack)
+        z = self.latent.draw(fixed, n, self.dtype)
+        g, d = self.generator.network, self.discriminator.network
+        kept = [(network, network.grad.copy()) for network in (d, g)]
+        again, labels = same_draws(fixed), [np.full((1, real.shape[1], 1), t, self.dtype) for t in (self.real_labels[1], 0.0)]
+        mode = Mode(fixed, record=False)
+
+        def field() -> Array:
+            again()
+            x, generator_backward = g.forward(z, mode)
+            shown = packed(x.reshape(*x.shape[:2], *self.examples.shape), self.pack)
+            d.grad.fill(0)
+            g.grad.fill(0)
+            for side, label in zip((real, shown), labels, strict=True):
+                y, backward = d.forward(side, mode)
+                _, dy = self.loss.critic(y.reshape(*y.shape[:2], 1), label)
+                backward(dy.reshape(y.shape), inputs=False)
+            _, dy = self.loss.generator(y.reshape(*y.shape[:2], 1))
+            dx = backward(dy.reshape(y.shape), params=False)
+            generator_backward(unpacked(dx, self.pack).reshape(x.shape), inputs=False)  # type: ignore[arg-type]
+            return np.concatenate([d.grad, g.grad], 1)
+
+        told = rotation(field, [d, g], self.rotation_pairs, fixed["rotation"])
+        for network, grad in kept:
+            network.grad[...] = grad
+        return told
+
+    def _drawn(self, count: int, streams: Streams) -> Array:
+        """(R, count, *shape) outside training; portions do not change what is drawn."""
+        z = self.latent.draw(streams, count, self.dtype)
+        mode = Mode(streams, train=False, record=False)
+        parts = [self.generator.network.forward(z[:, i : i + PORTION], mode)[0] for i in range(0, count, PORTION)]
+        return np.concatenate(parts, 1).reshape(len(z), count, *self.examples.shape)
 
     def draw(self, count: int, streams: Streams, replicate: int = 0) -> Array:
         """(count, *shape) images or points from one replicate, outside training, in the data's own scale.
 
         `streams` has as many replicates as the game; equal streams give equal latents.
         """
-        z = self.latent.draw(streams, count, self.dtype)
-        x, _ = self.generator.network.forward(z, Mode(streams, train=False, record=False))
-        return x[replicate].reshape(count, *self.examples.shape)
+        return self._drawn(count, streams)[replicate]
 
     def state(self) -> dict[str, Array]:
-        state = {f"order.{k}": v for k, v in self.batches.state().items()}
+        state = {f"order.{k}": v for k, v in self.batches.state().items()} | {"turns": np.array(self.done)}
         for name, player in self.players.items():
             state |= {f"{name}.{k}": v for k, v in player.state().items()}
+        if self.average is not None:
+            state |= {f"average.{k}": v for k, v in self.average.state().items()}
         return state
 
     def restore(self, state: dict[str, Array]) -> None:
         self.batches.restore(_below("order.", state))
+        self.done = int(state["turns"])
         for name, player in self.players.items():
             player.restore(_below(f"{name}.", state))
+        if self.average is not None:
+            self.average.restore(_below("average.", state))
 
     def show(self, path: Path, context: Context) -> None:
-        """A grid of images, or a scatter of points, from the same latents every time."""
+        """A grid of images, or a scatter of points, from the same latents every time; beside it the averaged generator's."""
         from dessine.plots.curves import save_scatter
-        from dessine.plots.grid import save_grid
+        from dessine.plots.grid import save_grids
 
-        fixed = Streams(context.seed + FIXED_SEED, self.streams.replicates)
-        caption = f"{context.title}, step {context.step:,}"
-        if len(self.examples.shape) == 1:
-            real = self.examples.floats(np.arange(min(1000, len(self.examples))), np.float32)
-            save_scatter(path, real, self.draw(1000, fixed), caption)
-            return
+        points = len(self.examples.shape) == 1
         rows, columns = context.grid
-        save_grid(path, self.examples.images(self.draw(rows * columns, fixed)), columns, caption)
+        count = 1000 if points else rows * columns
+        drawn = {"": self.draw(count, self._fixed_at(context))}
+        if self.average is not None:
+            with self.average.worn():
+                drawn = {"generator": drawn[""], "its moving average": self.draw(count, self._fixed_at(context))}
+        caption = f"{context.title}, step {context.step:,}"
+        if points:
+            real = self.examples.floats(np.arange(min(1000, len(self.examples))), np.float32)
+            save_scatter(path, real, drawn, caption)
+        else:
+            save_grids(path, {name: self.examples.images(x) for name, x in drawn.items()}, columns, caption)
+
+    def _fixed_at(self, context: Context) -> Streams:
+        return Streams(context.seed + FIXED_SEED, self.streams.replicates)
 
     def save_plots(self, folder: Path, records: list[dict[str, Any]], context: Context) -> list[Path]:
-        from dessine.plots.curves import save_gradients, save_losses, save_scores
+        from dessine.plots import curves
 
-        made = [save_losses(folder, records, context.title), save_scores(folder, records, context.title)]
-        return made + save_gradients(folder, records, context.title)
+        title = context.title
+        made = [
+            curves.save_losses(folder, records, title),
+            curves.save_discriminator(folder, records, title, self.loss.probability),
+        ]
+        made += curves.save_estimate(folder, records, title)
+        made += curves.save_scores(folder, records, title)
+        made += curves.save_slopes(folder, records, title)
+        return made + curves.save_gradients(folder, records, title)
 
-    def evaluate(self, count: int, seed: int, folder: Path, context: Context) -> dict[str, Any]:
-        """D(x) on training and test examples and D(G(z)), each with its spread over examples, of replicate 0."""
-        replicates = self.streams.replicates
-        sides = {
-            "d_train": self.examples.floats(np.arange(min(count, len(self.examples))), self.dtype),
-            "d_test": self.test.floats(np.arange(min(count, len(self.test))), self.dtype),
-            # Not the very latents that a run of this seed has learnt from.
-            "d_generated": self.draw(count, Streams(seed + FIXED_SEED, replicates)),
-        }
-        scores: dict[str, Any] = {}
-        mode = Mode(Streams(seed, replicates), train=False, record=False)
-        for name, x in sides.items():
-            every = np.broadcast_to(x, (replicates, *x.shape))
-            logits, _ = self.discriminator.network.forward(every, mode)
-            d = sigmoid(logits[0].astype(np.float64))
-            scores[name] = {"mean": float(d.mean()), "std": float(d.std()), "count": len(x)}
-        if replicates > 1:
-            scores["repeat"] = 0
+    def evaluate(
+        self, count: int, seed: int, folder: Path, context: Context, only: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """The panel's scores of replicate 0, those of its moving average beside them, and D(x) and D(G(z)) with their spread."""
+
+        def draw(n: int) -> Array:  # not the very latents that a run of this seed has learnt from
+            return self._drawn(n, Streams(seed + FIXED_SEED, self.streams.replicates))[0]
+
+        told = self.panel.measure(draw, count, seed, folder, context.title, only) if hasattr(self.panel, "measure") else {}
+        if self.average is not None and told:
+            with self.average.worn():
+                told["average"] = self.panel.measure(draw, count, seed, folder, f"{context.title}, moving average", only)
+        if only is None:
+            sides = {
+                "d_train": self.examples.floats(np.arange(min(count, len(self.examples))), self.dtype),
+                "d_test": self.test.floats(np.arange(min(count, len(self.test))), self.dtype),
+                "d_generated": draw(count),
+            }
+            told |= {name: self._judged(x, seed) for name, x in sides.items()}
+        if self.streams.replicates > 1:
+            told["repeat"] = 0
         if len(self.examples.shape) > 1:
-            scores["pictures"] = self._pictures(seed, folder, context)
-        return scores
+            told["pictures"] = [*told.get("pictures", []), *self._pictures(seed, folder, context)]
+        return told
+
+    def _judged(self, x: Array, seed: int) -> dict[str, Any]:
+        """What replicate 0 of the discriminator says of (N, *shape), whole packs of them: mean and spread."""
+        r = self.streams.replicates
+        shown = packed(x[None, : len(x) - len(x) % self.pack], self.pack)
+        mode, said = Mode(Streams(seed, r), train=False, record=False), []
+        for i in range(0, shown.shape[1], PORTION):
+            part = shown[:, i : i + PORTION]
+            said.append(self.discriminator.network.forward(np.broadcast_to(part, (r, *part.shape[1:])), mode)[0][0])
+        d = np.concatenate(said).astype(np.float64).reshape(-1)
+        d = sigmoid(d) if self.loss.probability else d
+        return {"mean": float(d.mean()), "std": float(d.std()), "count": len(d)}
 
     def _pictures(self, seed: int, folder: Path, context: Context) -> list[str]:
         from dessine.plots.grid import save_grid
@@ -306,9 +521,9 @@ class Adversarial(Game):
 
     def probes(self) -> list[Probe]:
         g, d, b = self.generator.network, self.discriminator.network, self.batch_size
-        real, _ = self.batches.next(self.dtype)
+        real = packed(self.batches.next(self.dtype)[0], self.pack)
         z = self.latent.draw(self.streams, b, self.dtype)
-        label = np.ones((self.streams.replicates, b, 1), self.dtype)
+        label = np.ones((self.streams.replicates, real.shape[1], 1), self.dtype)
 
         def critic(mode: Mode) -> Array:
             y, backward = d.forward(real, mode)
@@ -318,11 +533,11 @@ class Adversarial(Game):
 
         def generator(mode: Mode) -> Array:
             x, generator_backward = g.forward(z, mode)
-            y, backward = d.forward(x.reshape(*x.shape[:2], *self.examples.shape), mode)
+            y, backward = d.forward(packed(x.reshape(*x.shape[:2], *self.examples.shape), self.pack), mode)
             value, dy = self.loss.generator(y.reshape(label.shape))
             dx = backward(dy.reshape(y.shape), params=False)
             assert dx is not None
-            generator_backward(dx.reshape(x.shape), inputs=False)
+            generator_backward(unpacked(dx, self.pack).reshape(x.shape), inputs=False)
             return value
 
         return [Probe("discriminator", d, critic), Probe("generator", g, generator)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,7 +41,7 @@ class Classification(Game):
     learned: test success from which a repeat counts as one that has learnt
     """
 
-    goals: ClassVar[dict[str, str]] = {"test_success": "max", "test_loss": "min"}
+    goals: Mapping[str, str] = MappingProxyType({"test_success": "max", "test_loss": "min"})
     headline: ClassVar[dict[str, str]] = {"loss.network": "loss", "test_success": "test success"}
 
     def __init__(
@@ -136,7 +138,7 @@ class Classification(Game):
         x, target = self.batches.next(self.dtype)
         y, backward = self.player.network.forward(x, Mode(self.streams))
         value, dy = self.loss(y, target)  # type: ignore[arg-type]
-        layers = self.player.learn(backward, dy, measure)
+        told = self.player.learn(backward, dy, measure)
         if self.done % self.metrics_period == 0:
             self.total[...], self.count = 0, 0
         self.total += value
@@ -144,7 +146,7 @@ class Classification(Game):
         self.done += 1
         if not measure:
             return {"loss": {"network": value}}
-        return {"loss": {"network": self.total / self.count}, "layers": {"network": layers}}
+        return {"loss": {"network": self.total / self.count}} | {key: {"network": value} for key, value in told.items()}
 
     def report(self) -> dict[str, Any]:
         """The test, and how the weights of each layer are spread."""
@@ -296,7 +298,9 @@ class Classification(Game):
         images = self.test.images(self.test.floats(worst, np.float32))
         return images, [f"{self.classes[true[i]]:g} > {self.classes[named[i]]:g}" for i in worst]
 
-    def evaluate(self, count: int, seed: int, folder: Path, context: Context) -> dict[str, Any]:
+    def evaluate(
+        self, count: int, seed: int, folder: Path, context: Context, only: Sequence[str] | None = None
+    ) -> dict[str, Any]:
         """Success on training and test examples: over the repeats, by class, and who was taken for whom."""
         streams = Streams(seed, self.streams.replicates)
         scores: dict[str, Any] = {}

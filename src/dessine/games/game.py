@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -56,7 +56,7 @@ class Game(Node):
     streams: Streams
     batch_size: int
     metrics_period: int  # steps between two lines of metrics, for means over what lies between them
-    goals: ClassVar[dict[str, str]] = {}  # metric -> "min" or "max", for summary.json
+    goals: Mapping[str, str]  # known once built: metric -> "min" or "max", for summary.json
     headline: ClassVar[dict[str, str]] = {}  # metric -> its short label on the progress line
 
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
@@ -116,8 +116,10 @@ class Game(Node):
         """Curves and pictures of a whole run. Returns their paths."""
         return []
 
-    def evaluate(self, count: int, seed: int, folder: Path, context: Context) -> dict[str, Any]:
-        """Scores of the trained players, on `count` examples at most; pictures go to `folder`."""
+    def evaluate(
+        self, count: int, seed: int, folder: Path, context: Context, only: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Scores of the trained players, on `count` examples at most, or those named in `only`; pictures go to `folder`."""
         raise NotImplementedError
 
     def draw(self, count: int, streams: Streams, replicate: int = 0) -> Array:

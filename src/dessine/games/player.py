@@ -65,14 +65,19 @@ class Player(Node):
         elif isinstance(last, Activate) and last.function.type == squash:
             last.function = last.function.on_logits() or last.function
 
-    def learn(self, backward: Callable[..., Array | None], dy: Array, measure: bool = False) -> dict[str, dict[str, Array]]:
+    @property
+    def is_penalised(self) -> bool:
+        """Whether its constraint adds a penalty to its loss, for which it needs real and generated examples at once."""
+        return self.constraint is not None and type(self.constraint).penalty is not Constraint.penalty
+
+    def learn(self, backward: Callable[..., Array | None], dy: Array, measure: bool = False) -> dict[str, Any]:
         """Move along what one backward pass tells. dy: dE/dy of the network's last outputs; returns what `move` does."""
         if self.optimizer.plain and self.constraint is None:
             return self._descend(backward, dy, measure)
         backward(dy, params="first", inputs=False)
         return self.move(measure)
 
-    def _descend(self, backward: Callable[..., Array | None], dy: Array, measure: bool) -> dict[str, dict[str, Array]]:
+    def _descend(self, backward: Callable[..., Array | None], dy: Array, measure: bool) -> dict[str, Any]:
         """Gradient descent without a gradient.
 
         Gradients are linear in dy: a backward pass that starts with -eta dy and adds to the weights is the whole move.
@@ -89,18 +94,36 @@ class Player(Node):
         finally:
             net.aim(at_weights=False)
         self.optimizer.t += 1
-        return {} if before is None else self._measured(before, norms)
+        return {} if before is None else {"layers": self._measured(before, norms)}
 
-    def move(self, measure: bool = False) -> dict[str, dict[str, Array]]:
-        """Step, constrain, clear. If `measure`, per layer: gradient norm and norm of the update / norm of the weights."""
+    def move(self, measure: bool = False) -> dict[str, Any]:
+        """Step, constrain, clear.
+
+        If `measure`, returns `layers`: gradient norm and norm of the update / norm of the weights of each; with an optimizer
+        that has one, `momentum_cosine`: of the angle between what it has kept of former gradients and the new one; and what
+        the constraint measures.
+        """
         net = self.network
         held = self.constraint or Constraint()
         before = net.theta.copy() if measure else None
         held.pull_back_(net)
-        norms = {key: _norm(net.grad[:, part]) for key, part in net.slices.items()} if measure else {}
+        norms, told = {}, {}
+        if measure:
+            norms = {key: _norm(net.grad[:, part]) for key, part in net.slices.items()}
+            told = self._momentum(net.grad)
         self.optimizer.step(held.moved(net), net.grad, clear=True)
         held.apply_(net)
-        return {} if before is None else self._measured(before, norms)
+        return {} if before is None else {"layers": self._measured(before, norms)} | told | held.measure(net)
+
+    def _momentum(self, grad: Array) -> dict[str, Array]:
+        """Cosine of the angle between the kept mean of gradients and `grad`, (R,): under 0 the player turns back."""
+        slots = self.optimizer.slots
+        kept = slots.get("velocity", slots.get("mean"))
+        if kept is None:
+            return {}
+        tiny = np.finfo(np.float64).tiny
+        along = np.einsum("rp,rp->r", kept, grad, dtype=np.float64)
+        return {"momentum_cosine": along / np.maximum(_norm(kept) * _norm(grad), tiny)}
 
     def _measured(self, before: Array, norms: dict[str, Array]) -> dict[str, dict[str, Array]]:
         moved, tiny = self.network.theta - before, np.finfo(before.dtype).tiny

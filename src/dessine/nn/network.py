@@ -98,14 +98,17 @@ class Network:
         """Views by the same names."""
         return {name: dw for name, (_, dw) in self._views.items()}
 
-    def forward(self, x: Array, mode: Mode | None = None) -> tuple[Array, Callable[..., Array | None]]:
+    def forward(
+        self, x: Array, mode: Mode | None = None, upto: int | None = None
+    ) -> tuple[Array, Callable[..., Array | None]]:
         """x: (R, B, *input_shape) -> y: (R, B, *output_shape), and `backward(dy, params=True, inputs=True)`.
 
+        upto: how many layers x passes through, if not all.
         x and dy are converted to the network's dtype. Raises ValueError for an x of another shape.
         """
         x, mode = self._taken(x), mode or Mode(self.streams)
         backwards = []
-        for layer in self.layers:
+        for layer in self.layers[:upto]:
             x, backward = layer.forward(x, mode)
             backwards.append(backward)
 

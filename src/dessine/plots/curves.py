@@ -28,8 +28,8 @@ def save_losses(folder: Path, records: Records, title: str) -> Path:
     return save_figure(figure, folder / "losses.png")
 
 
-def save_scores(folder: Path, records: Records, title: str) -> Path:
-    """scores.png: D(x) and D(G(z)), with their spread over the batch."""
+def save_discriminator(folder: Path, records: Records, title: str, probability: bool = True) -> Path:
+    """discriminator.png: D(x) and D(G(z)), with their spread over the batch."""
     steps = _steps(records)
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for i, (key, label) in enumerate((("d_real", "D(x), real"), ("d_generated", "D(G(z)), generated"))):
@@ -37,12 +37,85 @@ def save_scores(folder: Path, records: Records, title: str) -> Path:
         _curve(axes, steps, mean, label, f"C{i}")
         if mean.shape[1] == 1:
             axes.fill_between(steps, (mean - std)[:, 0], (mean + std)[:, 0], color=f"C{i}", alpha=0.2, lw=0)
-    axes.axhline(0.5, color="grey", ls="--", lw=1)
     note = _thin(mean) or " (band: ± 1 standard deviation over the batch)"
-    axes.set(title=fill(f"{title}: what D believes{note}", 90), xlabel="step", ylabel="probability of real")
-    axes.set_ylim(-0.05, 1.05)
+    said = "probability of real" if probability else "output (no probability)"
+    axes.set(title=fill(f"{title}: what D says{note}", 90), xlabel="step", ylabel=said)
+    if probability:
+        axes.axhline(0.5, color="grey", ls="--", lw=1)
+        axes.set_ylim(-0.05, 1.05)
     axes.legend()
-    return save_figure(figure, folder / "scores.png")
+    return save_figure(figure, folder / "discriminator.png")
+
+
+def save_estimate(folder: Path, records: Records, title: str) -> list[Path]:
+    """w_estimate.png: the critic's estimate of W, where there is one."""
+    values = _values(records, "w_estimate")
+    if not np.isfinite(values).any():
+        return []
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    _curve(axes, _steps(records), values, "E f(x) - E f(G(z))", "C0")
+    axes.axhline(0, color="grey", ls="--", lw=1)
+    told = f"{title}: the critic's estimate of W; lower is better, within this run{_thin(values)}"
+    axes.set(title=fill(told, 90), xlabel="step", ylabel="estimate of W (times the critic's Lipschitz constant)")
+    axes.legend()
+    return [save_figure(figure, folder / "w_estimate.png")]
+
+
+def save_scores(folder: Path, records: Records, title: str) -> list[Path]:
+    """scores.png: each score of the samples over time, with that of the moving average of the generator beside it."""
+    names = _names(records, "scores")
+    if not names:
+        return []
+    rows = -(-len(names) // 2)
+    figure, grid = plt.subplots(rows, 2, figsize=(11, 3 * rows), layout="constrained", squeeze=False)
+    note = ""
+    for axes, name in zip(grid.flat, names, strict=False):
+        for i, (group, label) in enumerate((("scores", "generator"), ("average_scores", "its moving average"))):
+            values = _values(records, group, name)
+            if np.isfinite(values).any():
+                _curve(axes, _steps(records), values, label, f"C{i}")
+                note = _thin(values)
+        axes.set(title=SCORES.get(name, name), xlabel="step")
+    for axes in list(grid.flat)[len(names) :]:
+        axes.set_axis_off()
+    if _names(records, "average_scores"):
+        grid[0][0].legend()
+    figure.suptitle(fill(f"{title}: what samples score{note}", 100))
+    return [save_figure(figure, folder / "scores.png")]
+
+
+SCORES = {
+    "modes": "modes found (more is better)",
+    "high_quality": "share of samples near a mode (more is better)",
+    "reverse_kl": "reverse KL of the mode histogram, nats (less is better)",
+    "digit_entropy": "entropy of the classes drawn, nats (ln 10 = 2.30: all alike)",
+    "digit_confidence": "mean top probability of the digit classifier",
+    "frechet": "Frechet distance in the classifier's features (less is better)",
+    "diversity": "distance between samples / between real ones (1: as diverse)",
+}
+"""How each quick score is titled."""
+
+
+def save_slopes(folder: Path, records: Records, title: str) -> list[Path]:
+    """critic_gradient.png: norms of the gradient of the critic's output by its input, at three kinds of points."""
+    kinds = _names(records, "critic_gradient")
+    if not kinds:
+        return []
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    steps, note = _steps(records), ""
+    for i, kind in enumerate(kinds):
+        mean = _values(records, "critic_gradient", kind, "mean")
+        _curve(axes, steps, mean, f"{kind}, mean", f"C{i}")
+        most = _values(records, "critic_gradient", kind, "max")
+        most = np.where(np.isfinite(most).any(1), np.nanmax(np.where(np.isfinite(most), most, -np.inf), 1), np.nan)
+        axes.plot(steps, most, color=f"C{i}", ls=":", lw=1, label=f"{kind}, largest")
+        note = _thin(mean)
+        if (mean > 0).any():
+            axes.set_yscale("log")
+    told = f"{title}: how steep the critic is (the largest is at most its Lipschitz constant){note}"
+    axes.set(title=fill(told, 90), xlabel="step", ylabel="norm of the gradient by the input")
+    axes.legend(fontsize="small", ncols=3)
+    return [save_figure(figure, folder / "critic_gradient.png")]
 
 
 def save_gradients(folder: Path, records: Records, title: str) -> list[Path]:
@@ -70,17 +143,18 @@ def save_gradients(folder: Path, records: Records, title: str) -> list[Path]:
     return [save_figure(figure, folder / "gradients.png")]
 
 
-def save_scatter(path: Path, real: np.ndarray, generated: np.ndarray, caption: str) -> None:
-    """Points of the plane, (N, 2) and (M, 2); the axes are set by the real ones."""
-    figure, axes = plt.subplots(figsize=(5.5, 5.5), layout="constrained")
-    axes.scatter(real[:, 0], real[:, 1], s=6, color="silver", label="real")
-    axes.scatter(generated[:, 0], generated[:, 1], s=6, color="C3", alpha=0.6, label="generated")
+def save_scatter(path: Path, real: np.ndarray, generated: dict[str, np.ndarray], caption: str) -> None:
+    """Points of the plane: real (N, 2), and (M, 2) for each panel; the axes are set by the real ones."""
+    figure, grid = plt.subplots(1, len(generated), figsize=(5.5 * len(generated), 5.5), layout="constrained", squeeze=False)
     low, high = real.min(0), real.max(0)
     pad = 0.25 * (high - low).max()
-    axes.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - pad, high[1] + pad), xlabel="x", ylabel="y")
-    axes.set_title(fill(caption, 55))
-    axes.set_aspect("equal")
-    axes.legend(loc="upper right")
+    for axes, (name, points) in zip(grid[0], generated.items(), strict=True):
+        axes.scatter(real[:, 0], real[:, 1], s=6, color="silver", label="real")
+        axes.scatter(points[:, 0], points[:, 1], s=6, color="C3", alpha=0.6, label="generated")
+        axes.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - pad, high[1] + pad), xlabel="x", ylabel="y")
+        axes.set_title(fill(f"{caption}: {name}" if name else caption, 55))
+        axes.set_aspect("equal")
+        axes.legend(loc="upper right")
     save_figure(figure, path)
 
 

@@ -33,6 +33,25 @@ def save_grid(path: Path, images: np.ndarray, columns: int, caption: str) -> Non
     _write(canvas, path)
 
 
+def save_grids(path: Path, panels: dict[str, np.ndarray], columns: int, caption: str) -> None:
+    """Grids of as many images each, side by side, each with its name; one of no name is a plain grid."""
+    names, images = list(panels), list(panels.values())
+    if len(names) == 1:
+        save_grid(path, images[0], columns, caption)
+        return
+    parts = []
+    for i, one in enumerate(images):
+        x = np.asarray(one, np.float32)
+        rows = ceil(len(x) / columns)
+        blank = np.full((rows * columns - len(x), *x.shape[1:]), 0.93, np.float32)
+        parts.append(np.concatenate([x, blank]).reshape(rows, columns, *x.shape[1:]))
+        if i < len(images) - 1:
+            parts.append(np.full((rows, 1, *x.shape[1:]), 0.93, np.float32))  # the gap between two panels
+    joined = np.concatenate(parts, 1)
+    told = f"{caption}: left {names[0]}, right {names[1]}"
+    save_grid(path, joined.reshape(-1, *joined.shape[2:]), joined.shape[1], told)
+
+
 def save_labelled(path: Path, images: np.ndarray, labels: Sequence[str], columns: int, caption: str) -> None:
     """images: (N, H, W, 1 or 3) in [0, 1], each over its label."""
     x = np.broadcast_to(np.nan_to_num(images), (*images.shape[:3], 3))

@@ -27,7 +27,10 @@ GOOD = {"completed": "good", "failed": "bad", "broken": "bad", "lost": "bad"}
 CAPTIONS = {
     "learning": "Success and loss on the test examples as the network learns",
     "losses": "The loss of each player, mean over the batch",
-    "scores": "What the critic believes of real and of generated examples",
+    "discriminator": "What the discriminator says of real and of generated examples",
+    "w_estimate": "The estimate of W: lower is better, within one run",
+    "scores": "What samples score over time",
+    "critic_gradient": "How steep the critic is at real, generated and interpolated points",
     "confusion": "Who is taken for whom, on the test examples",
     "mistakes": "Mistakes, worst first: true class, then what the network named",
     "weight_spread": "How the weights of each layer are spread, over time",

@@ -1,0 +1,80 @@
+"""What the two players' gradients look like as one field: how steep the critic is, and how much the field turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dessine.nn import Mode, Network
+from dessine.streams import Stream, Streams
+
+Array = np.ndarray
+
+
+def slopes(critic: Network, points: dict[str, Array]) -> dict[str, dict[str, Array]]:
+    """Norms of the gradient of the critic's output by its input, outside training.
+
+    points: name -> (R, B, *shape); for each the mean and the largest norm over its examples, (R,). The largest is a lower bound
+    of the critic's Lipschitz constant. Where a layer looks across examples, the gradient is that of the batch's sum.
+    """
+    told = {}
+    for name, x in points.items():
+        y, backward = critic.forward(x, Mode(critic.streams, train=False, record=False))
+        dx = backward(np.ones_like(y), params=False)
+        assert dx is not None
+        norms = np.sqrt(np.square(dx, dtype=np.float64).reshape(*dx.shape[:2], -1).sum(-1))
+        told[name] = {"mean": norms.mean(-1), "max": norms.max(-1)}
+    return told
+
+
+Field = Callable[[], Array]
+"""The gradients of all players at their present parameters, each of its own loss: (R, P), P over all players."""
+
+
+def rotation(field: Field, networks: list[Network], pairs: int, stream: Stream) -> dict[str, Array]:
+    """How much of the joint gradient field turns: |A|^2 / (|S|^2 + |A|^2), S and A the halves of its Jacobian J = S + A.
+
+    S is symmetric, A antisymmetric; 0 is a conservative field, the gradient of one common height, on which descent cannot
+    circle; 1 a pure rotation. The Frobenius norms are estimated without J: for independent standard normal u, w the mean of
+    (u A w)^2 is |A|^2, and u A w = (u J w - w J u) / 2. J w is a central difference of the field along w.
+    pairs: how many (u, w) are drawn. Returns `share` and its `standard_error` (jackknife over the pairs; NaN for one), (R,).
+    Differences need precision: dtype float64.
+    """
+    thetas = [network.theta for network in networks]
+    cuts = np.cumsum([t.shape[1] for t in thetas])[:-1]
+    home = [t.copy() for t in thetas]
+    dtype, size = thetas[0].dtype, sum(t.shape[1] for t in thetas)
+    length = np.sqrt(np.square(np.concatenate(home, 1), dtype=np.float64).sum(-1, keepdims=True)) / np.sqrt(size)
+    h = np.cbrt(np.finfo(dtype).eps) * np.maximum(length, 0.01)  # (R, 1): relative to the size of a parameter
+
+    def along(w: Array) -> Array:
+        ends = []
+        for sign in (1, -1):
+            for theta, start, part in zip(thetas, home, np.split(sign * h * w, cuts, 1), strict=True):
+                theta[...] = start + part
+            ends.append(field().astype(np.float64))
+        return (ends[0] - ends[1]) / (2 * h)
+
+    turns, rests = [], []
+    try:
+        for _ in range(pairs):
+            u, w = (stream.gaussian((size,), np.float64) for _ in range(2))
+            there, back = (u * along(w)).sum(-1), (w * along(u)).sum(-1)
+            turns.append(((there - back) / 2) ** 2)
+            rests.append(((there + back) / 2) ** 2)
+    finally:
+        for theta, start in zip(thetas, home, strict=True):
+            theta[...] = start
+    a, s = np.stack(turns), np.stack(rests)
+    tiny = np.finfo(np.float64).tiny
+    share = a.sum(0) / np.maximum(a.sum(0) + s.sum(0), tiny)
+    others = (a.sum(0) - a) / np.maximum(a.sum(0) - a + s.sum(0) - s, tiny)
+    spread = np.square(others - others.mean(0)).sum(0) * (pairs - 1) / pairs
+    return {"share": share, "standard_error": np.sqrt(spread) if pairs > 1 else np.full(len(share), np.nan)}
+
+
+def same_draws(streams: Streams) -> Callable[[], None]:
+    """A function that sets the streams back to where they are now."""
+    now = streams.state()
+    return lambda: streams.restore(now)

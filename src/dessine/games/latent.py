@@ -1,0 +1,30 @@
+"""The latent: what a generator draws from."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from dessine.registry import Count, Node
+from dessine.streams import Streams
+
+Array = np.ndarray
+
+
+class Latent(Node):
+    """What the generator draws from.
+
+    size: numbers per image
+    distribution: gaussian N(0, 1), or uniform in [-1, 1)
+    """
+
+    def __init__(self, size: Count = 100, distribution: Literal["gaussian", "uniform"] = "gaussian"):
+        self.size, self.distribution = size, distribution
+
+    def draw(self, streams: Streams, count: int, dtype: Any, purpose: str = "latent") -> Array:
+        """(R, count, size)."""
+        stream = streams[purpose]
+        if self.distribution == "gaussian":
+            return stream.gaussian((count, self.size), dtype)
+        return stream.uniform((count, self.size), dtype, -1.0, 1.0)
