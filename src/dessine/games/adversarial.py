@@ -423,7 +423,7 @@ class Adversarial(Game):
 
     def restore(self, state: dict[str, Array]) -> None:
         self.batches.restore(_below("order.", state))
-        self.done = int(state["turns"])
+        self.done = int(state.get("turns", 0))  # checkpoints of older versions count no turns, and had no use for them
         for name, player in self.players.items():
             player.restore(_below(f"{name}.", state))
         if self.average is not None:
