@@ -5,6 +5,8 @@ Where the features come from belongs to the callers; distances in the features o
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from dessine.scores.jackknife import groups, standard_error
@@ -28,6 +30,16 @@ class Moments:
         for row, one in zip(self.parts, parts, strict=True):
             row[: f * f], row[f * f : -1], row[-1] = (one.T @ one).ravel(), one.sum(0), len(one)
 
+    @cached_property
+    def whole(self) -> tuple[Array, Array]:
+        """Mean and covariance of all."""
+        return self.of(self.parts.sum(0))
+
+    @cached_property
+    def root(self) -> Array:
+        """Of the covariance of all."""
+        return root(self.whole[1])
+
     def of(self, sums: Array) -> tuple[Array, Array]:
         """Mean (f,) and covariance (f, f), with n - 1; of one example alone the covariance is 0."""
         n, f = sums[-1], len(self.about)
@@ -36,22 +48,23 @@ class Moments:
         return self.about + mean, covariance
 
 
-def frechet(*, real: Moments, generated: Moments) -> tuple[float, float]:
-    """The squared distance |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), and its standard error. 0 is perfect, lower is better.
+def distance(*, real: Moments, generated: Moments) -> float:
+    """The squared distance |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). 0 is perfect, lower is better.
 
     Heusel et al. 2017 take Inception's features; here they are the digit judge's. In float64, with (S1 S2)^(1/2) by two
-    symmetric eigen-decompositions, so that covariances of lower rank do no harm. The error is a jackknife over 20 groups of
-    either side, and leaves the bias out.
+    symmetric eigen-decompositions, so that covariances of lower rank do no harm.
     Misleads: it is biased upwards by about (a constant of the features) / N: compare only at equal N, and see how far from 0
     real test images stand. Two first moments are all it sees: a generator that has learnt the training images by heart
     scores best, and shapes that no Gaussian has go unseen. In another judge's features it is another number.
     """
-    first, second = real.of(real.parts.sum(0)), generated.of(generated.parts.sum(0))
-    root_first, root_second = root(first[1]), root(second[1])
-    value = _distance(first, second, root_first)
-    by_generated = standard_error(lambda sums: _distance(first, generated.of(sums), root_first), generated.parts)
-    by_real = standard_error(lambda sums: _distance(second, real.of(sums), root_second), real.parts)
-    return value, float(np.hypot(by_generated, by_real))
+    return _between(real.whole, generated.whole, real.root)
+
+
+def error(*, real: Moments, generated: Moments) -> float:
+    """The standard error of `distance`: a jackknife over 20 groups of either side, which leaves the bias out."""
+    by_generated = standard_error(lambda sums: _between(real.whole, generated.of(sums), real.root), generated.parts)
+    by_real = standard_error(lambda sums: _between(generated.whole, real.of(sums), generated.root), real.parts)
+    return float(np.hypot(by_generated, by_real))
 
 
 def root(covariance: Array) -> Array:
@@ -61,9 +74,9 @@ def root(covariance: Array) -> Array:
     return scaled @ vectors.T
 
 
-def _distance(one: tuple[Array, Array], other: tuple[Array, Array], root_of_one: Array) -> float:
+def _between(one: tuple[Array, Array], other: tuple[Array, Array], root_of_one: Array) -> float:
     """tr (S1 S2)^(1/2) is the sum of the roots of the eigenvalues of S1^(1/2) S2 S1^(1/2), which is symmetric."""
-    between = root_of_one @ other[1] @ root_of_one
-    shared = np.sqrt(np.maximum(np.linalg.eigvalsh((between + between.T) / 2), 0)).sum()
+    product = root_of_one @ other[1] @ root_of_one
+    shared = np.sqrt(np.maximum(np.linalg.eigvalsh((product + product.T) / 2), 0)).sum()
     gap = one[0] - other[0]
     return max(0.0, float(gap @ gap + np.trace(one[1]) + np.trace(other[1]) - 2 * shared))
