@@ -45,7 +45,7 @@ def test_the_share_of_a_mixed_field_is_that_of_its_jacobian() -> None:
 
 def test_slopes_of_a_linear_critic_are_the_norm_of_its_weights() -> None:
     critic = Network([{"type": "dense", "units": 1}], 3, Streams(0, 2), np.float64)
-    found = slopes(critic, {"real": np.ones((2, 4, 3))})["real"]
+    found = slopes(critic, {"real": np.ones((2, 4, 3))}, Streams(0, 2))["real"]
     norms = np.sqrt(np.square(critic.parameters()["0.dense.w"]).sum((1, 2)))
     np.testing.assert_allclose(found["mean"], norms)
     np.testing.assert_allclose(found["max"], norms)

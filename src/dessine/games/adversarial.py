@@ -120,6 +120,7 @@ class Adversarial(Game):
         if not self.loss.labelled and self.real_labels != (1.0, 1.0):
             text = f"the {self.loss.type} loss has no labels to smooth: its critic could win by shifting all it says"
             raise SpecError(text, ("real_labels",))
+        self._refuse_moves_beyond_bounds()
         if self.generator.is_penalised:
             raise SpecError("only a discriminator has real examples to be penalised at", ("generator", "constraint"))
         if self.unrolled is not None and theirs is not None:
@@ -127,12 +128,22 @@ class Adversarial(Game):
         if self.unrolled is not None and self.feature_matching is not None:
             raise SpecError("the generator has one aim: give feature_matching or unrolled", ("unrolled",))
 
+    def _refuse_moves_beyond_bounds(self) -> None:
+        extra, until = self.critic_extra, self.until
+        if extra is not None and extra.moves < self.n_critic:
+            raise SpecError(f"must be at least n_critic, {self.n_critic}", ("critic_extra", "moves"))
+        for path, n in ((("n_critic",), self.n_critic), (("critic_extra", "moves"), extra.moves if extra else 0)):
+            if until is not None and n > until.most:
+                raise SpecError(f"{n} moves are more than until.most allows in one turn, {until.most}", path)
+
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
         self.examples, self.test = data.train, data.test
         self.streams, self.dtype, self.batch_size, self.done = streams, np.dtype(dtype), batch_size, 0
         problems, wanted = Problems(), self.examples.shape
         if batch_size % self.pack:
             raise SpecError(f"batches of {batch_size} do not fall into packs of {self.pack}", ("pack",))
+        if len(self.test) < self.pack:
+            raise SpecError(f"the {len(self.test)} test examples do not fill a pack of {self.pack}", ("pack",))
         if self.until is not None and streams.replicates > 1:
             raise SpecError("each repeat would end at another move: take repeats 1, and a sweep over seeds", ("until",))
         with problems.below():
@@ -161,6 +172,10 @@ class Adversarial(Game):
             raise SpecError(text, ("discriminator", "layers", len(self.discriminator.layers) - 1))
         self.discriminator.build(shape, self.streams, self.dtype, "discriminator")
         network = self.discriminator.network
+        for layer in network.layers:
+            if self.pack > 1 and self.batch_size // self.pack < layer.least_batch:
+                text = f"leaves {self.batch_size // self.pack} packs of a batch, a {layer.type} layer needs {layer.least_batch}"
+                raise SpecError(text, ("pack",))
         outputs = size(network.output_shape)
         if outputs != 1:
             raise SpecError(f"needs one output, has {outputs}", ("discriminator", "layers"))
@@ -200,14 +215,14 @@ class Adversarial(Game):
         """The discriminator's moves of one turn. All are measured where the last one is not known before it is made."""
         extra = self.critic_extra
         n = extra.moves if extra and extra.at(self.done) else self.n_critic
-        if self.done == 1:
-            n += self.critic_warmup
         losses: list[float] = []
+        for _ in range(self.critic_warmup if self.done == 1 else 0):
+            self._both(seen, False)
         while len(losses) < n or (self.until is not None and not self.until.reached(losses)):
             last = self.until is not None or len(losses) == n - 1
             self._both(seen, measure and last)
             losses.append(float(seen["loss"]["discriminator"].flat[0]))
-        if self.until or extra or self.critic_warmup:
+        if self.until or extra:
             seen["critic_moves"] = np.full(self.streams.replicates, len(losses))
 
     def _generate(self) -> Array:
@@ -346,7 +361,7 @@ class Adversarial(Game):
             if self.average is not None:
                 with self.average.worn():
                     told["average_scores"] = self._glance(self._drawn(self.scored, self._fixed()))
-        told["critic_gradient"] = slopes(self.discriminator.network, self._points(x))
+        told["critic_gradient"] = slopes(self.discriminator.network, self._points(x), self._fixed())
         if self.rotation_pairs:
             told["rotation"] = self._rotation()
         return told
@@ -394,7 +409,7 @@ class Adversarial(Game):
             generator_backward(unpacked(dx, self.pack).reshape(x.shape), inputs=False)  # type: ignore[arg-type]
             return np.concatenate([d.grad, g.grad], 1)
 
-        told = rotation(field, [d, g], self.rotation_pairs, fixed["rotation"])
+        told = rotation(field, [d, g], self.rotation_pairs, self._fixed()["rotation"])  # `again` would set one of `fixed` back
         for network, grad in kept:
             network.grad[...] = grad
         return told
@@ -467,7 +482,7 @@ class Adversarial(Game):
     def evaluate(
         self, count: int, seed: int, folder: Path, context: Context, only: Sequence[str] | None = None
     ) -> dict[str, Any]:
-        """The panel's scores of replicate 0, those of its moving average beside them, and D(x) and D(G(z)) with their spread."""
+        """Replicate 0: the panel's scores, beside them those of its moving average, and D(x) and D(G(z)) with their spread."""
 
         def draw(n: int) -> Array:  # not the very latents that a run of this seed has learnt from
             return self._drawn(n, Streams(seed + FIXED_SEED, self.streams.replicates))[0]
@@ -477,6 +492,7 @@ class Adversarial(Game):
             with self.average.worn():
                 told["average"] = self.panel.measure(draw, count, seed, folder, f"{context.title}, moving average", only)
         if only is None:
+            count = max(count, self.pack)
             sides = {
                 "d_train": self.examples.floats(np.arange(min(count, len(self.examples))), self.dtype),
                 "d_test": self.test.floats(np.arange(min(count, len(self.test))), self.dtype),

@@ -12,15 +12,16 @@ from dessine.streams import Stream, Streams
 Array = np.ndarray
 
 
-def slopes(critic: Network, points: dict[str, Array]) -> dict[str, dict[str, Array]]:
+def slopes(critic: Network, points: dict[str, Array], streams: Streams) -> dict[str, dict[str, Array]]:
     """Norms of the gradient of the critic's output by its input, outside training.
 
     points: name -> (R, B, *shape); for each the mean and the largest norm over its examples, (R,). The largest is a lower bound
     of the critic's Lipschitz constant. Where a layer looks across examples, the gradient is that of the batch's sum.
+    streams: not those of training, since layers of noise draw here, too.
     """
     told = {}
     for name, x in points.items():
-        y, backward = critic.forward(x, Mode(critic.streams, train=False, record=False))
+        y, backward = critic.forward(x, Mode(streams, train=False, record=False))
         dx = backward(np.ones_like(y), params=False)
         assert dx is not None
         norms = np.sqrt(np.square(dx, dtype=np.float64).reshape(*dx.shape[:2], -1).sum(-1))

@@ -56,7 +56,7 @@ class Unrolled(Node):
         dtheta, lead = _taken(critic), (-1,) + (1,) * (dx.ndim - 1)
         for theta in reversed(steps):
             length = np.maximum(_length(dtheta), np.finfo(dtheta.dtype).tiny)
-            h = np.cbrt(np.finfo(dtheta.dtype).eps) * _length(theta)
+            h = np.cbrt(np.finfo(dtheta.dtype).eps) * np.maximum(_length(theta), 0.01)  # a critic may start at 0
             step = dtheta * (h / length)
             ahead, back = at(theta + step), at(theta - step)
             factor = (self.eta * length / (2 * h)).astype(dtheta.dtype)
