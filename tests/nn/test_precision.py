@@ -71,7 +71,7 @@ def test_losses_keep_the_dtype_of_the_outputs_whatever_the_targets(dtype: type) 
 @DTYPES
 @pytest.mark.parametrize("name", constraints.members)
 def test_constraint_keeps_the_dtype(name: str, dtype: type) -> None:
-    network, constraint = Network([Dense(2)], 3, Streams(0, 2), dtype), Constraint.of(name)
+    network, constraint = Network([Dense(1)], 3, Streams(0, 2), dtype), Constraint.of(name)
     constraint.attach(network)
     constraint.pull_back_(network)
     constraint.apply_(network)

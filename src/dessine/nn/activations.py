@@ -25,6 +25,10 @@ class Activation(Node):
         """y of x's shape, and the map from dE/dy to dE/dx."""
         raise NotImplementedError
 
+    def bend(self, x: Array) -> Array | float | None:
+        """The second derivative at x, 0 where it is made of straight pieces; None if it is not of one number."""
+        return None
+
     def on_logits(self) -> Activation | None:
         """What to put in its place so that a loss on logits sees the same probability; None if it is none."""
         return None
@@ -44,6 +48,9 @@ class Linear(Activation):
         if self.slope == 1.0:
             return x, lambda dy: dy
         return self.slope * x, lambda dy: self.slope * dy
+
+    def bend(self, x: Array) -> float:
+        return 0.0
 
 
 @activations.register("sigmoid")
@@ -72,6 +79,10 @@ class Sigmoid(Activation):
 
         return y, backward
 
+    def bend(self, x: Array) -> Array:
+        t = np.tanh(x * (0.5 * self.mu))
+        return (-0.25 * self.mu**2) * t * (1 - t * t)
+
     def on_logits(self) -> Activation:
         return Linear(self.mu)
 
@@ -90,6 +101,10 @@ class CentredSigmoid(Activation):
         y = x * (0.5 * self.mu)
         np.tanh(y, out=y)
         return y, lambda dy: _through_tanh(y, dy, 0.5 * self.mu)
+
+    def bend(self, x: Array) -> Array:
+        t = np.tanh(x * (0.5 * self.mu))
+        return (-0.5 * self.mu**2) * t * (1 - t * t)
 
 
 def _through_tanh(y: Array, dy: Array, slope: float) -> Array:
@@ -115,6 +130,10 @@ class Tanh(Activation):
         y = np.tanh(x * self.alpha) if self.alpha != 1.0 else np.tanh(x)
         return (y * self.k if self.k != 1.0 else y), lambda dy: _through_tanh(y, dy, self.k * self.alpha)
 
+    def bend(self, x: Array) -> Array:
+        t = np.tanh(x * self.alpha)
+        return (-2 * self.k * self.alpha**2) * t * (1 - t * t)
+
 
 @activations.register("relu")
 class Relu(Activation):
@@ -125,6 +144,9 @@ class Relu(Activation):
     def forward(self, x: Array) -> tuple[Array, Backward]:
         y = np.maximum(x, 0)
         return y, lambda dy: dy * (y > 0)
+
+    def bend(self, x: Array) -> float:
+        return 0.0
 
 
 @activations.register("leaky_relu")
@@ -152,6 +174,9 @@ class LeakyRelu(Activation):
 
         return y, backward
 
+    def bend(self, x: Array) -> float:
+        return 0.0
+
 
 @activations.register("softplus")
 class Softplus(Activation):
@@ -161,6 +186,10 @@ class Softplus(Activation):
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
         return np.logaddexp(x, np.zeros((), x.dtype)), lambda dy: dy * (0.5 * np.tanh(0.5 * x) + 0.5)
+
+    def bend(self, x: Array) -> Array:
+        t = np.tanh(0.5 * x)
+        return 0.25 * (1 - t * t)
 
 
 @activations.register("softmax")
@@ -191,3 +220,6 @@ class Heaviside(Activation):
             raise SpecError("heaviside has no useful gradient: one cannot train through it; use a steep sigmoid")
 
         return (x > 0).astype(x.dtype), backward
+
+    def bend(self, x: Array) -> float:
+        return 0.0

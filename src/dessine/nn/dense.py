@@ -20,6 +20,7 @@ class Dense(Layer):
     x: (R, B, *features), seen as one flat row -> (R, B, units).
     """
 
+    affine = True
     w: Array
     dw: Array
     b: Array

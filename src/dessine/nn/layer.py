@@ -18,6 +18,7 @@ Array = np.ndarray
 Shape = tuple[int, ...]
 Backward = Callable[..., Array | None]
 Wanted = bool | Literal["first"]
+BackwardAlong = Callable[[Array, Array], tuple[Array, Array]]
 layers: Registry[Layer] = Registry("layer")
 
 
@@ -54,6 +55,8 @@ class Layer(Node):
     path: str = ""  # "generator/2.noise": set by the network, names the layer's stream and its metrics
     mixes_examples = False  # the output of one example depends on its batch
     least_batch = 1  # examples without which training through it means nothing; known after `declare`
+    draws = False  # the output depends on a random stream, too
+    affine = False  # but for an `activation` of its own and what it draws, y = A x + b with an A that no x changes
 
     def declare(self, shape: Shape) -> Declaration:
         """For inputs of `shape` (without replicates and batch). Raises SpecError for a shape it cannot take."""
@@ -67,6 +70,14 @@ class Layer(Node):
         gradients are zero, so that a layer may write them instead. It can be called again.
         """
         raise NotImplementedError
+
+    def along(self, x: Array, t: Array, mode: Mode) -> tuple[Array, Array, BackwardAlong] | None:
+        """y, its derivative s along t, and the backward of both; None where `tangent.py` can do it by a general rule.
+
+        x, t: (R, B, *shape). That is so for affine layers, activations and smooth layers; a layer that is made of pieces,
+        such as a maximum, says it here.
+        """
+        return None
 
 
 @layers.register("activation")
@@ -97,4 +108,17 @@ def flat(x: Array) -> Array:
     return x.reshape(*x.shape[:2], -1)
 
 
-__all__ = ["Activate", "Array", "Backward", "Declaration", "Layer", "Mode", "Shape", "Wanted", "flat", "layers", "size"]
+__all__ = [
+    "Activate",
+    "Array",
+    "Backward",
+    "BackwardAlong",
+    "Declaration",
+    "Layer",
+    "Mode",
+    "Shape",
+    "Wanted",
+    "flat",
+    "layers",
+    "size",
+]

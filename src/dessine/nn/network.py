@@ -60,6 +60,7 @@ class Network:
         self.grad = np.zeros_like(self.theta)
         self.buffers = np.zeros((r, sum(size(s) for d in declared for s, _ in d.buffers.values())), self.dtype)
         self.slices: dict[str, slice] = {}  # "0.dense" -> the layer's part of theta
+        self._parts: dict[str, tuple[slice, Shape]] = {}
         self._views: dict[str, tuple[Array, Array]] = {}
         self._aims: list[tuple[Layer, str, Array, Array]] = []
         self._place(declared)
@@ -76,7 +77,7 @@ class Network:
                 w[...] = init.draw(self.streams[f"{self.name}/{key}/{name}"], shape, fan, self.dtype)
                 setattr(layer, name, w)
                 setattr(layer, f"d{name}", dw)
-                self._views[f"{key}.{name}"] = w, dw
+                self._parts[f"{key}.{name}"], self._views[f"{key}.{name}"] = (part, shape), (w, dw)
                 self._aims.append((layer, f"d{name}", w, dw))
             if p > start:
                 self.slices[key] = slice(start, p)
@@ -98,9 +99,11 @@ class Network:
         """Views by the same names."""
         return {name: dw for name, (_, dw) in self._views.items()}
 
-    def forward(
-        self, x: Array, mode: Mode | None = None, upto: int | None = None
-    ) -> tuple[Array, Callable[..., Array | None]]:
+    def views(self, of: Array) -> dict[str, Array]:
+        """Views, by the same names, of another array (R, P)."""
+        return {name: of[:, part].reshape(len(of), *shape) for name, (part, shape) in self._parts.items()}
+
+    def forward(self, x: Array, mode: Mode | None = None, upto: int | None = None) -> tuple[Array, Callable[..., Array | None]]:
         """x: (R, B, *input_shape) -> y: (R, B, *output_shape), and `backward(dy, params=True, inputs=True)`.
 
         upto: how many layers x passes through, if not all.

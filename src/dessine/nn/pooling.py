@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, layers
+from dessine.nn.layer import Array, Backward, BackwardAlong, Declaration, Layer, Mode, Shape, layers
 from dessine.nn.windows import Extra, Size, Windows, image, pair
 from dessine.registry import SpecError
 
@@ -64,6 +64,26 @@ class MaxPool(_Pool):
 
         return y.reshape(*shape[:2], *y.shape[1:]), backward
 
+    def along(self, x: Array, t: Array, mode: Mode) -> tuple[Array, Array, BackwardAlong]:
+        """s is t where x is largest."""
+        y, back = self.forward(x, mode)
+        taps, flat = self.windows.taps, (-1, *x.shape[2:])
+        padded, moving = self.windows.pad(x.reshape(flat), -np.inf), self.windows.pad(t.reshape(flat))
+        largest = y.reshape(-1, *y.shape[2:])
+        s, open_ = np.zeros_like(largest), np.ones(largest.shape, bool)
+        for (_, _, tap), (_, _, step) in zip(taps(padded), taps(moving), strict=True):
+            found = open_ & (tap == largest)
+            s[found] = step[found]
+            open_ &= ~found
+
+        def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
+            dx, dt = back(dy), back(ds)
+            assert dx is not None
+            assert dt is not None
+            return dx, dt
+
+        return y, s.reshape(y.shape), backward
+
 
 @layers.register("average_pool")
 class AveragePool(_Pool):
@@ -74,6 +94,8 @@ class AveragePool(_Pool):
     padding: zeros around the image, which count in the mean (PyTorch's default, count_include_pad)
     x: (R, B, H, W, C) -> (R, B, rows, columns, C). What is left over below and to the right is not seen, as in PyTorch.
     """
+
+    affine = True
 
     def __init__(self, size: Size = 2, stride: Size | None = None, padding: Extra = 0):
         super().__init__(size, stride, padding)

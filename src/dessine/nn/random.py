@@ -18,6 +18,9 @@ class Dropout(Layer):
     Srivastava et al. 2014.
     """
 
+    draws = True
+    affine = True
+
     def __init__(self, p: Decay = 0.5):
         self.p = p
 
@@ -42,6 +45,9 @@ class Noise(Layer):
     scale: factor of the noise; multiplied noise is 1 + scale * draw
     x: (R, B, n) -> (R, B, n + size) when concatenated. Report, section 2.6.2.
     """
+
+    draws = True
+    affine = True
 
     def __init__(
         self,

@@ -19,6 +19,8 @@ class Reshape(Layer):
     shape: of one example, channels last, such as [7, 7, 128]
     """
 
+    affine = True
+
     def __init__(self, shape: Annotated[list[Count], MinLen(1)]):
         self.shape: Shape | None = tuple(shape)
 
@@ -50,6 +52,8 @@ class ZeroPad(Layer):
     x: (R, B, H, W, C)
     """
 
+    affine = True
+
     def __init__(self, padding: Extra = 1):
         self.padding = pair(padding)
 
@@ -70,6 +74,8 @@ class Upsample(Layer):
     factor: size of the block, one number or [height, width]
     x: (R, B, H, W, C) -> (R, B, factor H, factor W, C)
     """
+
+    affine = True
 
     def __init__(self, factor: Size = 2):
         self.factor = pair(factor)

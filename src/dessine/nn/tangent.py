@@ -1,0 +1,128 @@
+"""A network's derivative along a direction of its input, and the gradient of that: what a gradient penalty needs.
+
+With t a direction, s = d/dh f(x + h t) at h = 0 goes up the layers beside y = f(x), and an error in s goes down them, into
+the parameters. By one rule for affine layers, one for activations, one for smooth layers, and by a layer's own `along`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from dessine.nn.activations import Activation, Linear
+from dessine.nn.layer import Activate, Array, Backward, BackwardAlong, Layer, Mode
+from dessine.nn.network import Network
+
+Along = tuple[Array, Array, BackwardAlong]
+
+
+def along(network: Network, x: Array, t: Array, mode: Mode) -> Along:
+    """y, s and `backward(dy, ds)`, which adds to the gradients and returns (dx, dt).
+
+    x, t: (R, B, *input_shape), of the network's dtype; a t that itself depends on the parameters counts as given. Exact but
+    for rounding, smooth layers apart, which are `smooth`.
+    """
+    mode, backwards = replace(mode, record=False), []
+    for layer in network.layers:
+        x, t, backward = _through(layer, x, t, mode)
+        backwards.append(backward)
+
+    def back(dy: Array, ds: Array) -> tuple[Array, Array]:
+        for backward in reversed(backwards):
+            dy, ds = backward(dy, ds)
+        return dy, ds
+
+    return x, t, back
+
+
+def _through(layer: Layer, x: Array, t: Array, mode: Mode) -> Along:
+    if isinstance(layer, Activate):
+        return _activation(layer.function, x, t)
+    if not layer.affine:
+        return layer.along(x, t, mode) or smooth(lambda at: layer.forward(at, mode), x, t)
+    function = getattr(layer, "activation", Linear())
+    a, s, first = (_drawn if layer.draws else _affine)(layer, x, t, mode)
+    y, s, last = _activation(function, a, s)
+    return y, s, lambda dy, ds: first(*last(dy, ds))
+
+
+def _affine(layer: Layer, x: Array, t: Array, mode: Mode) -> Along:
+    """A x + b and A t, in one pass; a zero goes with them, for what it becomes is the b that A t must not have."""
+    n = x.shape[1]
+    a, back = _straight(layer, np.concatenate([x, t, np.zeros_like(x[:, :1])], 1), mode)
+
+    def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
+        d = back(np.concatenate([dy, ds, -ds.sum(1, keepdims=True)], 1))
+        assert d is not None
+        return d[:, :n], d[:, n : 2 * n]
+
+    return a[:, :n], a[:, n : 2 * n] - a[:, 2 * n :], backward
+
+
+def _drawn(layer: Layer, x: Array, t: Array, mode: Mode) -> Along:
+    """The same for a layer without parameters that draws: three passes with one draw, the last of which is what remains."""
+    state, passes = mode.streams.state(), []
+    for at in (x, t, np.zeros_like(x)):
+        mode.streams.restore(state)
+        passes.append(_straight(layer, at, mode))
+    (y, back), (s, back_t), (zero, _) = passes
+
+    def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
+        dx, dt = back(dy), back_t(ds)
+        assert dx is not None
+        assert dt is not None
+        return dx, dt
+
+    return y, s - zero, backward
+
+
+def _straight(layer: Layer, x: Array, mode: Mode) -> tuple[Array, Backward]:
+    """A forward pass without the layer's own activation."""
+    kept = vars(layer).get("activation")
+    if kept is None:
+        return layer.forward(x, mode)
+    try:
+        vars(layer)["activation"] = Linear()
+        return layer.forward(x, mode)
+    finally:
+        vars(layer)["activation"] = kept
+
+
+def _activation(function: Activation, x: Array, t: Array) -> Along:
+    """f(x) and f'(x) t. The Jacobian of a function of one number is its own transpose: `through` serves up and down."""
+    bend = function.bend(x)
+    if bend is None:
+        return smooth(function.forward, x, t)
+    y, through = function.forward(x)
+    curved = None if isinstance(bend, float) else bend * t
+
+    def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
+        dx = through(dy)
+        return dx if curved is None else dx + curved * ds, through(ds)
+
+    return y, through(t), backward
+
+
+def smooth(forward: Callable[[Array], tuple[Array, Callable[..., Array | None]]], x: Array, t: Array) -> Along:
+    """By the central difference of one layer, at x + h t and x - h t, h from the size of x and the digits there are.
+
+    Not for kinks: where one lies between the two points, the difference is wrong by as much as h is small.
+    """
+    axes = tuple(range(2, x.ndim))
+    sizes = [np.sqrt(np.square(a).sum(axes, keepdims=True)) for a in (x, t)]
+    tiny = np.finfo(x.dtype).tiny ** 0.5
+    h = (np.finfo(x.dtype).eps ** (1 / 3) * np.maximum(sizes[0], tiny) / np.maximum(sizes[1], tiny)).astype(x.dtype)
+    y, back = forward(x)
+    (above, back_above), (below, back_below) = forward(x + h * t), forward(x - h * t)
+    scale = (0.5 / h).reshape(*h.shape[:2], *(1,) * (y.ndim - 2))
+
+    def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
+        up, down, dx = back_above(ds * scale), back_below(-ds * scale), back(dy)
+        assert up is not None
+        assert down is not None
+        assert dx is not None
+        return dx + (up + down), h * (up - down)
+
+    return y, (above - below) * scale, backward
