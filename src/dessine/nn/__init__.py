@@ -6,10 +6,13 @@ from dessine.nn.conv import Conv2d, Conv2dTranspose
 from dessine.nn.dense import Dense
 from dessine.nn.initialisers import Initialiser, initialisers
 from dessine.nn.layer import Activate, Layer, Mode, layers
+from dessine.nn.memory import keep_freed_memory
 from dessine.nn.network import Network
 from dessine.nn.pooling import AveragePool, MaxPool
 from dessine.nn.random import Dropout, Noise
 from dessine.nn.shaping import Flatten, Reshape, Upsample, ZeroPad
+
+keep_freed_memory()
 
 __all__ = [
     "Activate",

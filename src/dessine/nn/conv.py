@@ -1,12 +1,15 @@
 """Convolution, and its adjoint the transposed convolution: images times one matrix, window by window.
 
-Both keep the kernel as the matrix that one window's numbers are multiplied by. Where windows stand belongs to `windows.py`.
+Both keep the kernel as the matrix that one window's numbers are multiplied by. Where windows stand belongs to `windows.py`,
+how the products are done fast to `correlation.py`.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from dessine.nn.activations import Activation
-from dessine.nn.algebra import add_product, product
+from dessine.nn.correlation import Correlation, correlation
 from dessine.nn.initialisers import Initialiser, Zeros
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, layers
 from dessine.nn.windows import Border, Extra, Pair, Size, Windows, image, pair
@@ -16,11 +19,12 @@ from dessine.registry import Count, Like, SpecError
 class _Convolution(Layer):
     """What both have: a kernel, a bias, an activation."""
 
+    affine = True
     w: Array
     dw: Array
     b: Array
     db: Array
-    windows: Windows  # on the larger of the two images: the input of a convolution, the output of a transposed one
+    products: Correlation  # its larger image is the input of a convolution, the output of a transposed one
 
     def __init__(
         self,
@@ -41,6 +45,19 @@ class _Convolution(Layer):
         if self.bias:
             made.params["b"] = ((1, 1, 1, self.channels), Zeros(), fan)
         return made
+
+    def _add_bias(self, a: Array) -> None:
+        """a += b, a whole row of pixels at a time: few channels alone are too short for NumPy's loops."""
+        if self.bias:
+            width = a.shape[3]
+            rows = a.reshape(len(a), -1, width * self.channels)
+            rows += np.tile(self.b.reshape(-1, 1, self.channels), width)
+
+    def _add_to_bias(self, da: Array) -> None:
+        """db += the sum of da over batch and pixels, as a product with ones."""
+        if self.bias:
+            da = da.reshape(len(da), -1, self.channels)
+            self.db += (np.ones((1, da.shape[1]), da.dtype) @ da).reshape(self.db.shape)
 
     def _fan(self, large: int, small: int) -> tuple[int, int]:
         """Numbers in a window, and sums over windows that one number of the larger image enters, on average.
@@ -81,27 +98,22 @@ class Conv2d(_Convolution):
 
     def declare(self, shape: Shape) -> Declaration:
         h, w, c = image(shape, "a convolution")
-        self.windows = Windows.over((h, w), self.kernel, self.stride, self.padding)
         m, k = self.channels, self.kernel[0] * self.kernel[1] * c
-        return self._declared((*self.windows.places, m), (k, m), self._fan(c, m))
+        windows = Windows.over((h, w), self.kernel, self.stride, self.padding)
+        self.products = correlation(windows, c, m)
+        return self._declared((*windows.places, m), (k, m), self._fan(c, m))
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
-        r, b = x.shape[:2]
-        rows = self.windows.gather(x.reshape(r * b, *x.shape[2:])).reshape(r, -1, self.w.shape[1])
-        a = product(rows, self.w).reshape(r, b, *self.windows.places, self.channels)
-        if self.bias:
-            a += self.b
+        a = self.products.correlate(x, self.w)
+        self._add_bias(a)
         y, through = self.activation.forward(a)
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            da = through(dy).reshape(r, -1, self.channels)
-            dx = None
-            if inputs:
-                dx = self.windows.scatter(product(da, self.w.mT).reshape(r * b, -1, self.w.shape[1])).reshape(x.shape)
+            da = through(dy)
+            dx = self.products.spread(da, self.w) if inputs else None
             if params:
-                add_product(self.dw, rows, da, overwrite=params == "first")
-                if self.bias:
-                    self.db += da.sum(-2)[:, None, None, None]
+                self.products.add_gradient(self.dw, x, da)
+                self._add_to_bias(da)
             return dx
 
         return y, backward
@@ -146,11 +158,12 @@ class Conv2dTranspose(_Convolution):
 
     def declare(self, shape: Shape) -> Declaration:
         h, w, c = image(shape, "a transposed convolution")
-        self.windows = Windows.over(self._painted((h, w)), self.kernel, self.stride, self.padding)
-        assert self.windows.places == (h, w)
         m, k = self.channels, self.kernel[0] * self.kernel[1] * self.channels
+        windows = Windows.over(self._painted((h, w)), self.kernel, self.stride, self.padding)
+        assert windows.places == (h, w)
+        self.products = correlation(windows, m, c)
         inputs, outputs = reversed(self._fan(m, c))
-        return self._declared((*self.windows.image, m), (k, c), (inputs, outputs))
+        return self._declared((*windows.image, m), (k, c), (inputs, outputs))
 
     def _painted(self, small: Pair) -> Pair:
         """The output's height and width. Raises SpecError if nothing is left of it."""
@@ -163,22 +176,16 @@ class Conv2dTranspose(_Convolution):
         return h, w
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
-        shape = x.shape
-        r, b, x = shape[0], shape[1], x.reshape(shape[0], -1, shape[-1])
-        rows = product(x, self.w.mT)
-        a = self.windows.scatter(rows.reshape(r * b, -1, rows.shape[-1])).reshape(r, b, *self.windows.image, self.channels)
-        if self.bias:
-            a += self.b
+        a = self.products.spread(x, self.w)
+        self._add_bias(a)
         y, through = self.activation.forward(a)
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
             da = through(dy)
-            rows = self.windows.gather(da.reshape(r * b, *da.shape[2:])).reshape(r, -1, self.w.shape[1])
-            dx = product(rows, self.w).reshape(shape) if inputs else None
+            dx = self.products.correlate(da, self.w) if inputs else None
             if params:
-                add_product(self.dw, rows, x, overwrite=params == "first")
-                if self.bias:
-                    self.db += da.sum((1, 2, 3), keepdims=True)
+                self.products.add_gradient(self.dw, da, x)
+                self._add_to_bias(da)
             return dx
 
         return y, backward
