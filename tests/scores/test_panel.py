@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from dessine.data.dataset import Examples, Split
 from dessine.data.mixtures import Ring
+from dessine.registry import SpecError
+from dessine.scores import table
+from dessine.scores.independent import independent
 from dessine.scores.panel import Panel
 
 
@@ -39,3 +44,110 @@ def test_mixture_tells_which_modes_are_found():
     assert (collapsed["modes"], collapsed["high_quality"], collapsed["diversity"]) == (1, 1, 0)
     assert collapsed["reverse_kl"] == pytest.approx(np.log(8))
     assert panel.goals == {"scores.reverse_kl": "min", "scores.high_quality": "max"}
+
+
+class Eye:
+    """A judge of 28 x 28 images: their class is the first of ten bars that is lit, their features are the bars."""
+
+    hash, accuracy = "0123456789ab", 0.5
+
+    def read(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        bars = images.reshape(len(images), 28, 28)[:, :10, :].mean(2).astype(np.float64)
+        p = np.exp(8 * bars)
+        return p / p.sum(1, keepdims=True), bars.astype(np.float32)
+
+
+def bars(n: int, seed: int, channels: int = 1) -> Examples:
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 60, (n, 28, 28, channels)).astype(np.uint8)
+    label = rng.integers(10, size=(n, channels))
+    for channel in range(channels):
+        x[np.arange(n), label[:, channel], :, channel] = 255
+    return Examples(x, label[:, 0], -1.0)
+
+
+def panel_of(channels: int = 1) -> Panel:
+    panel = Panel(Split(bars(300, 0, channels), bars(120, 1, channels), digits=channels), np.float32)
+    panel.judge = Eye()
+    return panel
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_critic():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "independent", partial(independent, steps=40))
+        yield
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    folder, panel, fresh = tmp_path_factory.mktemp("eval"), panel_of(), bars(500, 2)
+    return panel.measure(lambda n: fresh.floats(np.arange(n), np.float32), 100, 0, folder, "made"), folder
+
+
+def test_every_score_stands_beside_its_ceiling_its_floor_and_a_collapsed_baseline(measured):
+    told, _ = measured
+    assert set(told["scores"]) == {
+        *("digit_score", "digit_entropy", "digit_confidence", "frechet", "precision", "recall", "density", "coverage"),
+        *("ndb", "parzen", "memorised", "nearest_ratio", "support", "sliced_wasserstein", "independent_critic", "diversity"),
+    }
+    for row in told["scores"].values():
+        assert {"value", "standard_error", "n", "better", "ceiling", "floor", "collapsed"} <= set(row)
+        assert 0 < row["n"] <= 100
+    assert told["judge"] == {"hash": "0123456789ab", "accuracy": 0.5}
+    assert told["scores"]["frechet"]["measured_by"] == "judge 0123456789ab"
+
+
+def test_fresh_samples_of_the_source_score_as_the_ceiling_does_and_better_than_the_baselines(measured):
+    rows = measured[0]["scores"]
+    for name in ("digit_score", "frechet", "recall", "coverage", "sliced_wasserstein", "independent_critic"):
+        row = rows[name]
+        sign = 1 if row["better"] == "higher" else -1
+        assert sign * (row["ceiling"] - row["collapsed"]) > 0, name
+        assert sign * (row["value"] - row["collapsed"]) > 0.8 * sign * (row["ceiling"] - row["collapsed"]), name
+    assert rows["precision"]["collapsed"] > 0.9 > 0.1 > rows["recall"]["collapsed"]
+    assert rows["memorised"]["collapsed"] == 1
+
+
+def test_pictures_lie_in_the_folder(measured):
+    told, folder = measured
+    assert told["pictures"] == [str(folder / "scores.png"), str(folder / "nearest.png")]
+    assert sorted(path.name for path in folder.iterdir()) == ["nearest.png", "scores.png"]
+
+
+def test_a_seed_gives_the_same_scores_and_only_gives_the_same_alone(measured):
+    panel, fresh = panel_of(), bars(500, 2)
+    again = panel.measure(lambda n: fresh.floats(np.arange(n), np.float32), 100, 0, None, "made", ["ndb", "coverage"])
+    assert again["scores"] == {name: measured[0]["scores"][name] for name in ("coverage", "ndb")}
+    assert "pictures" not in again
+
+
+def test_stacked_digits_are_counted():
+    panel, fresh = panel_of(3), bars(500, 2, 3)
+    names = ["modes", "reverse_kl", "frechet"]
+    rows = panel.measure(lambda n: fresh.floats(np.arange(n), np.float32), 100, 0, None, "made", names)["scores"]
+    labels = bars(500, 2, 3)
+    assert set(rows) == set(names)
+    assert rows["modes"]["collapsed"] == 1
+    assert rows["modes"]["value"] > 80
+    assert labels.shape == (28, 28, 3)
+
+
+def test_a_score_that_the_data_does_not_have_is_refused(plain):
+    panel = Panel(plain, np.float32)
+    with pytest.raises(SpecError, match="'frechet' is no score of this data"):
+        panel.measure(lambda n: np.zeros((n, 5)), 10, 0, None, "made", ["frechet"])
+    with pytest.raises(SpecError, match="did you mean 'recall'"):
+        panel.measure(lambda n: np.zeros((n, 5)), 10, 0, None, "made", ["recal"])
+
+
+def test_samples_that_are_not_finite_get_no_numbers(plain):
+    rows = Panel(plain, np.float32).measure(lambda n: np.full((n, 5), np.nan), 50, 0, None, "made", ["recall", "ndb"])["scores"]
+    assert np.isnan([rows["recall"]["value"], rows["ndb"]["value"]]).all()
+    assert rows["recall"]["ceiling"] > 0.5
+
+
+def test_few_examples_do_no_harm(plain, tmp_path):
+    for count in (1, 2, 7):
+        told = Panel(plain, np.float32).measure(lambda n: np.ones((n, 5)), count, 0, tmp_path, "made")
+        assert told["scores"]["recall"]["n"] == count

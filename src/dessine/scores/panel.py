@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dessine.data import Split
+from dessine.registry import SpecError, did_you_mean
+from dessine.scores.bench import Bench, Reader, Side
 from dessine.scores.distances import mean_pairwise, rows
 from dessine.scores.mixture import assigned, high_quality, reverse_kl
+from dessine.scores.nearest import nearest
+from dessine.scores.table import GROUPS, NAMES, NAN, Found, Group, Score
 
 Array = np.ndarray
+COLUMNS = ("ceiling", "floor", "collapsed")
 
 
 class Panel:
@@ -23,6 +31,12 @@ class Panel:
         self.data, self.dtype = data, np.dtype(dtype)
         self.goals: dict[str, str] = {"scores.reverse_kl": "min", "scores.high_quality": "max"} if data.mixture else {}
         self._spreads: dict[int, float] = {}
+        self._benches: dict[tuple[int, int], tuple[Bench, dict[int, dict[str, Found]]]] = {}
+
+    @cached_property
+    def judge(self) -> Reader | None:
+        """Who reads the digits, where there are any."""
+        return None
 
     def glance(self, x: Array) -> dict[str, float]:
         """Cheap scores of (N, *shape) samples in the data's own scale.
@@ -53,3 +67,88 @@ class Panel:
         chosen = np.random.default_rng(seed).permutation(len(examples))[:n]
         floats: Array = examples.floats(chosen, self.dtype)
         return floats
+
+    def measure(
+        self,
+        draw: Callable[[int], Array],
+        count: int,
+        seed: int,
+        folder: Path | None,
+        title: str,
+        only: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """All scores, or those named in `only`, of what `draw(n)` gives, (n, *shape) in the data's own scale.
+
+        Beside each: the ceiling (test examples scored as if they were generated), the floor (noise), a collapsed baseline; all
+        of them of as many examples, `count` at most. Pictures go to `folder`, if there is one.
+        Raises SpecError for a score that this data does not have.
+        """
+        bench, known = self._bench(count, seed)
+        groups = self._groups(bench, only)
+        side = bench.side(draw(bench.n))
+        scores: dict[str, Any] = {}
+        for i, group in groups:
+            found = _measured(group, bench, side)
+            if i not in known:
+                known[i] = {name: _measured(group, bench, one) for name, one in bench.baselines.items()}
+            for name, score in found.items():
+                if only is None or name in only:
+                    scores[name] = self._row(group, name, score, known[i])
+        told: dict[str, Any] = {"scores": scores}
+        if self.judge is not None:
+            told["judge"] = {"hash": self.judge.hash, "accuracy": self.judge.accuracy}
+        if folder is not None:
+            told["pictures"] = self._pictures(bench, side, scores, folder, title)
+        return told
+
+    def names(self) -> list[str]:
+        """The scores that this data has."""
+        return [name for _, group in self._groups(self._bench(1, 0)[0], None) for name in group.better]
+
+    def _bench(self, count: int, seed: int) -> tuple[Bench, dict[int, dict[str, Found]]]:
+        """The bench of so many samples, and what its baselines score: it is kept, for the next generator to be measured."""
+        key = (count, seed)
+        if key not in self._benches:
+            self._benches = {key: (Bench(self.data, self.dtype, count, seed, self.judge), {})}
+        return self._benches[key]
+
+    def _groups(self, bench: Bench, only: Sequence[str] | None) -> list[tuple[int, Group]]:
+        there = [(i, group) for i, group in enumerate(GROUPS) if group.of(bench)]
+        own = [name for _, group in there for name in group.better]
+        for name in only or ():
+            if name not in own:
+                text = f"'{name}' is no score of this data" if name in NAMES else f"no score '{name}'{did_you_mean(name, own)}"
+                raise SpecError(f"{text} (it has: {', '.join(own)})")
+        return [(i, group) for i, group in there if only is None or any(name in only for name in group.better)]
+
+    def _row(self, group: Group, name: str, score: Score, baselines: dict[str, Found]) -> dict[str, Any]:
+        row: dict[str, Any] = score._asdict() | {"better": group.better[name]}
+        row |= {column: baselines[column][name].value for column in COLUMNS}
+        row["ceiling_error"] = baselines["ceiling"][name].standard_error
+        if group.space == "judge":
+            row["measured_by"] = f"judge {self.judge.hash}" if self.judge else "the data's own numbers"
+        elif group.space != "data":
+            row["measured_by"] = group.space
+        return row
+
+    def _pictures(self, bench: Bench, side: Side, scores: dict[str, Any], folder: Path, title: str) -> list[str]:
+        from dessine.plots.scores import save_strips
+
+        made = [save_strips(folder / "scores.png", scores, f"{title}: scores of {len(side):,} samples")]
+        if "memorised" in scores and side.finite:
+            from dessine.plots.grid import save_grids
+
+            samples = side.x[:48]
+            train = self.data.train
+            like = train.floats(nearest(samples, bench.train)[1], self.dtype)
+            both = {"samples": train.images(samples), "the nearest training image of each": train.images(like)}
+            save_grids(folder / "nearest.png", both, 8, title)
+            made.append(folder / "nearest.png")
+        return [str(path) for path in made]
+
+
+def _measured(group: Group, bench: Bench, side: Side) -> Found:
+    """NaN, but a row, for samples that are not finite or too few."""
+    if side.finite and min(len(side), len(bench.real)) >= group.least:
+        return group.measure(bench, side)
+    return {name: Score(NAN, NAN, len(side)) for name in group.better}

@@ -1,0 +1,81 @@
+"""Scores of a generator on a common scale, from noise to real examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+from dessine.plots.figure import save_figure
+
+
+def save_strips(path: Path, scores: dict[str, dict[str, Any]], title: str) -> Path:
+    """Each score between the worse of its baselines, noise and one example repeated (0), and real test examples (1).
+
+    scores: name -> value, standard_error, better, ceiling, floor, collapsed. Bars are two standard errors to either side. What
+    lies beyond the scale stands at its edge; what has none, because a number is missing, is told in words alone.
+    """
+    names = list(scores)
+    figure, axes = plt.subplots(figsize=(9, 1.6 + 0.36 * max(len(names), 1)), layout="constrained")
+    for y, name in enumerate(names):
+        row = {key: np.nan if scores[name][key] is None else float(scores[name][key]) for key in KEYS}
+        axes.plot([0, 1], [y, y], color="silver", lw=1, zorder=0)
+        axes.text(1.31, y, _told(row), va="center", fontsize="small")
+        for key, x, around in _places(row, scores[name]["better"]):
+            mark, colour, _ = MARKS[key]
+            axes.plot(np.clip(x, *EDGES), y, mark, color=colour, ms=8)
+            if key == "value":
+                axes.plot(np.clip(around, *EDGES), [y, y], color=colour, lw=3, alpha=0.5)
+    for mark, colour, label in MARKS.values():
+        axes.plot([], [], mark, color=colour, label=label)
+    axes.axvline(1, color="grey", ls="--", lw=1)
+    axes.set(yticks=range(len(names)), xlim=(EDGES[0] - 0.03, EDGES[1] + 0.03), ylim=(max(len(names), 1) - 0.5, -0.5))
+    axes.set_yticklabels(names)
+    axes.set_xticks([0, 1])
+    axes.set_xticklabels(["the worse baseline", "ceiling: real test examples"])
+    axes.set_title(fill(title, 90))
+    below = -0.3 / (0.36 * max(len(names), 1))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=3, fontsize="small", frameon=False)
+    return save_figure(figure, path)
+
+
+EDGES = -0.02, 1.25
+MARKS = {
+    "floor": ("+", "C7", "noise"),
+    "collapsed": ("x", "C3", "one example repeated"),
+    "value": ("o", "C0", "generator (bar: ± 2 standard errors)"),
+}
+
+
+def _places(row: dict[str, float], better: str) -> list[tuple[str, float, np.ndarray]]:
+    """Where the marks stand, and the ends of their bars: 1 at the ceiling, 0 at the worse baseline."""
+    goodness = {"higher": lambda v: v, "lower": lambda v: -v, "near 1": lambda v: -abs(v - 1)}[better]
+    top = goodness(row["ceiling"])
+    others = [v for v in (goodness(row["floor"]), goodness(row["collapsed"])) if np.isfinite(v)]
+    if not others or not np.isfinite(top) or not top > min(others):
+        return []
+    worst = min(others)
+    error = np.nan_to_num(row["standard_error"])
+    found = []
+    for key in MARKS:
+        x = (goodness(row[key]) - worst) / (top - worst)
+        around = (goodness(row[key] + 2 * np.array([-error, error])) - worst) / (top - worst)
+        if np.isfinite(x):
+            found.append((key, x, around))
+    return found
+
+
+KEYS = ("value", "standard_error", "ceiling", "floor", "collapsed")
+
+
+def _told(row: dict[str, float]) -> str:
+    if not np.isfinite(row["value"]):
+        return "no number"
+    error = f" ± {row['standard_error']:.2g}" if np.isfinite(row["standard_error"]) else ""
+    return f"{row['value']:.4g}{error}   (real: {row['ceiling']:.4g})"

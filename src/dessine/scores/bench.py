@@ -1,0 +1,143 @@
+"""The bench: what samples are laid beside to be scored: real examples, and what a perfect, a blind and a collapsed generator
+give. Which scores there are belongs to `table.py`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from dessine.data import Split
+from dessine.data.dataset import Examples
+from dessine.scores import frechet
+from dessine.scores.distances import rows
+from dessine.scores.ndb import Bins
+from dessine.scores.nearest import nearest
+from dessine.scores.neighbours import radii
+
+Array = np.ndarray
+NEIGHBOURS, COPIES, LINES, PAIRED, CRITIC, PAIRS = 5_000, 1_000, 5_000, 1_000, 5_000, 5_000
+"""Samples that scores take at most whose time grows faster than their number."""
+VALIDATION = 1_000
+
+
+class Reader(Protocol):
+    """A judge of digits: images (N, 28, 28, 1) in [0, 1] -> probabilities (N, 10), features (N, f)."""
+
+    hash: str
+    accuracy: float
+
+    def read(self, images: Array) -> tuple[Array, Array]: ...
+
+
+class Side:
+    """Examples to be scored, (n, *shape) in the data's own scale and in random order; a judge reads them once, if at all."""
+
+    def __init__(self, x: Array, data: Split, judge: Reader | None):
+        self.x, self.data, self.judge = x, data, judge
+        self.finite = bool(np.isfinite(x).all())
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @cached_property
+    def images(self) -> Array:
+        """(n, *shape) in [0, 1]."""
+        return self.data.train.images(self.x)
+
+    @cached_property
+    def _answers(self) -> tuple[Array, Array]:
+        """(n, digits, 10) and (n, digits * f), of the digits in the channels."""
+        assert self.judge is not None
+        read = [self.judge.read(self.images[..., i : i + 1]) for i in range(self.data.digits)]
+        return np.stack([p for p, _ in read], 1), np.concatenate([f for _, f in read], 1)
+
+    @property
+    def probabilities(self) -> Array:
+        """(n, digits, 10)."""
+        return self._answers[0]
+
+    @property
+    def features(self) -> Array:
+        """(n, f): the judge's, or the numbers of the examples themselves where no judge has anything to say."""
+        return self._answers[1] if self.judge else rows(self.x)
+
+    @cached_property
+    def moments(self) -> frechet.Moments:
+        """Of the features."""
+        return frechet.Moments(self.features)
+
+
+class Bench:
+    """One data set, made ready to score n samples.
+
+    real: n training examples, what all is compared with
+    ceiling: n test examples, scored as if they were generated
+    floor: n times noise that has each pixel's own mean and standard deviation, and nothing else
+    collapsed: one training example n times, with a little noise
+    n is at most the number of test examples, so that samples have no more of themselves to show than the ceiling has.
+    """
+
+    def __init__(self, data: Split, dtype: Any, count: int, seed: int, judge: Reader | None):
+        self.data, self.judge, self.dtype, self.seed = data, judge, np.dtype(dtype), seed
+        rng = np.random.default_rng(seed)
+        self.n = min(count, len(data.test))
+        order = rng.permutation(len(data.train))
+        self.kept = min(self.n, max(1, len(order) * 10 // 11))  # some remain for validation
+        self.order = order
+        self.real = self.side(self._floats(data.train, order[: self.kept]))
+        self.ceiling = self.side(self._floats(data.test, rng.permutation(len(data.test))[: self.n]))
+        mean, std = self.real.x.mean(0, dtype=np.float64), self.real.x.std(0, dtype=np.float64)
+        noise = rng.standard_normal((2, self.n, *data.train.shape), np.float32)
+        self.floor = self.side(self._allowed(mean + std * noise[0]))
+        self.collapsed = self.side(self._allowed(self.real.x[0] + 0.01 * self.real.x.std(dtype=np.float64) * noise[1]))
+        self.baselines = {"ceiling": self.ceiling, "floor": self.floor, "collapsed": self.collapsed}
+
+    def side(self, x: Array) -> Side:
+        """Examples (n, *shape), ready to be scored."""
+        return Side(x, self.data, self.judge)
+
+    def _floats(self, examples: Examples, index: Array) -> Array:
+        return examples.floats(index, self.dtype)
+
+    def _allowed(self, x: Array) -> Array:
+        """Images keep to their range; points may lie anywhere."""
+        train = self.data.train
+        return (np.clip(x, train.low, train.high) if self.images else x).astype(self.dtype)
+
+    @property
+    def images(self) -> bool:
+        """Whether examples are images, not points."""
+        return len(self.data.train.shape) == 3
+
+    @cached_property
+    def validation(self) -> Array:
+        """Training images that are not among the real ones, in [0, 1]."""
+        rest = self.order[self.kept : self.kept + VALIDATION]
+        return self.data.train.images(self._floats(self.data.train, rest))
+
+    @cached_property
+    def radii(self) -> Array:
+        """Of the balls about the real examples."""
+        return radii(self.real.features[:NEIGHBOURS])
+
+    @cached_property
+    def bins(self) -> Bins:
+        """Clusters of the real examples."""
+        return Bins(self.real.x, seed=self.seed)
+
+    @cached_property
+    def train(self) -> Array:
+        """All training examples, (N, numbers)."""
+        return rows(self._floats(self.data.train, np.arange(len(self.data.train))))
+
+    @cached_property
+    def from_test(self) -> Array:
+        """Distances of test examples to the nearest training example; none of those that the ceiling shows."""
+        return nearest(self.ceiling.x[self.copies :][:COPIES], self.train)[0]
+
+    @property
+    def copies(self) -> int:
+        """How many samples are looked at for copies: half of them, so that the test examples suffice for both sides."""
+        return min(COPIES, max(1, self.n // 2))

@@ -1,0 +1,203 @@
+"""The table of scores: what each tells, which way is better, which data has it, and how it is measured on the bench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from dessine.scores import digits, frechet, mixture, nearest
+from dessine.scores.bench import CRITIC, LINES, NEIGHBOURS, PAIRED, PAIRS, Bench, Side
+from dessine.scores.birthday import birthday, closeness
+from dessine.scores.distances import mean_pairwise, rows
+from dessine.scores.independent import independent
+from dessine.scores.ndb import ndb
+from dessine.scores.neighbours import K, neighbours
+from dessine.scores.parzen import parzen
+from dessine.scores.wasserstein import exact, sliced
+
+NAN = float("nan")
+
+
+class Score(NamedTuple):
+    """One number of one side, with its standard error (NaN where none is known) and the samples it was taken from."""
+
+    value: float
+    standard_error: float
+    n: int
+
+
+Found = dict[str, Score]
+
+
+class Group(NamedTuple):
+    """Scores that are measured together.
+
+    better: "higher", "lower", or "near 1", by score
+    of: which data has them; measure: of one side, on the bench, all finite, at least `least` samples
+    space: whose features it is measured in: "judge" (else the data's own numbers), "data", or the name of what measures
+    """
+
+    better: dict[str, str]
+    about: str
+    of: Callable[[Bench], bool]
+    measure: Callable[[Bench, Side], Found]
+    space: str = "data"
+    least: int = 2
+
+
+def _digits(bench: Bench, side: Side) -> Found:
+    p, n = side.probabilities[:, 0], len(side)
+    return {
+        "digit_score": Score(*digits.digit_score(p), n),
+        "digit_entropy": Score(*digits.class_entropy(p), n),
+        "digit_confidence": Score(*digits.confidence(p), n),
+    }
+
+
+def _frechet(bench: Bench, side: Side) -> Found:
+    sides = {"real": bench.real.moments, "generated": side.moments}
+    return {"frechet": Score(frechet.distance(**sides), frechet.error(**sides), len(side))}
+
+
+def _modes(bench: Bench, side: Side) -> Found:
+    known = bench.data.mixture
+    assert known is not None
+    x, n = rows(side.x), len(side)
+    modes, good = mixture.high_quality(x, known)
+    return {
+        "modes": Score(float(modes), NAN, n),
+        "high_quality": Score(good, float(np.sqrt(good * (1 - good) / n)), n),
+        "reverse_kl": Score(mixture.reverse_kl(mixture.assigned(x, known), known.weights), NAN, n),
+        "log_density": Score(*mixture.mean_log_density(x, known), n),
+    }
+
+
+def _stacked(bench: Bench, side: Side) -> Found:
+    mode, n = mixture.written(side.probabilities.argmax(-1)), len(side)
+    even = np.full(1000, 1 / 1000)
+    return {
+        "modes": Score(float(mixture.distinct(mode)), NAN, n),
+        "reverse_kl": Score(mixture.reverse_kl(mode, even), NAN, n),
+    }
+
+
+def _neighbours(bench: Bench, side: Side) -> Found:
+    real, made = (one.features[:NEIGHBOURS] for one in (bench.real, side))
+    found = neighbours(real=real, generated=made, real_radii=bench.radii)
+    return {name: Score(value, error, len(made)) for name, (value, error) in found._asdict().items()}
+
+
+def _ndb(bench: Bench, side: Side) -> Found:
+    return {"ndb": Score(*ndb(real=bench.bins.counts, generated=bench.bins.count(side.x)), len(side))}
+
+
+def _parzen(bench: Bench, side: Side) -> Found:
+    samples = bench.real if side is bench.ceiling else side  # test images are what it asks about, so they cannot be samples
+    value, error, _ = parzen(samples.images, bench.validation, bench.ceiling.images)
+    return {"parzen": Score(value, error, len(samples))}
+
+
+def _nearest(bench: Bench, side: Side) -> Found:
+    x = side.x[: bench.copies]
+    made, test = nearest.nearest(x, bench.train)[0], bench.from_test
+    return {
+        "memorised": Score(*nearest.memorised(generated=made, test=test), len(x)),
+        "nearest_ratio": Score(*nearest.closeness(generated=made, test=test), len(x)),
+    }
+
+
+def _birthday(bench: Bench, side: Side) -> Found:
+    x = side.features[:PAIRS]
+    found = birthday(x, closeness(bench.real.features[: len(x)]))
+    return {"support": Score(found.support, found.support * found.relative_error, len(x))}
+
+
+def _exact(bench: Bench, side: Side) -> Found:
+    n = min(PAIRED, len(side), len(bench.real))
+    return {"wasserstein": Score(exact(rows(bench.real.x[:n]), rows(side.x[:n])), NAN, n)}
+
+
+def _sliced(bench: Bench, side: Side) -> Found:
+    n = min(LINES, len(side), len(bench.real))
+    return {"sliced_wasserstein": Score(*sliced(bench.real.x[:n], side.x[:n], seed=bench.seed), n)}
+
+
+def _independent(bench: Bench, side: Side) -> Found:
+    made = bench.real if side is bench.ceiling else side  # its real examples are test examples, which no generator has seen
+    n = min(CRITIC, len(bench.ceiling), len(made))
+    found = independent(bench.ceiling.x[:n], made.x[:n], bench.seed)
+    return {"independent_critic": Score(found.estimate, found.standard_error, n)}
+
+
+def _diversity(bench: Bench, side: Side) -> Found:
+    n = min(PAIRED, len(side), len(bench.real))
+    real = mean_pairwise(rows(bench.real.x[:n]))
+    return {"diversity": Score(mean_pairwise(rows(side.x[:n])) / real if real > 0 else NAN, NAN, n)}
+
+
+GROUPS = (
+    Group(
+        {"modes": "higher", "high_quality": "higher", "reverse_kl": "lower", "log_density": "higher"},
+        "modes found, share of samples near one, unevenness of their shares, mean log of the true density (mixtures)",
+        lambda bench: bench.data.mixture is not None,
+        _modes,
+    ),
+    Group(
+        {"digit_score": "higher", "digit_entropy": "higher", "digit_confidence": "higher"},
+        "clear and varied digits in one number (1 to 10); entropy of the classes (nats); how sure the judge is (MNIST)",
+        lambda bench: bench.judge is not None and bench.data.digits == 1,
+        _digits,
+        "judge",
+    ),
+    Group(
+        {"modes": "higher", "reverse_kl": "lower"},
+        "numbers of three digits found, of 1,000, and unevenness of their shares (stacked MNIST)",
+        lambda bench: bench.judge is not None and bench.data.digits == 3,
+        _stacked,
+        "judge",
+    ),
+    Group(
+        {"frechet": "lower"},
+        "Frechet distance to training images in the judge's features (MNIST, stacked MNIST)",
+        lambda bench: bench.judge is not None,
+        _frechet,
+        "judge",
+    ),
+    Group(
+        {"precision": "higher", "recall": "higher", "density": "higher", "coverage": "higher"},
+        "samples where real examples are, real examples where samples are; the same two by counts",
+        lambda bench: True,
+        _neighbours,
+        "judge",
+        K + 1,
+    ),
+    Group({"ndb": "lower"}, "share of 100 regions of the data with too many or too few samples", lambda bench: True, _ndb),
+    Group({"parzen": "higher"}, "log-likelihood of test images by a Parzen window (nats)", lambda bench: bench.images, _parzen),
+    Group(
+        {"memorised": "lower", "nearest_ratio": "near 1"},
+        "share of samples nearer to a training image than 95 % of test images; their median distance beside these",
+        lambda bench: bench.images,
+        _nearest,
+    ),
+    Group(
+        {"support": "higher"},
+        "how many different images there seem to be, by the birthday paradox",
+        lambda bench: bench.images,
+        _birthday,
+        "judge",
+    ),
+    Group({"wasserstein": "lower"}, "W1 between 1,000 samples and 1,000 real ones", lambda bench: not bench.images, _exact),
+    Group({"sliced_wasserstein": "lower"}, "mean W1 along random lines", lambda bench: True, _sliced),
+    Group(
+        {"independent_critic": "lower"},
+        "W1 as a critic says that was trained afterwards on test examples",
+        lambda bench: True,
+        _independent,
+        "critic 128-128, gradient penalty 10",
+        4,
+    ),
+    Group({"diversity": "near 1"}, "mean distance of samples / of real ones", lambda bench: True, _diversity),
+)
+NAMES = tuple(dict.fromkeys(name for group in GROUPS for name in group.better))
