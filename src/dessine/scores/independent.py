@@ -19,6 +19,8 @@ from dessine.streams import Streams
 
 Array = np.ndarray
 WIDTH, BATCH, ETA = 64, 256, 5e-3
+NAME = "critic 64-64-64, one-sided gradient penalty 10"
+"""Of the critic as it stands: estimates of others do not compare with its own."""
 
 
 class Verdict(NamedTuple):
@@ -43,10 +45,10 @@ def independent(
     learnt, and more by at most about 5 %, for the penalty lets the slope rise to 1 + W / 20 in the critic's own units, which
     are chosen so that W is at most 1. Under another constraint it is what that one lets f say. Samples of one source get 0
     within a few standard errors, or a little below. The critic: dense, three hidden layers of 64; 1,000 steps of Adam at batch
-    256. It takes 3 s of one core for points and 10 for digits. With 4,000 points it gave 1.33 for one mode of a ring (exactly: 1.27),
+    256; 3 s of one core for points and 10 for digits. With 4,000 points it gave 1.33 for one mode of a ring (exactly: 1.27),
     0.55 for noise against the ring (0.55), and 0.71 where every second mode of a grid was missing (0.94).
-    Misleads: it sees what such a network finds in that time, and fine things it does not: grain of 0.3 over real digits, 8 away
-    from these, gets 0.5. And the estimate is of one generator, which may be one of many, after one training of f.
+    Misleads: it sees what such a network finds in that time, and not what is fine: grain of 0.3 over real digits moves each by
+    8 and gets 0.5. And the estimate is of one generator, which may be one of many, after one training of f.
     NaN if a sample is not finite or has fewer than 4 examples.
     """
     a, b = rows(real).astype(np.float32), rows(generated).astype(np.float32)
