@@ -428,6 +428,10 @@ class Adversarial(Game):
         """
         return self._drawn(count, streams)[replicate]
 
+    def draw_each(self, count: int, streams: Streams) -> Array:
+        """(R, count, *shape): the same of every replicate."""
+        return self._drawn(count, streams)
+
     def state(self) -> dict[str, Array]:
         state = {f"order.{k}": v for k, v in self.batches.state().items()} | {"turns": np.array(self.done)}
         for name, player in self.players.items():
@@ -487,10 +491,10 @@ class Adversarial(Game):
         def draw(n: int) -> Array:  # not the very latents that a run of this seed has learnt from
             return self._drawn(n, Streams(seed + FIXED_SEED, self.streams.replicates))[0]
 
-        told = self.panel.measure(draw, count, seed, folder, context.title, only) if hasattr(self.panel, "measure") else {}
-        if self.average is not None and told:
+        told = self.panel.measure(draw, count, seed, folder, context.title, only)
+        if self.average is not None:
             with self.average.worn():
-                told["average"] = self.panel.measure(draw, count, seed, folder, f"{context.title}, moving average", only)
+                told["average"] = self.panel.measure(draw, count, seed, None, context.title, only)
         if only is None:
             count = max(count, self.pack)
             sides = {
