@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
@@ -21,6 +21,9 @@ from dessine.games.watch import Watch, told
 from dessine.registry import DEFAULTS, Count, Like, Node, Problems, SpecError, Whole
 from dessine.runs.files import write_json
 from dessine.runs.run import Run
+from dessine.scores.diagnosis import Diagnosis, diagnose
+from dessine.scores.reference import Reference
+from dessine.scores.sampled import Sampled
 from dessine.streams import Streams
 
 Array = np.ndarray
@@ -296,6 +299,8 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
     summary = summarise(records, experiment.game.goals) | experiment.game.summary(records) | {"status": status, "step": step}
     if run.info().get("reason"):
         summary["reason"] = run.info()["reason"]
+    with np.errstate(all="ignore"):
+        summary["diagnosis"] = diagnosis(experiment, run, records).plain()
     write_json(run.path / "summary.json", summary)
     if experiment.outputs.plots and records:
         with np.errstate(all="ignore"):
@@ -310,6 +315,17 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
     results = {goal: mean for goal in experiment.game.goals if (mean := _mean(summary["last"], goal)) is not None}
     run.end(status, seconds, step=step, results=results)
     return summary
+
+
+def diagnosis(
+    experiment: Experiment, run: Run, records: list[dict[str, Any]], sampled: Sequence[Sampled] = ()
+) -> Diagnosis:
+    """What is the matter with a run of `experiment`, built; `sampled`: what samples of a checkpoint show, repeat by repeat."""
+    info = run.info()
+    spec = info.get("spec") or {}
+    known = Reference.of(experiment.split, (spec.get("game") or {}).get("scored", 250))
+    found = info.get("non_finite") or []
+    return diagnose(records, spec, known, repeats=experiment.repeats, non_finite=found, sampled=sampled)
 
 
 def summarise(records: list[dict[str, Any]], goals: Mapping[str, str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ COMMANDS = {
     "train": ("train", "Train what a config describes."),
     "sweep": ("sweep", "Train a config many times, over a grid or a search."),
     "eval": ("evaluate", "Measure a saved run."),
+    "diagnose": ("diagnose", "Say what is wrong with a run, and what to try."),
     "draw": ("draw", "Draw images with a run's generator."),
     "config": ("config", "Check, show or describe configs."),
     "runs": ("runs", "List, compare, remove and report runs."),

@@ -18,6 +18,7 @@ from dessine.cli.loading import load
 from dessine.experiment import Experiment, Stopped, train
 from dessine.runs.comparison import differences
 from dessine.runs.run import Run
+from dessine.scores.diagnosis import verdict
 from dessine.spec import BadSpec, dump, read
 from dessine.sweeps.repeats import train_apart, train_repeats
 
@@ -119,7 +120,10 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:
     resume = f"dessine train --resume {shlex.quote(str(run.path))}"
     try:
         how = train_repeats if train_apart(experiment) else train
-        how(experiment, run, bar.step, bar.say)
+        summary = how(experiment, run, bar.step, bar.say)
+        bar.close()
+        if not quiet:
+            say(f"{verdict(summary['diagnosis'])}; more: dessine diagnose {shlex.quote(str(run.path))}")
     except Stopped as stopped:
         bar.close()
         _say(f"{stopped}; go on with: {resume}")

@@ -126,6 +126,10 @@ class Game(Node):
         """(count, *shape) new examples in the data's own scale. Raises ValueError where no player draws."""
         raise ValueError("this run has no generator")
 
+    def draw_each(self, count: int, streams: Streams) -> Array:
+        """(R, count, *shape): the same of every replicate."""
+        return np.stack([self.draw(count, streams, r) for r in range(streams.replicates)])
+
     def probes(self) -> list[Probe]:
         """What `check-grad` compares with finite differences."""
         raise NotImplementedError

@@ -68,6 +68,7 @@ def run_page(row: Row) -> str:
     parts = [
         _head(row),
         section("Results", _results(row, track, summary), _last(track)),
+        section("Diagnosis", _diagnosis(summary.get("diagnosis"))),
         section("Samples over time", samples(row.path / "samples")),
         section("Curves", *_pictures(row.path / "plots") or _drawn(row)),
         section("Scores", *_scores(row.path / "eval")),
@@ -114,8 +115,35 @@ def _results(row: Row, track: Track, summary: dict[str, Any]) -> str:
     several = ["95 % interval", "repeats"] if track.repeats > 1 else []
     heads = ["metric", "better", "at the end", *several, "best", "at step"]
     made = table(heads, rows, numbers_from=2) if rows else ""
-    own = {key: v for key, v in summary.items() if key not in ("last", "best", "status", "step", "reason", *told_of)}
+    own = {
+        key: v for key, v in summary.items() if key not in ("last", "best", "status", "step", "reason", "diagnosis", *told_of)
+    }
     return made + facts({_words(key): _line(v) for key, v in own.items()})
+
+
+def _diagnosis(told: Any) -> str:
+    """The verdict, the numbers behind it and what to try, as they were when the run ended."""
+    if not isinstance(told, dict) or not {"verdict", "words"} <= told.keys():
+        return ""
+    sort = {"healthy": "good", "unknown": "quiet"}.get(told["verdict"], "bad")
+    since = f" since step {told['first_bad_step']:,}" if isinstance(told.get("first_bad_step"), int) else ""
+    parts = [f'<p><strong class="{sort}">{escape(str(told["verdict"]))}</strong>{since}: {escape(str(told["words"]))}</p>']
+    rows = [[one.get("name"), one.get("threshold"), one.get("why"), one.get("value")] for one in _listed(told, "evidence")]
+    parts.append(table(["number", "threshold", "why there", "at the end"], rows, numbers_from=3) if rows else "")
+    tried = [(str(one.get("override") or ""), str(one.get("why") or "")) for one in _listed(told, "advice")]
+    items = [
+        f"<li><code>{escape(change)}</code> {escape(why)}</li>" if change else f"<li>{escape(why)}</li>"
+        for change, why in tried
+    ]
+    parts.append(f"<p>What to try, one thing at a time:</p><ul>{''.join(items)}</ul>" if items else "")
+    notes = told.get("notes")
+    parts += [f'<p class="quiet">{escape(str(note))}</p>' for note in (notes if isinstance(notes, list) else [])]
+    return "\n".join(part for part in parts if part)
+
+
+def _listed(told: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    found = told.get(key)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _last(track: Track) -> str:

@@ -206,16 +206,16 @@ class Run:
     def _checkpoint(self, step: int) -> Path:
         return self.checkpoints / f"step_{step:09d}.npz"
 
-    def load_checkpoint(self) -> tuple[int, dict[str, Array], dict[str, Any]] | None:
-        """The newest that can be read: step, arrays, state. One that is damaged is passed over."""
+    def load_checkpoint(self, before: int | None = None) -> tuple[int, dict[str, Array], dict[str, Any]] | None:
+        """The newest that can be read, before a step if one is given: step, arrays, state. A damaged one is passed over."""
         for _ in range(3):  # the run may be training, and may have replaced those that were there when we looked
-            steps = self.checkpoint_steps()
+            steps = [step for step in self.checkpoint_steps() if before is None or step < before]
             for step in reversed(steps):
                 with suppress(OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error):
                     with np.load(self._checkpoint(step), allow_pickle=False) as file:
                         arrays = {name: file[name] for name in file.files}
                     return step, arrays, json.loads(str(arrays.pop("state")))
-            if self.checkpoint_steps() == steps:
+            if [step for step in self.checkpoint_steps() if before is None or step < before] == steps:
                 break
         return None
 

@@ -1,0 +1,109 @@
+"""`dessine diagnose`: what is the matter with a run, why one may think so, and what to try next."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from dessine.cli.loading import load
+from dessine.experiment import Experiment, diagnosis
+from dessine.games import Adversarial
+from dessine.games.game import FIXED_SEED
+from dessine.runs.files import finite
+from dessine.runs.run import Run
+from dessine.scores.diagnosis import Diagnosis, Evidence, verdict
+from dessine.scores.sampled import Sampled, look
+from dessine.streams import Streams
+
+REPEATS = 20
+"""Repeats of which samples are looked at, from the first: more would take minutes."""
+
+EPILOG = """\b
+Examples:
+  dessine diagnose last
+  dessine diagnose last --json
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("run")
+@click.option("--count", type=click.IntRange(50), default=2000, show_default=True, help="Samples to look at, of each repeat.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of these samples.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
+def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> None:
+    """Say what is the matter with RUN: healthy, collapsing, collapsed, dead, diverged or memorising.
+
+    It goes through the lines of metrics and looks at samples of the newest checkpoint: the numbers behind the verdict, each
+    with the threshold that it crosses, the first bad step, and KEY=VALUE to try next. The exit code does not depend on it.
+    """
+    found = Run.find(run, runs_dir)
+    experiment, _, _ = load(found.path / "config.yaml")
+    records = found.metrics()
+    with np.errstate(all="ignore"):  # numbers that have run away are what it may be about
+        step, sampled = _samples(found, experiment, count, seed)
+        told = diagnosis(experiment, found, records, sampled)
+    last = records[-1]["step"] if records else 0
+    if as_json:
+        document = {"run": str(found.path), "step": last, "checkpoint": step} | told.plain()
+        click.echo(json.dumps(finite(document), indent=2))
+        return
+    click.echo(f"{found.path}  step {last:,}, {found.status()}")
+    for line in _lines(told, str(found.path), step if sampled else None, experiment.repeats):
+        click.echo(line)
+
+
+def _samples(run: Run, experiment: Experiment, count: int, seed: int) -> tuple[int | None, list[Sampled]]:
+    """The step of the newest checkpoint, and what its samples show beside those of the one before it, repeat by repeat."""
+    game, found = experiment.game, run.load_checkpoint()
+    if found is None or not isinstance(game, Adversarial):
+        return (found[0] if found else None), []
+    older, drawn = run.load_checkpoint(before=found[0]), []
+    for one in (found, older):
+        if one is not None and one[0] > 0:
+            game.restore(one[1])
+            drawn.append(game.draw_each(count, Streams(seed + FIXED_SEED, experiment.repeats)))
+    if not drawn:
+        return found[0], []
+    first = range(min(REPEATS, experiment.repeats))
+    return found[0], [look(game.panel, drawn[0][r], drawn[1][r] if len(drawn) > 1 else None) for r in first]
+
+
+def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> list[str]:
+    lines = [*_wrapped(verdict(told.plain()), ""), ""]
+    if told.evidence:
+        agreed, of = told.lines
+        sure = [f"{agreed} of the last {of} lines of metrics agree"] if of else []
+        sure += [f"samples are from the checkpoint of step {checkpoint:,}"] if checkpoint is not None else []
+        lines.append(f"Why ({'; '.join(sure)}):" if sure else "Why:")
+        for one in told.evidence:
+            lines += _evidence(one, told.verdict != "healthy")
+    if told.advice:
+        lines += ["", "What to try, one thing at a time:"]
+        for piece in told.advice:
+            lines += [f"  {piece.override}", *_wrapped(piece.why, " " * 6)] if piece.override else _wrapped(piece.why, "  ")
+        change = next((piece.override for piece in told.advice if piece.override), None)
+        if change:
+            quoted = f"'{change}'" if any(c in change for c in " {}[]") else change
+            lines.append(f"For example: dessine train --from {run} {quoted}")
+    if told.notes:
+        lines += ["", "Notes:"]
+        lines += [line for note in told.notes for line in _wrapped(note, "  ", "- ")]
+    if repeats > REPEATS and checkpoint is not None:
+        lines.append(f"  - samples of the first {REPEATS} repeats were looked at")
+    return lines
+
+
+def _evidence(one: Evidence, reasons: bool) -> list[str]:
+    value = f" {one.value:.4g}" if one.value is not None and one.value == one.value else ""
+    lines = [f"  {'!' if one.bad else ' '} {one.name}{value}, {one.threshold}"]
+    return lines + (_wrapped(one.why, " " * 6) if reasons else [])
+
+
+def _wrapped(text: str, indent: str, bullet: str = "") -> list[str]:
+    made: Any = click.wrap_text(text, 100, indent + bullet, indent + " " * len(bullet))
+    return str(made).split("\n")

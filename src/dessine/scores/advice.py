@@ -1,0 +1,244 @@
+"""What to try next: changes of one run's own config, as they are written on the command line, each with its reason.
+
+What a config already has is not advised again, nor what its other settings would refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dessine.nn.layer import layers as known_layers
+
+if TYPE_CHECKING:
+    from dessine.scores.diagnosis import Lines
+
+Spec = Mapping[str, Any]
+MOST = 4
+"""Pieces of advice: one tries one thing at a time."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """override: KEY=VALUE, or empty where it takes more than one line of the config."""
+
+    override: str
+    why: str
+
+
+def advise(verdict: str, spec: Spec, lines: Lines) -> list[Advice]:
+    """For a resolved spec, most promising first; empty if the spec is not known."""
+    game = spec.get("game")
+    if not isinstance(game, Mapping):
+        return []
+    how = _classifier if _type(game) == "classification" else _players
+    return [one for one in how.get(verdict, lambda *_: [])(spec, lines) if one is not None][:MOST]
+
+
+def _diverged(spec: Spec, lines: Lines) -> list[Advice | None]:
+    game = spec["game"]
+    unheld = _type(game["loss"]) == "wasserstein" and not game["discriminator"].get("constraint")
+    return [
+        _unless(
+            not unheld or _mixes(game["discriminator"]),
+            "game.discriminator.constraint={type: gradient_penalty}",
+            "a Wasserstein critic must be held to a slope",
+        ),
+        _eta(game, "discriminator", 0.1, "steps that are too large are the usual reason"),
+        _eta(game, "generator", 0.1, "the same for the other player"),
+    ]
+
+
+def _dead(spec: Spec, lines: Lines) -> list[Advice | None]:
+    game = spec["game"]
+    return [
+        _unless(
+            _type(game["loss"]) != "minimax", "game.loss=non_saturating", "its gradient does not vanish where the critic wins"
+        ),
+        _eta(game, "discriminator", 0.25, "a slower discriminator wins less"),
+        _unless(game.get("n_critic", 1) == 1, "game.n_critic=1", "fewer moves of the discriminator"),
+        _smoothed(game),
+        _noise(game, "with noise on both sides they overlap, so that the discriminator cannot be sure"),
+        _layer(game, "dropout", "{type: dropout, p: 0.5}", "after each hidden one: it does not win"),
+    ]
+
+
+def _collapsed(spec: Spec, lines: Lines) -> list[Advice | None]:
+    game = spec["game"]
+    generator = game["generator"]
+    return [
+        _unheard_latent(game, lines),
+        _unless(
+            _type(game["loss"]) != "minimax", "game.loss=non_saturating", "its gradient does not vanish where the critic wins"
+        ),
+        _pack(spec),
+        _batch_norm(generator),
+        _eta(game, "generator", 0.5, "a generator that runs ahead jumps from mode to mode"),
+        _layer(game, "minibatch_discrimination", "minibatch_discrimination", "before the last: it sees that samples are alike"),
+        _noise(game, "a discriminator that sees through noise has no sharp favourites"),
+        _unrolled(game),
+    ]
+
+
+def _memorising(spec: Spec, lines: Lines) -> list[Advice | None]:
+    data, game = spec.get("data") or {}, spec["game"]
+    more = data.get("source") == "sample"
+    return [
+        _unless(not more, "data.source=auto", "more examples are harder to learn by heart: `dessine data fetch mnist` first"),
+        _fewer(data),
+        _layer(game, "dropout", "{type: dropout, p: 0.5}", "after each hidden one: it learns fewer by heart"),
+        _halved(spec, "stop earlier: copying comes late"),
+    ]
+
+
+def _healthy(spec: Spec, lines: Lines) -> list[Advice | None]:
+    confidence, good = lines.end(lines("scores.digit_confidence")), lines.end(lines("scores.high_quality"))
+    weak = confidence < 0.8 or good < 0.5
+    game = spec["game"]
+    return [
+        _unless(not weak, *_doubled(spec, "samples are not good yet, and nothing is in the way")),
+        _unless(bool(game.get("average")) or not weak, "game.average=0.999", "a generator's moving average is steadier"),
+    ]
+
+
+def _unknown(spec: Spec, lines: Lines) -> list[Advice | None]:
+    return [_unless(spec["game"].get("scored", 1) > 0, "game.scored=250", "samples are scored at each line of metrics")]
+
+
+def _wild_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
+    return [_eta(spec["game"], "network", 0.1, "steps that are too large are the usual reason")]
+
+
+def _stuck_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
+    game = spec["game"]
+    network = game["network"]
+    plain = _type(network["optimizer"]) != "adam"
+    return [
+        _eta(game, "network", 0.1, "too large a step saturates the units, whose gradient is then gone"),
+        _eta(game, "network", 10, "or the other way: too small a step gets nowhere"),
+        _unless(not plain, "game.network.optimizer={type: adam, eta: 0.001}", "it gives every layer steps of like size"),
+        _unless(False, *_doubled(spec, "it may only have begun")),
+    ]
+
+
+def _overfitted_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
+    data, training = spec.get("data") or {}, spec.get("training") or {}
+    loss, best = lines("test_loss"), None
+    if np.isfinite(loss).any():
+        best = int(lines.steps[np.nanargmin(loss)])
+    known = any(_type(layer) == "dropout" for layer in spec["game"]["network"]["layers"])
+    return [
+        _unless(not best or not training.get("steps"), f"training.steps={best}", "stop where tests went best"),
+        _unless(data.get("source") != "sample", "data.source=auto", "more examples: `dessine data fetch mnist` first"),
+        _unless(known, "", "add a {type: dropout, p: 0.5} layer after each hidden layer of game.network.layers"),
+    ]
+
+
+Adviser = Callable[[Spec, "Lines"], list[Advice | None]]
+_players: dict[str, Adviser] = {
+    "diverged": _diverged,
+    "dead": _dead,
+    "collapsed": _collapsed,
+    "collapsing": _collapsed,
+    "memorising": _memorising,
+    "healthy": _healthy,
+    "unknown": _unknown,
+}
+_classifier: dict[str, Adviser] = {
+    "diverged": _wild_classifier,
+    "dead": _stuck_classifier,
+    "memorising": _overfitted_classifier,
+}
+
+
+def _unless(needless: bool, override: str = "", why: str = "") -> Advice | None:
+    return None if needless or not (override or why) else Advice(override, why)
+
+
+def _eta(game: Spec, player: str, factor: float, why: str) -> Advice | None:
+    """`factor` times what it is now; where it shall be smaller, no more than what such an optimizer usually gets."""
+    optimizer = game[player].get("optimizer") or {}
+    eta = optimizer.get("eta") if isinstance(optimizer, Mapping) else None
+    if not isinstance(eta, int | float):
+        return None
+    usual = 1e-3 if _type(optimizer) in ("adam", "rmsprop") else 0.1
+    new = min(eta * factor, usual) if factor < 0.2 else eta * factor
+    return Advice(f"game.{player}.optimizer.eta={float(f'{new:.2g}'):g}", why)
+
+
+def _noise(game: Spec, why: str) -> Advice | None:
+    return _unless(bool(game.get("instance_noise")), "game.instance_noise.sigma=0.1", why)
+
+
+def _smoothed(game: Spec) -> Advice | None:
+    labelled = _type(game["loss"]) in ("minimax", "non_saturating", "least_squares")
+    already = list(game.get("real_labels") or [1, 1]) != [1, 1]
+    return _unless(not labelled or already, "game.real_labels=[0.9,0.9]", "a discriminator that may not be certain")
+
+
+def _pack(spec: Spec) -> Advice | None:
+    pack, batch = spec["game"].get("pack", 1), (spec.get("training") or {}).get("batch_size", 64)
+    return _unless(
+        pack > 1 or batch % 2 > 0, "game.pack=2", "the discriminator sees two samples at once, so that likeness shows"
+    )
+
+
+def _unrolled(game: Spec) -> Advice | None:
+    cannot = game["discriminator"].get("constraint") or game.get("feature_matching") or game.get("unrolled")
+    return _unless(bool(cannot), "game.unrolled.steps=5", "the generator reckons with the discriminator's answer")
+
+
+def _layer(game: Spec, kind: str, written: str, why: str) -> Advice | None:
+    there = kind not in known_layers.members or any(_type(layer) == kind for layer in game["discriminator"]["layers"])
+    return _unless(there, "", f"add {written} to game.discriminator.layers, {why}")
+
+
+def _batch_norm(generator: Spec) -> Advice | None:
+    layers = [_type(layer) for layer in generator["layers"]]
+    images = layers[-1:] == ["dense"] and generator["layers"][-1].get("units", 0) > 16
+    needless = "batch_norm" in layers or "layer_norm" in layers or len(layers) < 3 or not images
+    return _unless(needless, "", "add a layer batch_norm after each inner layer of the generator: they learn little without it")
+
+
+def _unheard_latent(game: Spec, lines: Lines) -> Advice | None:
+    """Where the first layer of the generator moves less than a tenth of what the last one does, the latent is hardly heard."""
+    ratios = lines.layers("generator", "grad_norm")
+    plain = _type(game["generator"].get("optimizer")) == "gradient_descent"
+    if not plain or ratios.shape[1:] < (2,):
+        return None
+    first, last = lines.end(ratios[:, 0]), lines.end(ratios[:, -1])
+    text = (
+        f"its first layer gets {first / last:.2g} of the last one's gradient, so the latent is hardly heard" if last > 0 else ""
+    )
+    return _unless(not first < 0.2 * last, "game.generator.optimizer={type: adam, eta: 0.001}", text)
+
+
+def _fewer(data: Spec) -> Advice | None:
+    points = data.get("points")
+    return _unless(
+        not isinstance(points, int), f"data.points={10 * int(points or 0)}", "more examples are harder to learn by heart"
+    )
+
+
+def _mixes(player: Spec) -> bool:
+    return any(_type(layer) in ("batch_norm", "minibatch_discrimination") for layer in player["layers"])
+
+
+def _doubled(spec: Spec, why: str) -> tuple[str, str]:
+    training = spec.get("training") or {}
+    for key in ("steps", "epochs"):
+        if training.get(key):
+            return f"training.{key}={2 * training[key]}", why
+    return "", ""
+
+
+def _halved(spec: Spec, why: str) -> Advice | None:
+    steps = (spec.get("training") or {}).get("steps")
+    return _unless(not isinstance(steps, int) or steps < 2, f"training.steps={(steps or 0) // 2}", why)
+
+
+def _type(node: Any) -> str:
+    return str(node.get("type", "")) if isinstance(node, Mapping) else str(node or "")

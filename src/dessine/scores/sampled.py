@@ -1,0 +1,94 @@
+"""What many samples of one checkpoint show of a collapse or of copies: more of them than a line of metrics can afford."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, nan
+from typing import Any
+
+import numpy as np
+
+from dessine.data import Split
+from dessine.scores.digits import entropy
+from dessine.scores.distances import rows
+from dessine.scores.mixture import reverse_kl
+from dessine.scores.nearest import memorised, nearest
+from dessine.scores.panel import Panel
+from dessine.scores.reference import Reference
+
+Array = np.ndarray
+COMPARED = 1000
+"""Samples and test examples whose nearest training example is looked for."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Numbers of one generator; NaN for what the data cannot tell.
+
+    reach: distance of samples from the middle of the data, over that of real ones
+    covered: share of the modes, or kinds of digits, 1 for real examples
+    missing: modes or digits with less than a tenth of their share
+    turned: share of samples that fall on other modes than those of an older checkpoint do
+    copies, closeness: what `nearest.py` says of the nearest training examples
+    """
+
+    count: int
+    diversity: float = nan
+    reach: float = nan
+    covered: float = nan
+    missing: tuple[int, ...] = ()
+    turned: float = nan
+    copies: float = nan
+    closeness: float = nan
+
+
+def look(panel: Panel, x: Array, older: Array | None = None) -> Sampled:
+    """x: (N, *shape) samples in the data's own scale; older: as many from the same latents, of an earlier checkpoint."""
+    n, data = len(x), panel.data
+    if not np.isfinite(x).all():
+        return Sampled(n)
+    covered, turned = nan, nan
+    missing: tuple[int, ...] = ()
+    read, known = _reader(panel), Reference.of(data, n)
+    if read is not None:
+        modes, shares = read(x), np.array(known.shares)
+        p = np.bincount(modes, minlength=len(shares)) / n
+        lost = (
+            reverse_kl(modes, np.array(known.weights)) - known.missed if known.weights else np.log(known.classes) - entropy(p)
+        )
+        covered = min(1.0, exp(-lost))
+        missing = tuple(map(int, np.flatnonzero((p < shares / 10) & (shares * n > 20))))
+        if older is not None and np.isfinite(older).all():
+            turned = float(np.abs(p - np.bincount(read(older), minlength=len(p)) / len(older)).sum() / 2)
+    copies, closeness = _copies(data, x[:COMPARED], panel.dtype)
+    return Sampled(n, panel.glance(x)["diversity"], _reach(data, x, panel.dtype), covered, missing, turned, copies, closeness)
+
+
+def _reader(panel: Panel) -> Callable[[Array], Array] | None:
+    """What names the mode, or the digit, of each sample, if anything can."""
+    data, judge = panel.data, getattr(panel, "judge", None)
+    if data.mixture is not None:
+        return lambda x: data.mixture.nearest(rows(x))[0]  # type: ignore[union-attr]
+    if data.digits == 1 and judge is not None:
+        return lambda x: judge.read(data.train.images(x))[0].argmax(1)
+    return None
+
+
+def _reach(data: Split, x: Array, dtype: Any) -> float:
+    real = rows(data.test.floats(np.arange(min(len(data.test), len(x))), dtype)).astype(np.float64)
+    middle = real.mean(0)
+    own, other = (float(np.sqrt(np.square(a - middle).sum(1).mean())) for a in (real, rows(x)))
+    return other / own if own > 0 else nan
+
+
+def _copies(data: Split, x: Array, dtype: Any) -> tuple[float, float]:
+    """Share of copies, and closeness; NaN where the test part repeats the training part, so that it tells nothing."""
+    train = data.train.floats(np.arange(len(data.train)), dtype)
+    test = data.test.floats(np.random.default_rng(0).permutation(len(data.test))[:COMPARED], dtype)
+    real = nearest(test, train)[0]
+    middle = float(np.median(real))
+    if not middle > 0:
+        return nan, nan
+    generated = nearest(x, train)[0]
+    return memorised(generated=generated, test=real)[0], float(np.median(generated)) / middle
