@@ -1,0 +1,330 @@
+"""Every setting of the adversarial game keeps the game's promises: resumed, repeated and measured runs are the same run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dessine.data import Examples, Split
+from dessine.games import Adversarial, Context, Latent, Moves, Player
+from dessine.registry import SpecError
+from dessine.streams import Streams
+
+Array = np.ndarray
+DENSE = {"type": "dense", "units": 6, "activation": "leaky_relu"}
+DRAWS: list[Any] = [{"type": "noise", "size": 2}, {"type": "dropout", "p": 0.25}]
+PLATEAU = {"type": "plateau", "most": 5, "window": 2, "tolerance": 0.0}
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "critic_warmup": {"critic_warmup": 3},
+    "critic_extra": {"critic_extra": {"moves": 3, "first": 1, "every": 2}},
+    "until": {"until": PLATEAU},
+    "instance_noise": {"instance_noise": {"sigma": 0.3, "until": 5}},
+    "pack": {"pack": 2},
+    "feature_matching": {"feature_matching": {"layer": 0}},
+    "unrolled": {"unrolled": {"steps": 2}},
+    "average": {"average": 0.9},
+    "rotation_pairs": {"rotation_pairs": 2},
+    "moves": {"moves": {"real": 2, "shared": 1, "generated": 1, "alone": 1}, "average": 0.9, "pack": 2},
+    **{loss: {"loss": loss} for loss in ("minimax", "non_saturating", "least_squares", "hinge", "wasserstein")},
+    **{name: {"loss": "wasserstein", "constraint": name} for name in ("clip", "rescale", "spectral_norm", "gradient_penalty")},
+    "much": {
+        "critic_warmup": 2,
+        "instance_noise": {"sigma": 0.1},
+        "pack": 2,
+        "average": 0.9,
+        "rotation_pairs": 1,
+        "n_critic": 2,
+        "loss": "hinge",
+        "feature_matching": {"layer": 1},
+        "constraint": "spectral_norm",
+    },
+}
+REPEATED = {name: options for name, options in SETTINGS.items() if "until" not in options}
+
+
+def points(n: int = 40, shape: tuple[int, ...] = (2,)) -> Split:
+    examples = Examples(np.random.default_rng(0).uniform(-1, 1, (n, *shape)), None, -1.0, 1.0)
+    return Split(examples, examples)
+
+
+def made(
+    seed: int = 0,
+    replicates: int = 1,
+    dtype: Any = np.float64,
+    data: Split | None = None,
+    constraint: Any = None,
+    optimizer: Any = "adam",
+    critic: list[Any] | None = None,
+    **options: Any,
+) -> Adversarial:
+    data = data or points()
+    normalised = [] if constraint == "gradient_penalty" else ["batch_norm"]  # which mixes what it must see one by one
+    critic = critic or [DENSE, *normalised, *DRAWS, {"type": "dense", "units": 1}]
+    size = int(np.prod(data.train.shape))
+    g = Player([DENSE, "batch_norm", *DRAWS, {"type": "dense", "units": size, "activation": "tanh"}], optimizer)  # type: ignore[list-item]
+    game = Adversarial(g, Player(critic, optimizer, constraint), latent=Latent(3), scored=20, **options)
+    game.build(data, 8, Streams(seed, replicates), dtype)
+    return game
+
+
+def contents(game: Adversarial) -> dict[str, Any]:
+    """All that the next turn depends on, and the gradients, which no move may leave behind."""
+    kept: dict[str, Any] = {name: np.array(value) for name, value in game.state().items()}
+    kept |= {f"{name}.grad": player.network.grad.copy() for name, player in game.players.items()}
+    return kept
+
+
+def assert_same(a: dict[str, Any], b: dict[str, Any]) -> None:
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+def rows(told: Any, r: int) -> Any:
+    """What metrics say of replicate r."""
+    return {key: rows(value, r) for key, value in told.items()} if isinstance(told, dict) else told[r]
+
+
+def counted(game: Adversarial, turns: int) -> list[int]:
+    """The discriminator's moves in each turn."""
+    made, move = [0], game.discriminator.move
+
+    def count(measure: bool = False) -> Any:
+        made[0] += 1
+        return move(measure)
+
+    game.discriminator.move = count  # type: ignore[method-assign]
+    found = []
+    for _ in range(turns):
+        made[0] = 0
+        game.turn()
+        found.append(made[0])
+    return found
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_restored_game_goes_on_bit_for_bit(name: str) -> None:
+    straight, again = (made(dtype=np.float32, **SETTINGS[name]) for _ in range(2))
+    for _ in range(3):
+        straight.turn()
+    state, streams = {key: np.array(value) for key, value in straight.state().items()}, straight.streams.state()
+    again.restore(state)
+    again.streams.restore(streams)
+    for _ in range(4):
+        a, b = straight.turn(measure=True), again.turn(measure=True)
+        assert_same(a["loss"], b["loss"])
+    assert_same(contents(straight), contents(again))
+    assert straight.streams.state() == again.streams.state()
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_a_replicate_is_its_single_run_bit_for_bit(name: str) -> None:
+    together = made(5, 3, np.float32, **REPEATED[name])
+    told = [together.turn(measure=True) | together.report() for _ in range(4)]
+    for r in range(3):
+        single = made(5 + r, 1, np.float32, **REPEATED[name])
+        for seen in told:
+            assert_deep(rows(seen, r), rows(single.turn(measure=True) | single.report(), 0), exact=("loss", "w_estimate"))
+        ours, theirs = contents(together), contents(single)
+        for key, value in theirs.items():
+            one = ours[key][r] if np.ndim(value) else ours[key]
+            np.testing.assert_array_equal(one, value[0] if np.ndim(value) else value, err_msg=key)
+
+
+def assert_deep(a: Any, b: Any, exact: tuple[str, ...], path: str = "") -> None:
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), path
+        for key in a:
+            assert_deep(a[key], b[key], exact, f"{path}.{key}")
+    elif path.split(".")[1] in exact:
+        assert a == b, path
+    else:
+        np.testing.assert_array_equal(a, b, err_msg=path)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_measuring_and_reporting_change_nothing(name: str) -> None:
+    plain, measured = (made(dtype=np.float32, **SETTINGS[name]) for _ in range(2))
+    for _ in range(3):
+        plain.turn()
+        measured.turn(measure=True)
+        measured.report()
+    assert_same(contents(plain), contents(measured))
+    assert plain.streams.state() == measured.streams.state()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_move_of_the_generator_leaves_the_discriminator_unchanged(name: str) -> None:
+    game = made(**SETTINGS[name])
+    for _ in range(2):
+        game.turn()
+        before = contents(game)
+        game._generator_move({"loss": {}}, measure=True)
+        after = contents(game)
+        kept = [key for key in before if key.startswith("discriminator")]
+        assert_same({key: before[key] for key in kept}, {key: after[key] for key in kept})
+        assert not after["discriminator.grad"].any()
+        assert not np.array_equal(before["generator.theta"], after["generator.theta"])
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"critic_warmup": 4}, [5, 1, 1]),
+        ({"critic_warmup": 4, "n_critic": 2}, [6, 2, 2]),
+        ({"critic_extra": {"moves": 5, "first": 2, "every": 4}}, [5, 5, 1, 5, 1, 1, 1, 5]),
+        ({"critic_extra": {"moves": 5, "first": 1, "every": 0}, "n_critic": 3, "critic_warmup": 1}, [6, 3, 3]),
+    ],
+    ids=str,
+)
+def test_the_moves_of_the_critic_are_counted(options: dict[str, Any], expected: list[int]) -> None:
+    assert counted(made(**options), len(expected)) == expected
+
+
+def test_a_resumed_game_does_not_warm_up_again() -> None:
+    game, again = (made(critic_warmup=4) for _ in range(2))
+    game.turn()
+    again.restore({key: np.array(value) for key, value in game.state().items()})
+    assert counted(again, 2) == [1, 1]
+
+
+@pytest.mark.parametrize("warmup", [0, 9])
+def test_until_plateau_never_exceeds_its_bound(warmup: int) -> None:
+    game = made(until=PLATEAU, n_critic=2, critic_warmup=warmup, optimizer={"type": "adam", "eta": 0.05})
+    moves = counted(game, 8)
+    moves[0] -= warmup
+    assert all(4 <= n <= 5 for n in moves), moves  # two windows at least
+    seen = game.turn()
+    assert 4 <= seen["critic_moves"][0] <= 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"moves": Moves(), "critic_warmup": 1}, r"^moves: .*critic_warmup"),
+        ({"moves": Moves(), "critic_extra": {}}, r"^moves: .*critic_extra"),
+        ({"moves": Moves(), "until": "plateau"}, r"^moves: .*until"),
+        ({"moves": Moves(), "constraint": "gradient_penalty"}, r"^moves: .*penalty"),
+        ({"loss": "wasserstein", "real_labels": [0.7, 1.0]}, r"^real_labels: .*wasserstein"),
+        ({"unrolled": {}, "constraint": "clip"}, r"^unrolled: .*constraint"),
+        ({"unrolled": {}, "feature_matching": {}}, r"^unrolled: .*feature_matching"),
+        ({"until": PLATEAU, "replicates": 2}, r"^until: .*repeats 1"),
+        ({"until": PLATEAU, "n_critic": 6}, r"^n_critic: 6 .*5"),
+        ({"until": PLATEAU, "critic_extra": {"moves": 6}}, r"^critic_extra\.moves: 6 .*5"),
+        ({"critic_extra": {"moves": 2}, "n_critic": 3}, r"^critic_extra\.moves: .*n_critic"),
+        ({"pack": 3}, r"^pack: .*8.*3"),
+        ({"pack": 8}, r"^pack: .*1.*batch_norm"),
+        ({"pack": 4, "data": Split(points().train, points(3).test)}, r"^pack: .*3 test examples"),
+        ({"feature_matching": {"layer": 9}}, r"^feature_matching\.layer: .*5 layers"),
+        ({"loss": "hinge", "critic": [{"type": "dense", "units": 1, "activation": "sigmoid"}]}, r"^discriminator\.layers\[0\]"),
+        ({"constraint": "gradient_penalty", "critic": [DENSE, "batch_norm", {"type": "dense", "units": 1}]}, "layer_norm"),
+    ],
+    ids=str,
+)
+def test_settings_that_contradict_each_other_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        made(**options)
+
+
+@pytest.mark.parametrize("shape", [(2,), (4, 4, 1), (4, 4, 3)], ids=str)
+def test_packs_are_judged_moved_and_measured(shape: tuple[int, ...]) -> None:
+    critic = [{"type": "flatten"}, {"type": "dense", "units": 5, "activation": "tanh"}, {"type": "dense", "units": 1}]
+    game = made(data=points(40, shape), pack=2, replicates=2, critic=critic)
+    assert game.discriminator.network.input_shape == (*shape[:-1], 2 * shape[-1])
+    seen = game.turn(measure=True) | game.report()
+    assert np.isfinite(seen["d_real"]["mean"]).all()
+    x = game._points(game._drawn(20, game._fixed()))["real"]
+    assert x.shape == (2, 4, *shape[:-1], 2 * shape[-1])
+    norms, h, f = [], 1e-6, game.discriminator.network
+    for i in np.ndindex(x.shape[2:]):
+        step = np.zeros(x.shape[2:])
+        step[i] = h
+        norms.append((f(x + step) - f(x - step))[..., 0] / (2 * h))
+    expected = np.sqrt(np.square(norms).sum(0))
+    np.testing.assert_allclose(seen["critic_gradient"]["real"]["mean"], expected.mean(-1), rtol=1e-6)
+    np.testing.assert_allclose(seen["critic_gradient"]["real"]["max"], expected.max(-1), rtol=1e-6)
+
+
+def test_w_estimate_is_what_the_critic_says_of_real_minus_of_generated() -> None:
+    x = Examples(points().train.x + 2, None)  # where the generator, whose outputs end at 1, cannot follow
+    options: dict[str, Any] = {"critic": [DENSE, {"type": "dense", "units": 1}], "optimizer": {"type": "adam", "eta": 0.01}}
+    game = made(replicates=2, loss="wasserstein", data=Split(x, x), **options)
+    seen = game.turn(measure=True)
+    np.testing.assert_allclose(seen["w_estimate"], seen["d_real"]["mean"] - seen["d_generated"]["mean"], rtol=1e-12)
+    np.testing.assert_allclose(seen["w_estimate"], -seen["loss"]["discriminator"], rtol=1e-12)
+    for _ in range(60):
+        seen = game.turn(measure=True)
+    assert (seen["w_estimate"] > 0).all(), "a critic that has learnt prefers real examples"
+
+
+def test_the_penalty_is_part_of_the_loss_and_not_of_the_estimate() -> None:
+    game = made(loss="wasserstein", constraint="gradient_penalty", critic=[DENSE, {"type": "dense", "units": 1}])
+    seen = game.turn(measure=True)
+    np.testing.assert_allclose(seen["loss"]["discriminator"], seen["penalty"] - seen["w_estimate"], rtol=1e-12)
+
+
+def test_a_bilinear_game_is_all_rotation_and_its_pairs_differ() -> None:
+    """With linear critic and generator and Wasserstein's loss each player's gradient is the other's parameters."""
+
+    def bilinear(loss: str) -> Adversarial:
+        g, d = Player([{"type": "dense", "units": 2}]), Player([{"type": "dense", "units": 1, "bias": False}])
+        game = Adversarial(g, d, latent=Latent(3), loss=loss, rotation_pairs=8)
+        game.build(points(), 8, Streams(0, 2), np.float64)
+        return game
+
+    told = bilinear("wasserstein").report()["rotation"]
+    np.testing.assert_allclose(told["share"], 1, atol=1e-7)
+    told = bilinear("least_squares").report()["rotation"]
+    assert ((told["share"] > 0) & (told["share"] < 1)).all()
+    assert (told["standard_error"] > 1e-3).all(), "each pair has directions of its own"
+
+
+def test_reports_survive_a_replicate_that_is_not_finite() -> None:
+    healthy, ill = (made(replicates=3, dtype=np.float32, average=0.9, rotation_pairs=2, pack=2) for _ in range(2))
+    ill.generator.network.theta[1] = np.nan
+    with np.errstate(invalid="ignore"):
+        for _ in range(2):
+            a, b = healthy.turn(measure=True) | healthy.report(), ill.turn(measure=True) | ill.report()
+    for r in (0, 2):
+        assert_deep(rows(a, r), rows(b, r), exact=())
+    assert np.isnan(b["scores"]["diversity"][1])
+    assert np.isnan(b["critic_gradient"]["generated"]["mean"][1])
+
+
+def test_reports_survive_when_no_replicate_is_finite() -> None:
+    game = made(average=0.9, rotation_pairs=2)
+    game.generator.network.theta[...] = np.nan
+    with np.errstate(invalid="ignore"):
+        game.turn()
+        told = game.report()
+    assert np.isnan(told["critic_gradient"]["generated"]["mean"]).all()
+
+
+@pytest.mark.parametrize("count", [1, 5, 16])
+@pytest.mark.parametrize("shape", [(2,), (4, 4, 1)], ids=str)
+def test_packed_averaged_and_repeated_games_can_be_evaluated(tmp_path: Path, shape: tuple[int, ...], count: int) -> None:
+    critic = [{"type": "flatten"}, DENSE, {"type": "dense", "units": 1}]
+    game = made(data=points(40, shape), replicates=2, pack=2, average=0.9, critic=critic)
+    game.turn()
+    before = contents(game)
+    told = game.evaluate(count, 0, tmp_path, Context("t", 0, 1))
+    assert told["d_generated"]["count"] == max(1, count // 2)
+    assert 0 <= told["d_train"]["mean"] <= 1
+    assert_same(before, contents(game))
+
+
+def test_the_average_is_drawn_scored_and_taken_off_again() -> None:
+    game = made(average=0.9, optimizer={"type": "adam", "eta": 0.05})
+    for _ in range(20):
+        game.turn()
+    told, plain = game.report(), game._drawn(20, game._fixed())
+    with game.average.worn():  # type: ignore[union-attr]
+        averaged = game._drawn(20, game._fixed())
+    assert not np.array_equal(plain, averaged)
+    assert told["scores"] == game._glance(plain)
+    assert told["average_scores"] == game._glance(averaged)
+    np.testing.assert_array_equal(game._drawn(20, game._fixed()), plain)
