@@ -43,6 +43,23 @@ def test_same_seed_gives_the_same_images_and_another_does_not(dessine, run, tmp_
     assert len(np.unique(a.reshape(600, -1), axis=0)) == 600  # no portion repeats another
 
 
+def test_the_moving_average_draws_other_images_from_the_same_latents(dessine, trained, tmp_path):
+    run = trained("game.average=0.9", "game.scored=0")
+    for name, options in (("plain", []), ("average", ["--average"]), ("again", ["--average"])):
+        assert dessine("draw", run, "--count", 5, *options, "--out", f"{name}.npz").code == 0
+    plain, average, again = (np.load(tmp_path / f"{name}.npz")["images"] for name in ("plain", "average", "again"))
+    np.testing.assert_array_equal(average, again)
+    assert 0 < np.abs(average - plain).mean() < 0.3
+
+
+def test_a_run_without_a_moving_average_says_so(dessine, run, tmp_path):
+    answer = dessine("draw", run, "--average", "--out", "images.png")
+    assert (answer.code, answer.out) == (2, "")
+    assert "kept no moving average" in answer.err
+    assert "game.average" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_png_is_a_grid_under_a_caption(dessine, run, tmp_path):
     assert dessine("draw", run, "--count", 9, "--out", "grid.png").code == 0
     with Image.open(tmp_path / "grid.png") as picture:

@@ -23,32 +23,34 @@ PORTION = 500
 @click.argument("run")
 @click.option("--count", type=click.IntRange(1), default=64, show_default=True, help="How many.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latents: the same, the same images.")
+@click.option("--average", is_flag=True, help="By the moving average of the generator (game.average).")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="FILE.png or FILE.npz")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
-def command(run: str, count: int, seed: int, out: Path, runs_dir: Path) -> None:
+def command(run: str, count: int, seed: int, average: bool, out: Path, runs_dir: Path) -> None:
     """Draw COUNT images with the generator of RUN: a grid (.png), or `images`, float32 in [0, 1], (N, 28, 28) (.npz)."""
     if out.suffix.lower() not in (".png", ".npz"):
         raise click.UsageError(f"--out {out}: expects a name ending in .png or .npz")
     if not out.parent.is_dir():
         raise click.UsageError(f"--out {out}: there is no folder {out.parent}")
     _found, experiment, step = open_run(run, runs_dir)
-    images = draw_images(experiment, count, seed)
+    images = draw_images(experiment, count, seed, average)
     if out.suffix.lower() == ".npz":
         with beside(out) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, images=images)
     elif images.ndim < 3:
         raise click.UsageError(f"--out {out}: points make no grid of images; take an .npz")
     else:
-        save_grid(out, images, ceil(sqrt(count)), f"{experiment.name}, step {step:,}, seed {seed}")
+        whose = ", moving average" if average else ""
+        save_grid(out, images, ceil(sqrt(count)), f"{experiment.name}, step {step:,}, seed {seed}{whose}")
     click.echo(str(out))
 
 
-def draw_images(experiment: Experiment, count: int, seed: int) -> np.ndarray:
+def draw_images(experiment: Experiment, count: int, seed: int, average: bool = False) -> np.ndarray:
     """(count, H, W) or (count, H, W, 3) float32 in [0, 1]; 2-D points as they are, (count, 2)."""
     streams = Streams(seed + FIXED_SEED, experiment.repeats)  # not the very latents that a run of this seed has learnt from
     sizes = [min(PORTION, count - i) for i in range(0, count, PORTION)]
     try:
-        x = np.concatenate([experiment.game.draw(n, streams) for n in sizes])
+        x = np.concatenate([experiment.game.draw(n, streams, average=average) for n in sizes])
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if x.ndim == 2:

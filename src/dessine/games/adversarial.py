@@ -421,12 +421,18 @@ class Adversarial(Game):
         parts = [self.generator.network.forward(z[:, i : i + PORTION], mode)[0] for i in range(0, count, PORTION)]
         return np.concatenate(parts, 1).reshape(len(z), count, *self.examples.shape)
 
-    def draw(self, count: int, streams: Streams, replicate: int = 0) -> Array:
+    def draw(self, count: int, streams: Streams, replicate: int = 0, average: bool = False) -> Array:
         """(count, *shape) images or points from one replicate, outside training, in the data's own scale.
 
-        `streams` has as many replicates as the game; equal streams give equal latents.
+        `streams` has as many replicates as the game; equal streams give equal latents. average: by the generator's moving
+        average, else ValueError if the game keeps none.
         """
-        return self._drawn(count, streams)[replicate]
+        if not average:
+            return self._drawn(count, streams)[replicate]
+        if self.average is None:
+            raise ValueError("this run kept no moving average of its generator: train with game.average=0.999")
+        with self.average.worn():
+            return self._drawn(count, streams)[replicate]
 
     def draw_each(self, count: int, streams: Streams) -> Array:
         """(R, count, *shape): the same of every replicate."""

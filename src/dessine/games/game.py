@@ -122,8 +122,11 @@ class Game(Node):
         """Scores of the trained players, on `count` examples at most, or those named in `only`; pictures go to `folder`."""
         raise NotImplementedError
 
-    def draw(self, count: int, streams: Streams, replicate: int = 0) -> Array:
-        """(count, *shape) new examples in the data's own scale. Raises ValueError where no player draws."""
+    def draw(self, count: int, streams: Streams, replicate: int = 0, average: bool = False) -> Array:
+        """(count, *shape) new examples in the data's own scale; by the moving average of the generator, if `average`.
+
+        Raises ValueError where no player draws, or there is no average.
+        """
         raise ValueError("this run has no generator")
 
     def draw_each(self, count: int, streams: Streams) -> Array:
