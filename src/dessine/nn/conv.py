@@ -50,13 +50,13 @@ class _Convolution(Layer):
         """a += b, a whole row of pixels at a time: few channels alone are too short for NumPy's loops."""
         if self.bias:
             width = a.shape[3]
-            rows = a.reshape(len(a), -1, width * self.channels)
+            rows = a.reshape(len(a), a.shape[1] * a.shape[2], width * self.channels)
             rows += np.tile(self.b.reshape(-1, 1, self.channels), width)
 
     def _add_to_bias(self, da: Array) -> None:
         """db += the sum of da over batch and pixels, as a product with ones."""
         if self.bias:
-            da = da.reshape(len(da), -1, self.channels)
+            da = da.reshape(len(da), da.size // (len(da) * self.channels), self.channels)
             self.db += (np.ones((1, da.shape[1]), da.dtype) @ da).reshape(self.db.shape)
 
     def _fan(self, large: int, small: int) -> tuple[int, int]:

@@ -10,15 +10,21 @@ depends on one replicate's sizes alone, so that a replicate is bit-equal to its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
 from dessine.nn.layer import Array
+from dessine.nn.threads import share
 from dessine.nn.windows import Windows
 
 PIECE = 500_000
-"""Numbers that are gathered at a time: what one step of the work writes, the next should find in cache."""
+"""At most so many numbers are gathered at a time: what one step of the work writes, the next should find in cache."""
+PARTS = 4
+"""Sums of gradients that are made side by side, and then added in this order: the result does not depend on threads."""
+
+Piece = tuple[slice, slice]
 
 
 class Correlation:
@@ -33,37 +39,44 @@ class Correlation:
         """How many numbers are gathered for one example."""
         raise NotImplementedError
 
-    def pieces(self, r: int, b: int) -> Iterator[tuple[slice, slice]]:
+    def _pieces(self, r: int, b: int) -> list[Piece]:
         """Replicates and examples that are worked on together: all replicates at once where batches are small."""
-        step = max(1, PIECE // self.row)
-        if b <= step:
-            yield slice(0, r), slice(0, b)
-            return
-        count = -(-b // step)
-        for i in range(r):
-            for k in range(count):
-                yield slice(i, i + 1), slice(b * k // count, b * (k + 1) // count)
+        count = -(-b * self.row // PIECE)
+        if count < 2:
+            return [(slice(0, r), slice(0, b))]
+        bounds = [b * k // count for k in range(count + 1)]
+        return [(slice(i, i + 1), slice(*part)) for i in range(r) for part in pairwise(bounds)]
 
     def correlate(self, x: Array, w: Array) -> Array:
         """y, without a bias."""
-        y = np.empty((*x.shape[:2], *self.windows.places, self.m), x.dtype)
-        w = self._kernel(w)
-        for r, b in self.pieces(*x.shape[:2]):
-            self._correlate(x[r, b], w[r], y[r, b])
+        y, w = np.empty((*x.shape[:2], *self.windows.places, self.m), x.dtype), self._kernel(w)
+        share([partial(self._correlate, x[r, b], w[r], y[r, b]) for r, b in self._pieces(*x.shape[:2])])
         return y
 
     def spread(self, y: Array, w: Array) -> Array:
         """x."""
-        x = np.empty((*y.shape[:2], *self.windows.image, self.c), y.dtype)
-        w = self._kernel(w)
-        for r, b in self.pieces(*y.shape[:2]):
-            self._spread(y[r, b], w[r], x[r, b])
+        x, w = np.empty((*y.shape[:2], *self.windows.image, self.c), y.dtype), self._kernel(w)
+        share([partial(self._spread, y[r, b], w[r], x[r, b]) for r, b in self._pieces(*y.shape[:2])])
         return x
 
     def add_gradient(self, dw: Array, x: Array, y: Array) -> None:
         """dw (R, kh * kw * C, M) += what y has against w."""
-        for r, b in self.pieces(*x.shape[:2]):
-            self._add_gradient(dw[r], x[r, b], y[r, b])
+        pieces = self._pieces(*x.shape[:2])
+        if len(pieces) == 1:
+            self._add_gradient(dw, x, y)
+            return
+        for i in range(len(x)):
+            own = [(r, b) for r, b in pieces if r.start == i]
+            parts = [own[k::PARTS] for k in range(min(PARTS, len(own)))]
+            sums = np.zeros((len(parts), 1, *dw.shape[1:]), dw.dtype)
+
+            def work(total: Array, part: list[Piece]) -> None:
+                for r, b in part:
+                    self._add_gradient(total, x[r, b], y[r, b])
+
+            share([partial(work, total, part) for total, part in zip(sums, parts, strict=True)])
+            for total in sums:
+                dw[i] += total[0]
 
     def _kernel(self, w: Array) -> Array:
         return w
@@ -87,14 +100,14 @@ class ByWindow(Correlation):
 
     def _rows(self, x: Array) -> Array:
         r, b = x.shape[:2]
-        return self.windows.gather(x.reshape(r * b, *x.shape[2:])).reshape(r, b * self.area, -1)
+        return self.windows.gather(x.reshape(r * b, *x.shape[2:])).reshape(r, b * self.area, self.row // self.area)
 
     def _correlate(self, x: Array, w: Array, y: Array) -> None:
         np.matmul(self._rows(x), w, out=_flat(y))
 
     def _spread(self, y: Array, w: Array, x: Array) -> None:
         rows = _flat(y) @ w.mT
-        x[...] = self.windows.scatter(rows.reshape(x.shape[0] * x.shape[1], self.area, -1)).reshape(x.shape)
+        x[...] = self.windows.scatter(rows.reshape(x.shape[0] * x.shape[1], self.area, rows.shape[-1])).reshape(x.shape)
 
     def _add_gradient(self, dw: Array, x: Array, y: Array) -> None:
         dw += self._rows(x).mT @ _flat(y)
@@ -127,14 +140,14 @@ class ByRow(Correlation):
     def _rows(self, x: Array) -> Array:
         r, b = x.shape[:2]
         padded = self.windows.pad(x.reshape(r * b, *x.shape[2:]))
-        return self.strips.gather(padded).reshape(r, b * self.windows.places[0], -1)
+        return self.strips.gather(padded).reshape(r, b * self.windows.places[0], self.row // self.windows.places[0])
 
     def _correlate(self, x: Array, w: Array, y: Array) -> None:
         np.matmul(self._rows(x), w, out=_lines(y))
 
     def _spread(self, y: Array, w: Array, x: Array) -> None:
         rows = _lines(y) @ w.mT
-        padded = self.strips.scatter(rows.reshape(x.shape[0] * x.shape[1], self.windows.places[0], -1))
+        padded = self.strips.scatter(rows.reshape(x.shape[0] * x.shape[1], self.windows.places[0], rows.shape[-1]))
         x[...] = self.windows.crop(padded).reshape(x.shape)
 
     def _add_gradient(self, dw: Array, x: Array, y: Array) -> None:
@@ -145,12 +158,12 @@ class ByRow(Correlation):
 
 def _flat(y: Array) -> Array:
     """(R, B, rows, columns, M) -> (R, B * rows * columns, M), a view."""
-    return y.reshape(len(y), -1, y.shape[-1])
+    return y.reshape(len(y), y.shape[1] * y.shape[2] * y.shape[3], y.shape[-1])
 
 
 def _lines(y: Array) -> Array:
     """(R, B, rows, columns, M) -> (R, B * rows, columns * M), a view."""
-    return y.reshape(len(y), y.shape[1] * y.shape[2], -1)
+    return y.reshape(len(y), y.shape[1] * y.shape[2], y.shape[3] * y.shape[4])
 
 
 def correlation(windows: Windows, c: int, m: int) -> Correlation:

@@ -105,7 +105,7 @@ def size(shape: Shape) -> int:
 
 def flat(x: Array) -> Array:
     """(R, B, *features) -> (R, B, n)."""
-    return x.reshape(*x.shape[:2], -1)
+    return x.reshape(*x.shape[:2], size(x.shape[2:]))
 
 
 __all__ = [

@@ -45,7 +45,7 @@ class MaxPool(_Pool):
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         shape, taps = x.shape, self.windows.taps
-        padded = self.windows.pad(x.reshape(-1, *shape[2:]), -np.inf)
+        padded = self.windows.pad(x.reshape(shape[0] * shape[1], *shape[2:]), -np.inf)
         y: Array | None = None
         for _, _, tap in taps(padded):
             y = tap.copy() if y is None else np.maximum(y, tap, out=y)
@@ -102,7 +102,7 @@ class AveragePool(_Pool):
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         shape, taps, share = x.shape, self.windows.taps, 1.0 / (self.size[0] * self.size[1])
-        padded = self.windows.pad(x.reshape(-1, *shape[2:]))
+        padded = self.windows.pad(x.reshape(shape[0] * shape[1], *shape[2:]))
         y = np.zeros((len(padded), *self.windows.places, shape[-1]), x.dtype)
         for _, _, tap in taps(padded):
             y += tap

@@ -114,7 +114,7 @@ class Windows:
     def scatter(self, rows: Array) -> Array:
         """(N, rows * columns, kh * kw * C) -> (N, H, W, C): each number is added to where `gather` would have found it."""
         n = len(rows)
-        windows = rows.reshape(n, *self.places, *self.kernel, -1)
+        windows = rows.reshape(n, *self.places, *self.kernel, rows.shape[-1] // (self.kernel[0] * self.kernel[1]))
         out = np.zeros((n, *self.padded, windows.shape[-1]), rows.dtype)
         for i, j, tap in self.taps(out):
             tap += windows[:, :, :, i, j]
