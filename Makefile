@@ -10,6 +10,7 @@ test:
 bench:
 	python benchmarks/gan_step.py
 	python benchmarks/perceptron_step.py
+	python benchmarks/minibatch_discrimination.py
 	python benchmarks/sweep.py
 schema:
 	dessine config schema > configs/schema.json.new && mv configs/schema.json.new configs/schema.json

@@ -77,6 +77,11 @@ LAYERS: dict[str, list[tuple[tuple[int, ...], dict[str, Any]]]] = {
     ],
     "zero_pad": [(IMAGE, {}), (IMAGE, {"padding": [0, 2]}), (IMAGE, {"padding": 0})],
     "upsample": [(IMAGE, {}), (IMAGE, {"factor": [3, 1]})],
+    "maxout": [((3,), {"units": 4}), (IMAGE, {"units": 2, "pieces": 5}), ((3,), {"units": 2, "pieces": 1})],
+    "layer_norm": [((4,), {}), (IMAGE, {}), ((3,), {"epsilon": 0.1})],
+    "minibatch_discrimination": [((3,), {}), ((4,), {"kernels": 3, "dims": 2})],
+    "minibatch_closeness": [((3,), {}), ((4,), {"neighbours": 2, "scale": 2.5})],
+    "minibatch_std": [((3,), {}), (IMAGE, {}), ((3,), {"group": 2})],
     "flatten": [(IMAGE, {}), ((3,), {})],
     "reshape": [((24,), {"shape": list(IMAGE)}), (IMAGE, {"shape": [6, 4]})],
 }

@@ -59,10 +59,10 @@ def test_descent_straight_into_the_weights_is_the_plain_descent(name: str, batch
     seen, expected = play(straight, Player.learn, batch, True), play(plain, plainly, batch, True)
     np.testing.assert_allclose(straight.network.theta, plain.network.theta, rtol=1e-11, atol=1e-13)
     for a, b in zip(seen, expected, strict=True):
-        assert a.keys() == b.keys()
-        for key in a:
+        assert a["layers"].keys() == b["layers"].keys()
+        for key in a["layers"]:
             for metric in ("grad_norm", "update_ratio"):
-                np.testing.assert_allclose(a[key][metric], b[key][metric], rtol=1e-8)
+                np.testing.assert_allclose(a["layers"][key][metric], b["layers"][key][metric], rtol=1e-8)
     assert straight.optimizer.t == plain.optimizer.t == 4
     assert not straight.network.grad.any()
 

@@ -6,7 +6,10 @@ from dessine.nn.conv import Conv2d, Conv2dTranspose
 from dessine.nn.dense import Dense
 from dessine.nn.initialisers import Initialiser, initialisers
 from dessine.nn.layer import Activate, Layer, Mode, layers
+from dessine.nn.layer_norm import LayerNorm
+from dessine.nn.maxout import Maxout
 from dessine.nn.memory import keep_freed_memory
+from dessine.nn.minibatch import MinibatchCloseness, MinibatchDiscrimination, MinibatchStd
 from dessine.nn.network import Network
 from dessine.nn.pooling import AveragePool, MaxPool
 from dessine.nn.random import Dropout, Noise
@@ -26,7 +29,12 @@ __all__ = [
     "Flatten",
     "Initialiser",
     "Layer",
+    "LayerNorm",
     "MaxPool",
+    "Maxout",
+    "MinibatchCloseness",
+    "MinibatchDiscrimination",
+    "MinibatchStd",
     "Mode",
     "Network",
     "Noise",
