@@ -34,19 +34,18 @@ def advise(verdict: str, spec: Spec, lines: Lines) -> list[Advice]:
     game = spec.get("game")
     if not isinstance(game, Mapping):
         return []
-    how = _classifier if _type(game) == "classification" else _players
+    how, players = (
+        (_classifier, ("network",)) if _type(game) == "classification" else (_players, ("generator", "discriminator"))
+    )
+    if not all(isinstance(game.get(name), Mapping) and game[name].get("layers") for name in players):
+        return []
     return [one for one in how.get(verdict, lambda *_: [])(spec, lines) if one is not None][:MOST]
 
 
 def _diverged(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
-    unheld = _type(game["loss"]) == "wasserstein" and not game["discriminator"].get("constraint")
     return [
-        _unless(
-            not unheld or _mixes(game["discriminator"]),
-            "game.discriminator.constraint={type: gradient_penalty}",
-            "a Wasserstein critic must be held to a slope",
-        ),
+        _held(game),
         _eta(game, "discriminator", 0.1, "steps that are too large are the usual reason"),
         _eta(game, "generator", 0.1, "the same for the other player"),
     ]
@@ -56,7 +55,9 @@ def _dead(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
     return [
         _unless(
-            _type(game["loss"]) != "minimax", "game.loss=non_saturating", "its gradient does not vanish where the critic wins"
+            _type(game.get("loss")) != "minimax",
+            "game.loss=non_saturating",
+            "its gradient does not vanish where the critic wins",
         ),
         _eta(game, "discriminator", 0.25, "a slower discriminator wins less"),
         _unless(game.get("n_critic", 1) == 1, "game.n_critic=1", "fewer moves of the discriminator"),
@@ -70,9 +71,12 @@ def _collapsed(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
     generator = game["generator"]
     return [
+        _held(game),
         _unheard_latent(game, lines),
         _unless(
-            _type(game["loss"]) != "minimax", "game.loss=non_saturating", "its gradient does not vanish where the critic wins"
+            _type(game.get("loss")) != "minimax",
+            "game.loss=non_saturating",
+            "its gradient does not vanish where the critic wins",
         ),
         _pack(spec),
         _batch_norm(generator),
@@ -115,7 +119,7 @@ def _wild_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
 def _stuck_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
     network = game["network"]
-    plain = _type(network["optimizer"]) != "adam"
+    plain = _type(network.get("optimizer")) != "adam"
     return [
         _eta(game, "network", 0.1, "too large a step saturates the units, whose gradient is then gone"),
         _eta(game, "network", 10, "or the other way: too small a step gets nowhere"),
@@ -169,12 +173,20 @@ def _eta(game: Spec, player: str, factor: float, why: str) -> Advice | None:
     return Advice(f"game.{player}.optimizer.eta={float(f'{new:.2g}'):g}", why)
 
 
+def _held(game: Spec) -> Advice | None:
+    """A Wasserstein critic without a constraint tells nothing of a distance."""
+    free = _type(game.get("loss")) == "wasserstein" and not game["discriminator"].get("constraint")
+    kind = "clip" if _mixes(game["discriminator"]) or game.get("moves") else "gradient_penalty"
+    change = f"game.discriminator.constraint={{type: {kind}}}"
+    return _unless(not free, change, "a Wasserstein critic must be held to a slope, else it wins by growing")
+
+
 def _noise(game: Spec, why: str) -> Advice | None:
     return _unless(bool(game.get("instance_noise")), "game.instance_noise.sigma=0.1", why)
 
 
 def _smoothed(game: Spec) -> Advice | None:
-    labelled = _type(game["loss"]) in ("minimax", "non_saturating", "least_squares")
+    labelled = _type(game.get("loss")) in ("minimax", "non_saturating", "least_squares")
     already = list(game.get("real_labels") or [1, 1]) != [1, 1]
     return _unless(not labelled or already, "game.real_labels=[0.9,0.9]", "a discriminator that may not be certain")
 

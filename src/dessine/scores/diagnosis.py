@@ -247,7 +247,8 @@ def _is_classification(case: Case) -> bool:
 
 def _not_finite(case: Case) -> Finding | None:
     lines, player = case.lines, "network" if _is_classification(case) else "discriminator"
-    gone = np.isnan(lines(f"loss.{player}"))
+    told = np.array([player in (record.get("loss") or {}) for record in lines.records], bool)
+    gone = ~np.isfinite(lines(f"loss.{player}")) & told
     if case.found is None and not (len(gone) and gone[-1]):
         return None
     where = ""
@@ -417,7 +418,8 @@ def _partly(case: Case) -> Finding | None:
     missing = case.sampled.missing if case.sampled else ()
     if missing:
         shown = ", ".join(map(str, missing[:10])) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
-        words += f": under a tenth of their share is what {shown} get{'s' if len(missing) == 1 else ''}"
+        get, they = ("gets", "it") if len(missing) == 1 else ("get", "they")
+        words += f": {shown} {get} less than a tenth of what {they} should"
     why = f"as many real examples have 1; a lost one of ten costs 0.1, so that this is about two of ten of the {of}"
     evidence = _measured(f"share of {name}", end, there, PARTLY, why, case.sampled)
     few = len(case.known.shares)

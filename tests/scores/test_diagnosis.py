@@ -1,0 +1,275 @@
+"""Verdicts on records written for the purpose, one for each way in which a run can go wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dessine.data.mixtures import Ring
+from dessine.scores.diagnosis import VERDICTS, Diagnosis, diagnose
+from dessine.scores.reference import Reference
+from dessine.scores.sampled import Sampled
+
+N = 20
+RING = Reference.of(Ring(points=2000, test_points=100).load())
+DIGITS = Reference(shares=(0.1,) * 10, classes=10.0)
+
+Curve = float | Callable[[int], Any]
+
+HEALTHY: dict[str, Curve] = {
+    "loss.discriminator": 1.3,
+    "loss.generator": 0.8,
+    "d_real.mean": 0.55,
+    "d_real.std": 0.1,
+    "d_generated.mean": 0.45,
+    "d_generated.std": 0.1,
+    "layers.generator.0.dense.grad_norm": 0.5,
+    "layers.generator.1.dense.grad_norm": 0.7,
+    "layers.generator.0.dense.update_ratio": 1e-3,
+    "layers.generator.1.dense.update_ratio": 1e-3,
+    "critic_gradient.interpolated.mean": 1.0,
+    "scores.diversity": 1.0,
+    "scores.modes": 8.0,
+    "scores.high_quality": 0.8,
+    "scores.reverse_kl": 0.02,
+}
+
+
+def spec(**changes: Any) -> dict[str, Any]:
+    dense = {"type": "dense", "units": 8}
+    optimizer = {"type": "adam", "eta": 0.001}
+    player = {"layers": [dense, dense, dense], "optimizer": optimizer, "constraint": None}
+    game = {"type": "adversarial", "loss": {"type": "non_saturating"}, "generator": player, "discriminator": player}
+    return {"data": {"type": "ring"}, "game": game | changes, "training": {"steps": 1000, "batch_size": 64}}
+
+
+def records(n: int = N, **changes: Curve) -> list[dict[str, Any]]:
+    """Lines of metrics at steps 50, 100, ...; a change is a number, or a function of the line, from 0 on."""
+    curves = HEALTHY | {key.replace("__", "."): v for key, v in changes.items()}
+    return [nested({name: v(i) if callable(v) else v for name, v in curves.items()}, 50 * (i + 1)) for i in range(n)]
+
+
+def nested(flat: Mapping[str, Any], step: int) -> dict[str, Any]:
+    record: dict[str, Any] = {"step": step}
+    for name, value in flat.items():
+        parts = name.split(".")
+        if parts[0] == "layers":
+            parts = [*parts[:2], ".".join(parts[2:4]), parts[4]]
+        holder = record
+        for key in parts[:-1]:
+            holder = holder.setdefault(key, {})
+        holder[parts[-1]] = value
+    return record
+
+
+def after(line: int, then: float, before: float) -> Callable[[int], float]:
+    return lambda i: then if i >= line else before
+
+
+def on_ring(**changes: Curve) -> Diagnosis:
+    return diagnose(records(**changes), spec(), RING)
+
+
+def test_a_healthy_run_is_healthy_and_shows_its_numbers():
+    told = on_ring()
+    assert (told.verdict, told.since, told.advice) == ("healthy", None, ())
+    assert told.lines == (4, 4)
+    assert not any(one.bad for one in told.evidence)
+    assert {"diversity", "loss.discriminator"} <= {one.name for one in told.evidence}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "word", "changes"),
+    [
+        ("diverged", "finite", {"loss__discriminator": after(8, float("nan"), 1.3)}),
+        ("diverged", "finite", {"loss__discriminator": lambda i: None if i >= 8 else 1.3}),
+        ("diverged", "thrown about", {"loss__discriminator": after(8, 60.0, 1.3)}),
+        ("diverged", "outside", {"scores__diversity": after(8, 40.0, 1.0)}),
+        ("dead", "gradient", {f"layers__generator__{i}__dense__grad_norm": after(8, 1e-6, 0.5) for i in (0, 1)}),
+        ("dead", "gradient", {f"layers__generator__{i}__dense__grad_norm": after(8, 0.0, 0.5) for i in (0, 1)}),
+        ("dead", "no longer moves", {f"layers__generator__{i}__dense__update_ratio": after(8, 1e-9, 1e-3) for i in (0, 1)}),
+        (
+            "dead",
+            "the same of everything",
+            {
+                "d_real__mean": after(8, 0.5, 0.55),
+                "d_generated__mean": after(8, 0.5, 0.45),
+                "d_real__std": after(8, 0, 0.1),
+                "d_generated__std": after(8, 0, 0.1),
+            },
+        ),
+        ("collapsed", "hardly differ", {"scores__diversity": after(8, 0.05, 1.0)}),
+        ("collapsed", "part of the 8 modes", {"scores__reverse_kl": after(8, np.log(4), 0.02)}),
+        ("collapsing", "hardly come up", {"scores__reverse_kl": after(8, np.log(8 / 6), 0.02)}),
+        ("collapsing", "not found", {"scores__modes": after(8, 7.0, 8.0)}),
+        ("collapsing", "much less", {"scores__diversity": after(8, 0.4, 1.0)}),
+        ("collapsing", "twice as good", {"scores__high_quality": after(8, 0.3, 0.8)}),
+    ],
+)
+def test_each_way_to_fail_has_its_verdict_and_its_first_step(verdict, word, changes):
+    told = on_ring(**changes)
+    assert told.verdict == verdict
+    assert word in told.words
+    assert told.since == 450
+    assert told.evidence[0].bad
+    assert told.lines == (4, 4)
+
+
+def test_minimax_is_dead_where_the_discriminator_has_won_and_the_others_are_not():
+    won = records(d_generated__mean=after(8, 0.001, 0.45), d_real__mean=after(8, 0.999, 0.55))
+    assert diagnose(won, spec(loss={"type": "minimax"}), RING).verdict == "dead"
+    assert diagnose(won, spec(), RING).verdict == "healthy"  # its gradient is largest just there
+
+
+def test_a_free_wasserstein_critic_grows_and_a_held_one_may():
+    steep = records(critic_gradient__interpolated__mean=lambda i: 1.0 * 3**i, loss__discriminator=-1.0)
+    player = spec()["game"]["discriminator"]
+    held = player | {"constraint": {"type": "clip", "c": 0.01}}
+    free = diagnose(steep, spec(loss={"type": "wasserstein"}), RING)
+    assert (free.verdict, free.advice[0].override) == ("diverged", "game.discriminator.constraint={type: gradient_penalty}")
+    assert diagnose(steep, spec(loss={"type": "wasserstein"}, discriminator=held), RING).verdict == "healthy"
+
+
+def test_digits_are_counted_by_how_evenly_they_come():
+    def on_digits(kinds: float, **also: Curve) -> Diagnosis:
+        told = records(scores__digit_entropy=after(8, float(np.log(kinds)), float(np.log(9.5))), **also)
+        for record in told:
+            for name in ("modes", "high_quality", "reverse_kl"):
+                del record["scores"][name]
+        return diagnose(told, spec(), DIGITS)
+
+    assert on_digits(9.0).verdict == "healthy"
+    assert on_digits(7.0).verdict == "collapsing"
+    assert "it was better around step 100" in on_digits(7.0).words
+    told = on_digits(2.0)
+    assert (told.verdict, told.since) == ("collapsed", 450)
+    assert "10 kinds of digits" in told.words
+
+
+def test_what_the_training_points_do_not_have_is_not_asked_for():
+    few = Reference.of(Ring(points=3, test_points=100).load())
+    missed = records(scores__reverse_kl=few.missed, scores__modes=3.0)
+    assert few.missed > 0.5
+    assert diagnose(missed, spec(), few).verdict == "healthy"
+    assert diagnose(missed, spec(), RING).verdict == "collapsed"
+
+
+def test_one_wild_line_decides_nothing():
+    wild = {name: (lambda i, v=v: v * 100 if i == N - 1 and not callable(v) else v) for name, v in HEALTHY.items()}
+    told = on_ring(**{name.replace(".", "__"): v for name, v in wild.items() if name.startswith(("loss", "scores.div"))})
+    assert told.verdict == "healthy"
+    assert on_ring(scores__diversity=lambda i: 0.1 if i == 17 else 1.0).verdict == "healthy"
+
+
+def test_a_good_line_in_between_does_not_move_the_first_bad_step():
+    assert on_ring(scores__diversity=lambda i: 0.05 if i >= 8 and i != 14 else 1.0).since == 450
+
+
+def test_trouble_that_is_over_is_no_trouble():
+    assert on_ring(scores__diversity=after(8, 1.0, 0.05), scores__reverse_kl=after(8, 0.02, 2.0)).verdict == "healthy"
+
+
+def test_a_run_that_was_never_better_may_only_have_begun():
+    bad = {"scores__reverse_kl": 1.6, "scores__modes": 1.0}
+    assert any("only have begun" in note for note in on_ring(**bad).notes)
+    assert not any("only have begun" in note for note in on_ring(scores__reverse_kl=after(8, 1.6, 0.02)).notes)
+
+
+def test_weak_samples_are_told_of_though_nothing_is_wrong():
+    told = on_ring(scores__high_quality=0.2)
+    assert told.verdict == "healthy"
+    assert told.words.endswith("not good yet")
+    assert any("20%" in note for note in told.notes)
+    assert told.advice[0].override == "training.steps=2000"
+
+
+def test_without_scores_a_collapse_is_not_denied():
+    unscored = [{key: v for key, v in record.items() if key != "scores"} for record in records()]
+    told = diagnose(unscored, spec(scored=0), RING)
+    assert told.verdict == "unknown"
+    assert "would not be seen" in told.words
+    assert told.advice[0].override == "game.scored=250"
+    seen = Sampled(2000, diversity=1.0, reach=1.0, covered=1.0)
+    assert diagnose(unscored, spec(scored=0), RING, sampled=[seen]).verdict == "healthy"
+    assert diagnose(unscored, spec(scored=0), RING, sampled=[Sampled(2000, diversity=0.1)]).verdict == "collapsed"
+
+
+def test_nothing_measured_is_nothing_said():
+    assert diagnose([], spec(), RING).verdict == "unknown"
+
+
+def test_copies_need_both_signs():
+    def sampled(copies: float, closeness: float) -> Diagnosis:
+        s = Sampled(2000, diversity=1.0, reach=1.0, covered=1.0, copies=copies, closeness=closeness)
+        return diagnose(records(), spec(), RING, sampled=[s])
+
+    assert sampled(1.0, 0.02).verdict == "memorising"
+    assert sampled(0.9, 0.8).verdict == "healthy"  # smooth images are near to much
+    assert sampled(0.05, 1.1).verdict == "healthy"
+
+
+def test_missing_modes_are_named():
+    s = Sampled(2000, diversity=1.0, reach=1.0, covered=0.85, missing=(2, 5))
+    told = diagnose(records(), spec(), RING, sampled=[s])
+    assert told.verdict == "collapsing"
+    assert "2, 5" in told.words
+
+
+def test_going_from_mode_to_mode_is_told():
+    s = Sampled(2000, diversity=0.6, reach=1.0, covered=0.2, turned=0.9)
+    told = diagnose(records(scores__reverse_kl=1.8), spec(), RING, sampled=[s])
+    assert told.verdict == "collapsed"
+    assert "from mode to mode" in told.words
+
+
+def test_the_run_is_as_bad_as_its_worst_repeat_and_counts_them():
+    told = diagnose(
+        [{"step": r["step"], "scores": {"diversity": [1.0, 0.05, 1.0]}} for r in records()], spec(), RING, repeats=3
+    )
+    assert told.repeats == ("healthy", "collapsed", "healthy")
+    assert told.verdict == "collapsed"
+    assert told.words.startswith("1 of 3 repeats collapsed, 2 of 3 repeats healthy; repeat 1: ")
+
+
+def test_what_the_watch_has_found_is_told_with_its_place():
+    found = {"step": 412, "repeat": 0, "player": "generator", "layer": "2.dense", "what": "gradient"}
+    told = diagnose(records(8), spec(), RING, non_finite=[found])
+    assert (told.verdict, told.since) == ("diverged", 412)
+    assert "generator, layer 2.dense: gradient" in told.words
+
+
+def classified(success: Curve, test_loss: Curve, loss: Curve, learned: float = 0.9) -> Diagnosis:
+    curves: dict[str, Curve] = {"test_success": success, "test_loss": test_loss, "loss.network": loss}
+    lines = [nested({k: v(i) if callable(v) else v for k, v in curves.items()}, 10 * (i + 1)) for i in range(N)]
+    known = Reference(chance=0.1, tests=10_000)
+    return diagnose(lines, {"game": {"type": "classification", "learned": learned}}, known)
+
+
+def test_classifications():
+    assert classified(0.95, 0.1, 0.1).verdict == "healthy"
+    assert classified(0.1, 2.3, 2.3).verdict == "dead"
+    assert classified(0.8, 0.1, 0.1).words.endswith("not good yet")
+    grown = classified(0.1, lambda i: 2.0**i, lambda i: 2.0**i)
+    assert (grown.verdict, grown.since) == ("diverged", 50)
+    fit = classified(lambda i: 0.95 - 0.01 * max(0, i - 9), lambda i: 0.2 + 0.1 * abs(i - 9), lambda i: 0.3 / (i + 1))
+    assert fit.verdict == "memorising"
+    assert "step 90" in fit.words
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from([*HEALTHY, "scores.digit_entropy", "test_loss"]), st.none() | st.floats()), max_size=12
+    )
+)
+def test_any_records_get_a_verdict_that_can_be_written(flat):
+    with np.errstate(all="ignore"):
+        told = diagnose([nested(one, i + 1) for i, one in enumerate(flat)], spec(), RING)
+    assert told.verdict in VERDICTS
+    json.dumps(told.plain())
