@@ -129,6 +129,10 @@ class GameLoss(Node):
         """
         return _cross_entropy(logits, target)
 
+    def curvature(self, logits: np.ndarray) -> np.ndarray:
+        """The critic's second derivative by each of its outputs, whatever the target. logits: (R, B, 1)."""
+        return sigmoid(logits) * sigmoid(-logits) / logits.shape[1]
+
     def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """logits: (R, B, 1), of generated examples -> value (R,), dlogits."""
         raise NotImplementedError
@@ -182,6 +186,10 @@ class LeastSquares(GameLoss):
         d = logits - (self.generated + (self.real - self.generated) * t)
         return 0.5 * _batch_mean(d * d), d / d.shape[1]
 
+    def curvature(self, logits: np.ndarray) -> np.ndarray:
+        """1, for each of the batch."""
+        return np.full_like(logits, 1 / logits.shape[1])
+
     def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(l - wanted)^2 / 2."""
         d = logits - logits.dtype.type(self.wanted)
@@ -203,6 +211,10 @@ class Hinge(GameLoss):
         t = np.asarray(target, logits.dtype)
         e = t * np.maximum(1 - logits, 0) + (1 - t) * np.maximum(1 + logits, 0)
         return _batch_mean(e), ((1 - t) * (logits > -1) - t * (logits < 1)) / logits.dtype.type(logits.shape[1])
+
+    def curvature(self, logits: np.ndarray) -> np.ndarray:
+        """0: straight pieces."""
+        return np.zeros_like(logits)
 
     def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """-l."""
@@ -226,6 +238,10 @@ class Wasserstein(GameLoss):
         """(1 - 2 t) l: minus f for real, plus f for generated examples."""
         sign = np.broadcast_to(1 - 2 * np.asarray(target, logits.dtype), logits.shape)
         return _batch_mean(sign * logits), sign / logits.dtype.type(logits.shape[1])
+
+    def curvature(self, logits: np.ndarray) -> np.ndarray:
+        """0: a straight line."""
+        return np.zeros_like(logits)
 
     def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """-l."""

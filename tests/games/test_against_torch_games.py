@@ -48,8 +48,6 @@ CASES: dict[str, dict[str, Any]] = {
     "unrolled_least_squares": {"loss": "least_squares", "unrolled": {"steps": 3, "eta": 0.1}},
     "average": {"average": 0.9},
 }
-LOOSE = {"unrolled": 1e-6, "unrolled_least_squares": 1e-6}
-"""Second derivatives are central differences there: relative tolerances."""
 
 
 def case(key: str, optimizer: Any = ADAM, constraint: Any = None, **options: Any) -> tuple[Adversarial, dict[str, np.ndarray]]:
@@ -76,7 +74,7 @@ def case(key: str, optimizer: Any = ADAM, constraint: Any = None, **options: Any
 @pytest.mark.parametrize("key", CASES)
 def test_turns_are_those_of_pytorch(key: str) -> None:
     game, t = case(key, **CASES[key])
-    rtol = LOOSE.get(key, 1e-9)
+    rtol = 1e-9
     for i in (1, 2, 3):
         losses = game.turn()["loss"]
         np.testing.assert_allclose([losses["discriminator"][0], losses["generator"][0]], t[f"losses{i}"], rtol=rtol)

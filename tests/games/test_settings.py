@@ -212,6 +212,7 @@ def test_until_plateau_never_exceeds_its_bound(warmup: int) -> None:
         ({"loss": "wasserstein", "real_labels": [0.7, 1.0]}, r"^real_labels: .*wasserstein"),
         ({"unrolled": {}, "constraint": "clip"}, r"^unrolled: .*constraint"),
         ({"unrolled": {}, "feature_matching": {}}, r"^unrolled: .*feature_matching"),
+        ({"unrolled": {}, "critic": [{"type": "maxout", "units": 1}]}, r"^discriminator\.layers\[0\]: second .*maxout"),
         ({"until": PLATEAU, "replicates": 2}, r"^until: .*repeats 1"),
         ({"until": PLATEAU, "n_critic": 6}, r"^n_critic: 6 .*5"),
         ({"until": PLATEAU, "critic_extra": {"moves": 6}}, r"^critic_extra\.moves: 6 .*5"),

@@ -179,6 +179,11 @@ class Adversarial(Game):
         outputs = size(network.output_shape)
         if outputs != 1:
             raise SpecError(f"needs one output, has {outputs}", ("discriminator", "layers"))
+        if self.unrolled is not None:
+            try:
+                self.unrolled.attach(network)
+            except SpecError as error:
+                raise error.below("discriminator") from None
         if self.feature_matching is not None:
             try:
                 self.feature_matching.locate(network)
@@ -501,7 +506,7 @@ class Adversarial(Game):
         if self.average is not None:
             with self.average.worn():
                 told["average"] = self.panel.measure(draw, count, seed, None, context.title, only)
-        if only is None:
+        if only is None or "all" in only:
             count = max(count, self.pack)
             sides = {
                 "d_train": self.examples.floats(np.arange(min(count, len(self.examples))), self.dtype),

@@ -1,12 +1,14 @@
-"""A network's derivative along a direction of its input, and the gradient of that: what a gradient penalty needs.
+"""A network's derivative along a direction, of its input or its parameters, and the gradient of that.
 
 With t a direction, s = d/dh f(x + h t) at h = 0 goes up the layers beside y = f(x), and an error in s goes down them, into
 the parameters. By one rule for affine layers, one for activations, one for smooth layers, and by a layer's own `along`.
+A gradient penalty needs it for the input; second derivatives times a vector, as unrolled steps need them, for the parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -14,19 +16,27 @@ import numpy as np
 from dessine.nn.activations import Activation, Linear
 from dessine.nn.layer import Activate, Array, Backward, BackwardAlong, Layer, Mode
 from dessine.nn.network import Network
+from dessine.registry import SpecError
+
+LINEAR = ("batch_norm", "layer_norm")
+"""Layers whose output, like an affine one's, is linear in their own parameters."""
 
 Along = tuple[Array, Array, BackwardAlong]
 
 
-def along(network: Network, x: Array, t: Array, mode: Mode) -> Along:
+def along(network: Network, x: Array, t: Array, mode: Mode, v: Array | None = None) -> Along:
     """y, s and `backward(dy, ds)`, which adds to the gradients and returns (dx, dt).
 
-    x, t: (R, B, *input_shape), of the network's dtype; a t that itself depends on the parameters counts as given. Exact but
-    for rounding, smooth layers apart, which are `smooth`.
+    x, t: (R, B, *input_shape), of the network's dtype; a t that itself depends on the parameters counts as given. v: (R, P), if
+    s is to be along this direction of the parameters, too (see `refuse_along_parameters`). Exact but for rounding, smooth
+    layers apart, which are `smooth`.
     """
     mode, backwards = replace(mode, record=False), []
-    for layer in network.layers:
-        x, t, backward = _through(layer, x, t, mode)
+    views = {} if v is None else network.views(v)
+    for i, layer in enumerate(network.layers):
+        start = f"{i}.{layer.type}."
+        own = {name.removeprefix(start): view for name, view in views.items() if name.startswith(start)}
+        x, t, backward = _through(layer, x, t, mode, own)
         backwards.append(backward)
 
     def back(dy: Array, ds: Array) -> tuple[Array, Array]:
@@ -37,15 +47,55 @@ def along(network: Network, x: Array, t: Array, mode: Mode) -> Along:
     return x, t, back
 
 
-def _through(layer: Layer, x: Array, t: Array, mode: Mode) -> Along:
+def refuse_along_parameters(network: Network) -> None:
+    """Raises SpecError, with the layer, where parameters are of a kind that `along` can take no direction of."""
+    for i, layer in enumerate(network.layers):
+        if f"{i}.{layer.type}" in network.slices and not (layer.affine or layer.type in LINEAR):
+            raise SpecError(f"second derivatives cannot be taken through the parameters of {layer.type}", ("layers", i))
+
+
+def _through(layer: Layer, x: Array, t: Array, mode: Mode, v: dict[str, Array]) -> Along:
     if isinstance(layer, Activate):
         return _activation(layer.function, x, t)
     if not layer.affine:
-        return layer.along(x, t, mode) or smooth(lambda at: layer.forward(at, mode), x, t)
+        y, s, back = layer.along(x, t, mode) or smooth(lambda at: layer.forward(at, mode), x, t, layer.mixes_examples)
+        return _toward(layer, x, v, mode, (y, s, back))
     function = getattr(layer, "activation", Linear())
-    a, s, first = (_drawn if layer.draws else _affine)(layer, x, t, mode)
+    a, s, first = _toward(layer, x, v, mode, (_drawn if layer.draws else _affine)(layer, x, t, mode))
     y, s, last = _activation(function, a, s)
     return y, s, lambda dy, ds: first(*last(dy, ds))
+
+
+def _toward(layer: Layer, x: Array, v: dict[str, Array], mode: Mode, found: Along) -> Along:
+    """What is found of a layer, and its derivative along v, a direction of its parameters.
+
+    It is linear in them: with v in their place its output is that derivative.
+    """
+    if not v:
+        return found
+    y, s, back = found
+    with _holding(layer, v):
+        more, back_more = _straight(layer, x, mode)
+
+    def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
+        dx, dt = back(dy, ds)
+        with _holding(layer, v):
+            dx_more = back_more(ds, params=False)
+        assert dx_more is not None
+        return dx + dx_more, dt
+
+    return y, s + more, backward
+
+
+@contextmanager
+def _holding(layer: Layer, v: dict[str, Array]) -> Iterator[None]:
+    """Inside it the layer has v for parameters."""
+    kept = {name: vars(layer)[name] for name in v}
+    vars(layer).update(v)
+    try:
+        yield
+    finally:
+        vars(layer).update(kept)
 
 
 def _affine(layer: Layer, x: Array, t: Array, mode: Mode) -> Along:
@@ -105,12 +155,15 @@ def _activation(function: Activation, x: Array, t: Array) -> Along:
     return y, through(t), backward
 
 
-def smooth(forward: Callable[[Array], tuple[Array, Callable[..., Array | None]]], x: Array, t: Array) -> Along:
+def smooth(
+    forward: Callable[[Array], tuple[Array, Callable[..., Array | None]]], x: Array, t: Array, mixed: bool = False
+) -> Along:
     """By the central difference of one layer, at x + h t and x - h t, h from the size of x and the digits there are.
 
-    Not for kinks: where one lies between the two points, the difference is wrong by as much as h is small.
+    mixed: the layer looks across examples, which then share one h. Not for kinks: where one lies between the two points, the
+    difference is wrong by as much as h is small.
     """
-    axes = tuple(range(2, x.ndim))
+    axes = tuple(range(1 if mixed else 2, x.ndim))
     sizes = [np.sqrt(np.square(a).sum(axes, keepdims=True)) for a in (x, t)]
     tiny = np.finfo(x.dtype).tiny ** 0.5
     h = (np.finfo(x.dtype).eps ** (1 / 3) * np.maximum(sizes[0], tiny) / np.maximum(sizes[1], tiny)).astype(x.dtype)

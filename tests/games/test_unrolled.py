@@ -1,0 +1,85 @@
+"""Unrolled steps: the gradient through them is that of the value, for critics with kinks, draws and batch statistics, too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dessine.games.unrolled import Unrolled
+from dessine.losses import GameLoss
+from dessine.nn import Mode, Network
+from dessine.streams import Streams
+
+Array = np.ndarray
+LOSSES = ("minimax", "non_saturating", "least_squares", "hinge", "wasserstein")
+
+
+def critic(hidden: list[Any], dtype: Any = np.float64, replicates: int = 2) -> Network:
+    return Network([*hidden, {"type": "dense", "units": 1}], 2, Streams(3, replicates), dtype)
+
+
+def asked(network: Network, loss: str, generated: Array, steps: int = 3) -> tuple[Array, Array]:
+    real = np.random.default_rng(1).normal(size=(2, 6, 2))
+    labels = np.full((2, 6, 1), 0.9), np.zeros((2, 6, 1))
+    state = network.streams.state()
+    told = Unrolled(steps, 0.3).error(network, GameLoss.of(loss), real, generated, labels, Mode(network.streams, record=False))
+    network.streams.restore(state)
+    return told
+
+
+HIDDEN = {
+    "leaky_relu": [
+        {"type": "dense", "units": 9, "activation": "leaky_relu"},
+        {"type": "dense", "units": 9, "activation": "relu"},
+    ],
+    "tanh": [{"type": "dense", "units": 5, "activation": "tanh"}],
+    "draws": [{"type": "noise", "size": 2}, {"type": "dense", "units": 5, "activation": "tanh"}, {"type": "dropout", "p": 0.3}],
+    "batch_norm": [{"type": "dense", "units": 5}, "batch_norm", {"type": "activation", "function": "softplus"}],
+    "layer_norm": [{"type": "dense", "units": 5}, "layer_norm", {"type": "activation", "function": "leaky_relu"}],
+    "softmax": [{"type": "dense", "units": 5, "activation": "softmax"}],
+    "images": [
+        {"type": "reshape", "shape": [1, 2, 1]},
+        {"type": "conv2d", "channels": 2, "kernel": [1, 2], "activation": "leaky_relu"},
+        {"type": "flatten"},
+    ],
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("name", HIDDEN)
+def test_the_gradient_is_that_of_the_value(name: str, loss: str) -> None:
+    network, rng = critic(HIDDEN[name]), np.random.default_rng(2)
+    generated, step, h = rng.normal(size=(2, 6, 2)), rng.normal(size=(2, 6, 2)), 1e-6
+    before = network.theta.copy()
+    _, dx = asked(network, loss, generated)
+    ends = [asked(network, loss, generated + sign * h * step)[0] for sign in (1, -1)]
+    np.testing.assert_allclose((dx * step).sum((1, 2)), (ends[0] - ends[1]) / (2 * h), rtol=1e-5, atol=1e-8)
+    np.testing.assert_array_equal(network.theta, before)
+    assert not network.grad.any()
+
+
+def test_no_difference_is_taken_across_kinks() -> None:
+    """In float32 the gradient is float64's but for rounding, with many units whose kinks lie anywhere."""
+    hidden = [{"type": "dense", "units": 128, "activation": "leaky_relu"} for _ in range(2)]
+    wide, narrow = critic(hidden), critic(hidden, np.float32)
+    narrow.theta[...] = wide.theta
+    generated = np.random.default_rng(2).normal(size=(2, 6, 2))
+    exact, rounded = (asked(network, "non_saturating", generated)[1] for network in (wide, narrow))
+    np.testing.assert_allclose(rounded, exact, rtol=1e-3, atol=1e-5 * np.abs(exact).max())
+
+
+def test_a_critic_that_starts_at_zero_gives_numbers() -> None:
+    network = Network([{"type": "dense", "units": 1, "init": "zeros"}], 2, Streams(0, 2), np.float64)
+    _, dx = asked(network, "wasserstein", np.ones((2, 6, 2)))
+    assert np.isfinite(dx).all()
+    assert dx.any(), "its later steps are not at zero"
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_curvature_is_the_second_derivative_of_the_critics_loss(loss: str) -> None:
+    made, rng, h = GameLoss.of(loss), np.random.default_rng(0), 1e-6
+    logits, labels = rng.normal(size=(2, 7, 1)), rng.random((2, 7, 1))
+    slopes = [made.critic(logits + sign * h, labels)[1] for sign in (1, -1)]
+    np.testing.assert_allclose(made.curvature(logits), (slopes[0] - slopes[1]) / (2 * h), rtol=1e-6, atol=1e-9)
