@@ -272,7 +272,10 @@ RICH: list[Any] = [
     {"type": "flatten"},
     {"type": "dropout", "p": 0.3},
     {"type": "noise", "how": "add"},
+    {"type": "maxout", "units": 5},
+    "layer_norm",
     {"type": "dense", "units": 5, "activation": "tanh"},
+    {"type": "dense", "units": 3, "activation": "softmax"},
     {"type": "dense", "units": 1},
 ]
 
@@ -327,9 +330,9 @@ def test_interpolated_points_lie_between_and_differ_by_example() -> None:
     assert len(np.unique(x)) == 1000
 
 
-@pytest.mark.parametrize("last", ["batch_norm"])
-def test_a_critic_that_mixes_examples_is_refused(last: str) -> None:
-    net = network([{"type": "dense", "units": 3}, last, {"type": "dense", "units": 1}])
+@pytest.mark.parametrize("mixing", ["batch_norm", "minibatch_discrimination", "minibatch_closeness", "minibatch_std"])
+def test_a_critic_that_mixes_examples_is_refused(mixing: str) -> None:
+    net = network([{"type": "dense", "units": 3}, mixing, {"type": "dense", "units": 1}])
     with pytest.raises(SpecError, match=r"layers\[1\]: .*take layer_norm"):
         Constraint.of("gradient_penalty").attach(net)
 

@@ -218,11 +218,10 @@ class GradientPenalty(Constraint):
 
     Its own gradient is exact: |grad f| is the derivative of f along v = grad f / |grad f|, and that derivative is carried up
     the layers and its error down (nn/tangent.py). Against PyTorch's double backward it is off by 1e-15 in float64 and 4e-7 in
-    float32, relative, for critics of leaky_relu, tanh and softplus. Layers that are only smooth, such as layer_norm, are
-    differenced one by one: 1e-9 and 1e-3. A difference of the whole critic, between x + h v and x - h v, would not do: it is
-    wrong by about 1 / h for every unit with its kink between the two, and for a leaky_relu critic 784-512-256-1 the error
-    was 0.6 to 9 times the gradient itself, for any h that float32 leaves. Where grad f is 0 the penalty's gradient is taken
-    to be 0. The critic is passed as in training, with one draw of dropout and noise for all passes.
+    float32, relative, for critics of leaky_relu, tanh and softplus. A difference of the whole critic, between x + h v and
+    x - h v, would not do: it is wrong by about 1 / h for every unit with its kink between the two, and for a leaky_relu critic
+    784-512-256-1 the error was 0.6 to 9 times the gradient itself, for any h that float32 leaves. Where grad f is 0 the
+    penalty's gradient is taken to be 0. The critic is passed as in training, with one draw of dropout and noise for all passes.
     """
 
     def __init__(
