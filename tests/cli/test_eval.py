@@ -83,3 +83,59 @@ def test_counts_of_a_classifier_are_of_repeats_and_one_repeat_has_no_spread(dess
         assert told in answer.out
         assert "examples)" not in answer.out
         assert "nan" not in answer.out
+
+
+def test_scores_stand_beside_their_baselines(dessine, run):
+    answer = dessine("eval", run)
+    head = next(line for line in answer.out.splitlines() if "collapsed" in line)
+    assert head.split() == ["score", "value", "±", "error", "better", "real", "noise", "collapsed", "samples"]
+    row = next(line for line in answer.out.splitlines() if line.split()[:1] == ["ndb"])
+    assert row.split()[-1] == "20"
+    assert (run / "eval/scores.png").exists()
+    assert (run / "eval/nearest.png").exists()
+
+
+def test_only_some_scores_are_measured_on_request(dessine, run):
+    told = json.loads(dessine("eval", run, "--only", "ndb, coverage", "--json").out)
+    assert set(told["scores"]) == {"ndb", "coverage"}
+    assert "d_test" not in told
+
+
+def test_a_score_that_there_is_not_is_named_with_those_there_are(dessine, trained):
+    run = trained()
+    for name, said in (("covrage", "did you mean 'coverage'?"), ("digit_score", "'digit_score' is no score of this data")):
+        answer = dessine("eval", run, "--only", name)
+        assert (answer.code, answer.out) == (2, "")
+        assert said in answer.err
+        assert len(answer.err.splitlines()) == 1
+        assert not (run / "eval").exists()
+    assert dessine("eval", run, "--only", "ndb", "--all").code == 2
+    assert dessine("eval", run, "--only", " ,").code == 2
+
+
+def test_every_kept_checkpoint_is_scored_beside_the_losses_and_as_it_is_alone(dessine, trained):
+    run = trained("outputs.keep=5")
+    answer = dessine("eval", run, "--checkpoints")
+    assert answer.code == 0
+    assert "rank correlation" in answer.out
+    told = json.loads((run / "eval/checkpoints.json").read_text())
+    assert [row["step"] for row in told["checkpoints"]] == Run(run).checkpoint_steps()
+    last = told["checkpoints"][-1]
+    assert last["loss.discriminator"] == Run(run).metrics()[-1]["loss"]["discriminator"][0]
+    assert set(told["spearman"]) == {"loss.discriminator", "loss.generator"}
+    one = told["spearman"]["loss.generator"]["coverage"]
+    assert -1 <= one["rho"] <= 1
+    assert one["checkpoints"] == len(told["checkpoints"]) == 5
+    assert (run / "eval/checkpoints.png").exists()
+    alone = json.loads(dessine("eval", run, "--only", "coverage,diversity", "--json").out)["scores"]
+    assert {name: last[name] for name in alone} == {name: row["value"] for name, row in alone.items()}
+
+
+def test_a_classifier_has_no_checkpoints_to_score_but_scores_to_choose(dessine):
+    short = ["training.epochs=null", "training.steps=1", "repeats=2", "outputs.plots=false"]
+    assert dessine("train", CONFIGS / "xor.yaml", *short, "--run-dir", "run", "--quiet").code == 0
+    answer = dessine("eval", "run", "--checkpoints")
+    assert answer.code == 2
+    assert "no generator" in answer.err
+    assert set(json.loads(dessine("eval", "run", "--only", "test_loss", "--json").out)) == {"run", "step", "seed", "test_loss"}
+    assert "did you mean 'test_loss'" in dessine("eval", "run", "--only", "test_los").err

@@ -3,49 +3,112 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
+from dessine.cli.along import measure_checkpoints
 from dessine.cli.loading import open_run
 from dessine.games import Context
 from dessine.runs.files import finite, write_json
+from dessine.scores.table import ALL, GROUPS
+
+EPILOG = """\b
+Examples:
+  dessine eval last
+  dessine eval last --only frechet,recall --json
+  dessine eval last --checkpoints
+
+\b
+Scores:
+""" + "\n".join(f"  {', '.join(group.better)}{' (slow)' * group.slow}\n      {group.about}" for group in GROUPS)
 
 
-@click.command(epilog="Example: dessine eval last --json")
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder that is there; made for what could not be done, it goes again."""
+    path.mkdir(exist_ok=True)
+    try:
+        yield path
+    except BaseException:
+        with suppress(OSError):
+            path.rmdir()  # only if it is empty
+        raise
+
+
+class Names(click.ParamType):
+    """A list with commas."""
+
+    name = "NAME,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        if isinstance(value, list):
+            return value
+        chosen = [name.strip() for name in value.split(",") if name.strip()]
+        return chosen or self.fail("names no score", param, ctx)
+
+
+@click.command(epilog=EPILOG)
 @click.argument("run")
 @click.option("--count", type=click.IntRange(1), default=10_000, show_default=True, help="Examples of each side, at most.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn.")
+@click.option("--only", type=Names(), help="These scores and nothing else; left out: all but the slow ones.")
+@click.option("--all", "every", is_flag=True, help="The slow scores, too: an independent critic, trained four times.")
+@click.option(
+    "--checkpoints", is_flag=True, help="Quick scores of every checkpoint, and how the critic's estimate follows them."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
-def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> None:
+def command(
+    run: str, count: int, seed: int, only: list[str] | None, every: bool, checkpoints: bool, as_json: bool, runs_dir: Path
+) -> None:
     """Measure RUN with its newest checkpoint; scores and pictures go to RUN/eval/.
 
-    A classifier: success rate on the test examples. A GAN: D(x) on training and test examples, D(G(z)), a sample grid and a
-    walk between latents.
+    A GAN: every score of its samples beside the ceiling (real test examples, measured as if they were generated), the floor
+    (noise) and a collapsed baseline (one example repeated), each of as many examples; what its critic says; samples, a walk
+    between latents, the nearest training images. A classifier: success on training and test examples, who is taken for whom.
+    What each score means and how it misleads: docs/scores.md.
     """
+    if every and only:
+        raise click.UsageError("give --all or --only, not both")
+    chosen = [ALL] if every else only
     found, experiment, step = open_run(run, runs_dir)
-    folder = found.path / "eval"
-    folder.mkdir(exist_ok=True)
-    scores = experiment.game.evaluate(count, seed, folder, Context(experiment.name, experiment.seed, step))
-    told = {"run": str(found.path), "step": step, "seed": seed} | scores
-    write_json(folder / "scores.json", told)
+    told: dict[str, Any] = {"run": str(found.path), "step": step, "seed": seed}
+    with new_folder(found.path / "eval") as folder:
+        if checkpoints:
+            told |= measure_checkpoints(found, experiment, count, seed, chosen, folder)
+            write_json(folder / "checkpoints.json", told)
+        else:
+            context = Context(experiment.name, experiment.seed, step)
+            told |= experiment.game.evaluate(count, seed, folder, context, chosen)
+            write_json(folder / ("scores.json" if only is None else "only.json"), told)
     if as_json:
         click.echo(json.dumps(finite(told), indent=2))
         return
     click.echo(f"{found.path}  step {step:,}")
-    for name, value in scores.items():
-        for line in _lines(name, value):
-            click.echo(f"  {line}")
+    for name, value in told.items():
+        if name not in ("run", "step"):
+            for line in _lines(name, value):
+                click.echo(f"  {line}")
 
 
 def _lines(name: str, value: Any) -> list[str]:
-    """How a score is read: mean ± spread (if one is known) with its count, a list line by line, anything else as it is."""
+    """How a score is read: a table, mean ± spread (if one is known) with its count, a list line by line, else as it is."""
+    if name == "scores":
+        return scores_table(value)
+    if name == "checkpoints":
+        return steps_table(value)
+    if name == "spearman":
+        return correlations_table(value)
     if isinstance(value, dict) and {"mean", "std"} <= value.keys():
         count = f"  ({value['count']:,} {value.get('of', 'examples')})" if "count" in value else ""
         spread = f" ± {value['std']:.2g}" if value["std"] == value["std"] else ""
         return [f"{name:<16} {value['mean']:.4g}{spread}{count}"]
+    if isinstance(value, dict) and "scores" in value:
+        return ["", name, *scores_table(value["scores"])]
     if isinstance(value, dict):
         return [line for key, one in value.items() for line in _lines(f"{name} {key}", one)]
     if isinstance(value, list) and value and isinstance(value[0], str):
@@ -53,3 +116,50 @@ def _lines(name: str, value: Any) -> list[str]:
     if isinstance(value, list):
         return [f"{name:<16} " + " ".join(f"{one:.4g}" if isinstance(one, float) else str(one) for one in value)]
     return [f"{name:<16} {value:.4g}" if isinstance(value, float) else f"{name:<16} {value}"]
+
+
+def scores_table(scores: dict[str, dict[str, Any]]) -> list[str]:
+    """Value, standard error, what is better, and the baselines, in columns."""
+    head = ("score", "value", "± error", "better", "real", "noise", "collapsed", "samples")
+    rows: list[tuple[str, ...]] = [head]
+    for name, row in scores.items():
+        error = "" if row["standard_error"] != row["standard_error"] else f"{row['standard_error']:.2g}"
+        baselines = [_number(row[key]) for key in ("ceiling", "floor", "collapsed")]
+        rows.append((name, _number(row["value"]), error, row["better"], *baselines, f"{row['n']:,}"))
+    return in_columns(rows)
+
+
+def steps_table(checkpoints: list[dict[str, Any]]) -> list[str]:
+    """One line for each checkpoint."""
+    names = list(checkpoints[0])
+    return in_columns([tuple(names), *[tuple(_number(one[name]) for name in names) for one in checkpoints]])
+
+
+def correlations_table(spearman: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
+    """A line for each score, a column for each of the critic's own numbers, with the interval where one is known."""
+
+    def told(one: dict[str, Any]) -> str:
+        low, high = one["interval"]
+        return _number(one["rho"]) + (f" [{low:.2f}, {high:.2f}]" if low == low else "")
+
+    names = list(next(iter(spearman.values()), {}))
+    rows = [(name, *[told(own[name]) for own in spearman.values()]) for name in names]
+    about = "rank correlation (Spearman) with how bad samples are: 1 where the number falls as the score gets better"
+    return ["", about, *in_columns([("score", *spearman), *rows])]
+
+
+def in_columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """The first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def _number(value: Any) -> str:
+    if value is None or value != value:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

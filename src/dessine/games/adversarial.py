@@ -6,7 +6,7 @@ measured of the field in `field.py`, what samples score in `dessine.scores`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from dessine.games.unrolled import Unrolled
 from dessine.losses import GameLoss, sigmoid
 from dessine.nn import Mode
 from dessine.nn.layer import Backward, size
+from dessine.nn.tangent import along, refuse_along_parameters
 from dessine.registry import DEFAULTS, Count, Decay, Like, Problems, Share, SpecError, Whole
 from dessine.scores.panel import Panel
 from dessine.streams import Streams
@@ -179,11 +180,12 @@ class Adversarial(Game):
         outputs = size(network.output_shape)
         if outputs != 1:
             raise SpecError(f"needs one output, has {outputs}", ("discriminator", "layers"))
-        if self.unrolled is not None:
-            try:
-                self.unrolled.attach(network)
-            except SpecError as error:
-                raise error.below("discriminator") from None
+        for name, player in self.players.items():
+            if self.rotation_pairs or (self.unrolled and name == "discriminator"):
+                try:
+                    refuse_along_parameters(player.network)
+                except SpecError as error:
+                    raise error.below(name) from None
         if self.feature_matching is not None:
             try:
                 self.feature_matching.locate(network)
@@ -388,36 +390,44 @@ class Adversarial(Game):
         return {name: packed(x, self.pack) for name, x in sides.items()}
 
     def _rotation(self) -> dict[str, Array]:
-        """Of the field of both players' gradients on one fixed batch."""
-        fixed = self._fixed()
+        """Of the field of both players' gradients on one fixed batch, penalties and remedies apart."""
+        size = sum(player.network.theta.shape[1] for player in self.players.values())
+        kept = [(player.network, player.network.grad.copy()) for player in self.players.values()]
+        told = rotation(self._field(), size, self.rotation_pairs, self._fixed()["rotation"])
+        for network, grad in kept:
+            network.grad[...] = grad
+        return told
+
+    def _field(self) -> Callable[[Array], Array]:
+        """How the gradients of discriminator and generator, in this order, change along a direction (R, P) of both."""
+        fixed = self._fixed()  # the same draws for every direction
         n = min(self.batch_size, len(self.examples))
         one = self.examples.floats(np.arange(n), self.dtype)
         real = packed(np.broadcast_to(one, (fixed.replicates, *one.shape)), self.pack)
         z = self.latent.draw(fixed, n, self.dtype)
-        g, d = self.generator.network, self.discriminator.network
-        kept = [(network, network.grad.copy()) for network in (d, g)]
+        d, g = self.discriminator.network, self.generator.network
         again, labels = same_draws(fixed), [np.full((1, real.shape[1], 1), t, self.dtype) for t in (self.real_labels[1], 0.0)]
         mode = Mode(fixed, record=False)
 
-        def field() -> Array:
+        def field(w: Array) -> Array:
             again()
-            x, generator_backward = g.forward(z, mode)
-            shown = packed(x.reshape(*x.shape[:2], *self.examples.shape), self.pack)
             d.grad.fill(0)
             g.grad.fill(0)
-            for side, label in zip((real, shown), labels, strict=True):
-                y, backward = d.forward(side, mode)
-                _, dy = self.loss.critic(y.reshape(*y.shape[:2], 1), label)
-                backward(dy.reshape(y.shape), inputs=False)
-            _, dy = self.loss.generator(y.reshape(*y.shape[:2], 1))
-            dx = backward(dy.reshape(y.shape), params=False)
-            generator_backward(unpacked(dx, self.pack).reshape(x.shape), inputs=False)  # type: ignore[arg-type]
-            return np.concatenate([d.grad, g.grad], 1)
+            by_d, by_g = np.split(w.astype(self.dtype), [d.theta.shape[1]], 1)
+            x, t, generator_back = along(g, z, np.zeros_like(z), mode, by_g)
+            shown, moved = (packed(a.reshape(*a.shape[:2], *self.examples.shape), self.pack) for a in (x, t))
+            for side, way, label in ((real, np.zeros_like(real), labels[0]), (shown, moved, labels[1])):
+                y, s, back = along(d, side, way, mode, by_d)
+                logits, slope = (a.reshape(*a.shape[:2], 1) for a in (y, s))
+                dy, ds = self.loss.curvature(logits) * slope, self.loss.critic(logits, label)[1]
+                back(dy.reshape(y.shape), ds.reshape(y.shape))
+            told = d.grad.copy()
+            dy, ds = self.loss.generator_curvature(logits) * slope, self.loss.generator(logits)[1]
+            both = back(dy.reshape(y.shape), ds.reshape(y.shape))
+            generator_back(*(unpacked(a, self.pack).reshape(x.shape) for a in both))
+            return np.concatenate([told, g.grad], 1).astype(np.float64)
 
-        told = rotation(field, [d, g], self.rotation_pairs, self._fixed()["rotation"])  # `again` would set one of `fixed` back
-        for network, grad in kept:
-            network.grad[...] = grad
-        return told
+        return field
 
     def _drawn(self, count: int, streams: Streams) -> Array:
         """(R, count, *shape) outside training; portions do not change what is drawn."""

@@ -17,7 +17,7 @@ from dessine.intervals import share_interval, summarise_repeats
 from dessine.losses import Loss, SoftmaxCrossEntropy, sigmoid
 from dessine.nn import Mode
 from dessine.nn.layer import size
-from dessine.registry import Count, Like, Positive, Share, SpecError
+from dessine.registry import Count, Like, Positive, Share, SpecError, did_you_mean
 from dessine.streams import Streams
 
 PORTION = 2000
@@ -301,7 +301,10 @@ class Classification(Game):
     def evaluate(
         self, count: int, seed: int, folder: Path, context: Context, only: Sequence[str] | None = None
     ) -> dict[str, Any]:
-        """Success on training and test examples: over the repeats, by class, and who was taken for whom."""
+        """Success on training and test examples: over the repeats, by class, and who was taken for whom.
+
+        Raises SpecError for a name in `only` that is none of these scores.
+        """
         streams = Streams(seed, self.streams.replicates)
         scores: dict[str, Any] = {}
         for name, examples in (("train", self.train), ("test", self.test)):
@@ -317,6 +320,11 @@ class Classification(Game):
         }
         confusion = self._confusion(answers)
         scores["confusion"] = confusion.tolist()
+        if only is not None and "all" not in only:
+            for name in only:
+                if name not in scores:
+                    raise SpecError(f"no score '{name}'{did_you_mean(name, scores)} (this run has: {', '.join(scores)})")
+            return {name: scores[name] for name in only}
         from dessine.plots.learning import save_confusion, save_mistakes
 
         pictures = [save_confusion(folder, confusion, [f"{c:g}" for c in self.classes], context.title)]

@@ -45,6 +45,28 @@ def save_strips(path: Path, scores: dict[str, dict[str, Any]], title: str) -> Pa
     return save_figure(figure, path)
 
 
+def save_along(path: Path, checkpoints: list[dict[str, Any]], title: str) -> Path:
+    """A panel for each number of the checkpoints, against their steps."""
+    names = [name for name in checkpoints[0] if name != "step"]
+    steps = [row["step"] for row in checkpoints]
+    rows = -(-len(names) // 3)
+    figure, grid = plt.subplots(
+        rows, 3, figsize=(12, 2.6 * rows + 0.6), squeeze=False
+    )  # a layout that fits itself takes seconds
+    height = 2.6 * rows + 0.6
+    figure.subplots_adjust(0.06, 0.5 / height, 0.985, 1 - 0.85 / height, 0.22, 0.5)
+    for axes, name in zip(grid.flat, names, strict=False):
+        axes.plot(steps, [np.nan if row[name] is None else row[name] for row in checkpoints], marker="o", ms=4)
+        axes.set_title(name, fontsize=11)
+        axes.grid(alpha=0.3)
+    for axes in list(grid.flat)[len(names) :]:
+        axes.set_axis_off()
+    for axes in list(grid.flat)[max(0, len(names) - 3) : len(names)]:
+        axes.set_xlabel("step")
+    figure.suptitle(fill(f"{title}: scores of the checkpoints", 100), y=1 - 0.2 / height)
+    return save_figure(figure, path)
+
+
 EDGES = -0.02, 1.25
 MARKS = {
     "floor": ("+", "C7", "noise"),

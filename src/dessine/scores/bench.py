@@ -22,11 +22,19 @@ NEIGHBOURS, COPIES, LINES, PAIRED, CRITIC, PAIRS = 5_000, 1_000, 5_000, 1_000, 5
 VALIDATION = 1_000
 
 
+def are_images(data: Split) -> bool:
+    """Images, not points."""
+    return len(data.train.shape) == 3
+
+
 class Reader(Protocol):
     """A judge of digits: images (N, 28, 28, 1) in [0, 1] -> probabilities (N, 10), features (N, f)."""
 
-    hash: str
-    accuracy: float
+    @property
+    def hash(self) -> str: ...
+
+    @property
+    def accuracy(self) -> float: ...
 
     def read(self, images: Array) -> tuple[Array, Array]: ...
 
@@ -104,12 +112,7 @@ class Bench:
     def _allowed(self, x: Array) -> Array:
         """Images keep to their range; points may lie anywhere."""
         train = self.data.train
-        return (np.clip(x, train.low, train.high) if self.images else x).astype(self.dtype)
-
-    @property
-    def images(self) -> bool:
-        """Whether examples are images, not points."""
-        return len(self.data.train.shape) == 3
+        return (np.clip(x, train.low, train.high) if are_images(self.data) else x).astype(self.dtype)
 
     @cached_property
     def validation(self) -> Array:

@@ -11,11 +11,14 @@ import numpy as np
 
 from dessine.data import Split
 from dessine.registry import SpecError, did_you_mean
+from dessine.scores import frechet
 from dessine.scores.bench import Bench, Reader, Side
+from dessine.scores.digits import class_entropy, confidence
 from dessine.scores.distances import mean_pairwise, rows
-from dessine.scores.mixture import assigned, high_quality, reverse_kl
+from dessine.scores.judge import judge
+from dessine.scores.mixture import assigned, distinct, high_quality, reverse_kl, written
 from dessine.scores.nearest import nearest
-from dessine.scores.table import GROUPS, NAMES, NAN, Found, Group, Score
+from dessine.scores.table import ALL, GROUPS, NAMES, NAN, Found, Group, Score, names
 
 Array = np.ndarray
 COLUMNS = ("ceiling", "floor", "collapsed")
@@ -28,23 +31,41 @@ class Panel:
     """
 
     def __init__(self, data: Split, dtype: Any):
+        self.judge: Reader | None = judge() if data.digits else None
         self.data, self.dtype = data, np.dtype(dtype)
-        self.goals: dict[str, str] = {"scores.reverse_kl": "min", "scores.high_quality": "max"} if data.mixture else {}
+        self.goals: dict[str, str] = {}
+        if data.mixture:
+            self.goals = {"scores.reverse_kl": "min", "scores.high_quality": "max"}
+        elif self.data.digits:
+            self.goals = {"scores.frechet": "min"} | ({"scores.reverse_kl": "min"} if data.digits == 3 else {})
         self._spreads: dict[int, float] = {}
         self._benches: dict[tuple[int, int], tuple[Bench, dict[int, dict[str, Found]]]] = {}
-
-    @cached_property
-    def judge(self) -> Reader | None:
-        """Who reads the digits, where there are any."""
-        return None
 
     def glance(self, x: Array) -> dict[str, float]:
         """Cheap scores of (N, *shape) samples in the data's own scale.
 
+        modes, high_quality, reverse_kl: of a mixture, and all but high_quality of stacked digits (see `mixture.py`)
+        digit_entropy, digit_confidence: of single digits (`digits.py`)
+        frechet: of both, to 2,000 training images in the judge's features; at 250 samples its bias is large (`frechet.py`)
         diversity: mean distance between two samples over that between two real ones; 1 is healthy, 0 collapsed, noise over 1
-        modes, high_quality, reverse_kl: of a mixture; what they mean is told in `mixture.py`
         """
-        return self._modes(x) | {"diversity": self._diversity(x)}
+        return self._modes(x) | self._digits(x) | {"diversity": self._diversity(x)}
+
+    def _digits(self, x: Array) -> dict[str, float]:
+        if not self.data.digits:
+            return {}
+        side = Side(x, self.data, self.judge)
+        p, told = side.probabilities, {}
+        if self.data.digits == 1:
+            told = {"digit_entropy": class_entropy(p[:, 0])[0], "digit_confidence": confidence(p[:, 0])[0]}
+        elif self.data.digits == 3:
+            mode = written(p.argmax(-1))
+            told = {"modes": float(distinct(mode)), "reverse_kl": reverse_kl(mode, np.full(1000, 1 / 1000))}
+        return told | {"frechet": frechet.distance(real=self._real, generated=side.moments)}
+
+    @cached_property
+    def _real(self) -> frechet.Moments:
+        return Side(self._some(self.data.train, 2000), self.data, self.judge).moments
 
     def _modes(self, x: Array) -> dict[str, float]:
         mixture = self.data.mixture
@@ -77,14 +98,14 @@ class Panel:
         title: str,
         only: Sequence[str] | None = None,
     ) -> dict[str, Any]:
-        """All scores, or those named in `only`, of what `draw(n)` gives, (n, *shape) in the data's own scale.
+        """All scores but the slow ones, or those named in `only` (ALL: every one), of what `draw(n)` gives, (n, *shape).
 
         Beside each: the ceiling (test examples scored as if they were generated), the floor (noise), a collapsed baseline; all
         of them of as many examples, `count` at most. Pictures go to `folder`, if there is one.
         Raises SpecError for a score that this data does not have.
         """
+        groups = self._groups(only)
         bench, known = self._bench(count, seed)
-        groups = self._groups(bench, only)
         side = bench.side(draw(bench.n))
         scores: dict[str, Any] = {}
         for i, group in groups:
@@ -92,7 +113,7 @@ class Panel:
             if i not in known:
                 known[i] = {name: _measured(group, bench, one) for name, one in bench.baselines.items()}
             for name, score in found.items():
-                if only is None or name in only:
+                if only is None or ALL in only or name in only:
                     scores[name] = self._row(group, name, score, known[i])
         told: dict[str, Any] = {"scores": scores}
         if self.judge is not None:
@@ -101,10 +122,6 @@ class Panel:
             told["pictures"] = self._pictures(bench, side, scores, folder, title)
         return told
 
-    def names(self) -> list[str]:
-        """The scores that this data has."""
-        return [name for _, group in self._groups(self._bench(1, 0)[0], None) for name in group.better]
-
     def _bench(self, count: int, seed: int) -> tuple[Bench, dict[int, dict[str, Found]]]:
         """The bench of so many samples, and what its baselines score: it is kept, for the next generator to be measured."""
         key = (count, seed)
@@ -112,14 +129,16 @@ class Panel:
             self._benches = {key: (Bench(self.data, self.dtype, count, seed, self.judge), {})}
         return self._benches[key]
 
-    def _groups(self, bench: Bench, only: Sequence[str] | None) -> list[tuple[int, Group]]:
-        there = [(i, group) for i, group in enumerate(GROUPS) if group.of(bench)]
-        own = [name for _, group in there for name in group.better]
+    def _groups(self, only: Sequence[str] | None) -> list[tuple[int, Group]]:
+        own = names(self.data)
         for name in only or ():
-            if name not in own:
+            if name not in [*own, ALL]:
                 text = f"'{name}' is no score of this data" if name in NAMES else f"no score '{name}'{did_you_mean(name, own)}"
                 raise SpecError(f"{text} (it has: {', '.join(own)})")
-        return [(i, group) for i, group in there if only is None or any(name in only for name in group.better)]
+        there = [(i, group) for i, group in enumerate(GROUPS) if group.of(self.data)]
+        if only is None:
+            return [(i, group) for i, group in there if not group.slow]
+        return [(i, group) for i, group in there if ALL in only or any(name in only for name in group.better)]
 
     def _row(self, group: Group, name: str, score: Score, baselines: dict[str, Found]) -> dict[str, Any]:
         row: dict[str, Any] = score._asdict() | {"better": group.better[name]}

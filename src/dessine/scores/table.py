@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dessine.data import Split
 from dessine.scores import digits, frechet, mixture, nearest
-from dessine.scores.bench import CRITIC, LINES, NEIGHBOURS, PAIRED, PAIRS, Bench, Side
+from dessine.scores.bench import CRITIC, LINES, NEIGHBOURS, PAIRED, PAIRS, Bench, Side, are_images
 from dessine.scores.birthday import birthday, closeness
 from dessine.scores.distances import mean_pairwise, rows
+from dessine.scores.independent import NAME as CRITIC_NAME
 from dessine.scores.independent import independent
 from dessine.scores.ndb import ndb
 from dessine.scores.neighbours import K, neighbours
@@ -18,6 +20,8 @@ from dessine.scores.parzen import parzen
 from dessine.scores.wasserstein import exact, sliced
 
 NAN = float("nan")
+ALL = "all"
+"""Among the names of scores that are asked for: the slow ones, too."""
 
 
 class Score(NamedTuple):
@@ -36,15 +40,18 @@ class Group(NamedTuple):
 
     better: "higher", "lower", or "near 1", by score
     of: which data has them; measure: of one side, on the bench, all finite, at least `least` samples
+    quick: a matter of a second or two, so that many checkpoints can be measured; slow: only where it is asked for
     space: whose features it is measured in: "judge" (else the data's own numbers), "data", or the name of what measures
     """
 
     better: dict[str, str]
     about: str
-    of: Callable[[Bench], bool]
+    of: Callable[[Split], bool]
     measure: Callable[[Bench, Side], Found]
     space: str = "data"
     least: int = 2
+    quick: bool = False
+    slow: bool = False
 
 
 def _digits(bench: Bench, side: Side) -> Found:
@@ -141,63 +148,74 @@ GROUPS = (
     Group(
         {"modes": "higher", "high_quality": "higher", "reverse_kl": "lower", "log_density": "higher"},
         "modes found, share of samples near one, unevenness of their shares, mean log of the true density (mixtures)",
-        lambda bench: bench.data.mixture is not None,
+        lambda data: data.mixture is not None,
         _modes,
+        quick=True,
     ),
     Group(
         {"digit_score": "higher", "digit_entropy": "higher", "digit_confidence": "higher"},
         "clear and varied digits in one number (1 to 10); entropy of the classes (nats); how sure the judge is (MNIST)",
-        lambda bench: bench.judge is not None and bench.data.digits == 1,
+        lambda data: data.digits == 1,
         _digits,
         "judge",
+        quick=True,
     ),
     Group(
         {"modes": "higher", "reverse_kl": "lower"},
         "numbers of three digits found, of 1,000, and unevenness of their shares (stacked MNIST)",
-        lambda bench: bench.judge is not None and bench.data.digits == 3,
+        lambda data: data.digits == 3,
         _stacked,
         "judge",
+        quick=True,
     ),
     Group(
         {"frechet": "lower"},
         "Frechet distance to training images in the judge's features (MNIST, stacked MNIST)",
-        lambda bench: bench.judge is not None,
+        lambda data: data.digits > 0,
         _frechet,
         "judge",
+        quick=True,
     ),
     Group(
         {"precision": "higher", "recall": "higher", "density": "higher", "coverage": "higher"},
         "samples where real examples are, real examples where samples are; the same two by counts",
-        lambda bench: True,
+        lambda data: True,
         _neighbours,
         "judge",
         K + 1,
+        quick=True,
     ),
-    Group({"ndb": "lower"}, "share of 100 regions of the data with too many or too few samples", lambda bench: True, _ndb),
-    Group({"parzen": "higher"}, "log-likelihood of test images by a Parzen window (nats)", lambda bench: bench.images, _parzen),
+    Group({"ndb": "lower"}, "share of 100 regions of the data with too many or too few samples", lambda data: True, _ndb),
+    Group({"parzen": "higher"}, "log-likelihood of test images by a Parzen window (nats)", are_images, _parzen),
     Group(
         {"memorised": "lower", "nearest_ratio": "near 1"},
         "share of samples nearer to a training image than 95 % of test images; their median distance beside these",
-        lambda bench: bench.images,
+        are_images,
         _nearest,
     ),
     Group(
         {"support": "higher"},
         "how many different images there seem to be, by the birthday paradox",
-        lambda bench: bench.images,
+        are_images,
         _birthday,
         "judge",
     ),
-    Group({"wasserstein": "lower"}, "W1 between 1,000 samples and 1,000 real ones", lambda bench: not bench.images, _exact),
-    Group({"sliced_wasserstein": "lower"}, "mean W1 along random lines", lambda bench: True, _sliced),
+    Group({"wasserstein": "lower"}, "W1 between 1,000 samples and 1,000 real ones", lambda data: not are_images(data), _exact),
+    Group({"sliced_wasserstein": "lower"}, "mean W1 along random lines", lambda data: True, _sliced, quick=True),
     Group(
         {"independent_critic": "lower"},
         "W1 as a critic says that was trained afterwards on test examples",
-        lambda bench: True,
+        lambda data: True,
         _independent,
-        "critic 128-128, gradient penalty 10",
+        CRITIC_NAME,
         4,
+        slow=True,
     ),
-    Group({"diversity": "near 1"}, "mean distance of samples / of real ones", lambda bench: True, _diversity),
+    Group({"diversity": "near 1"}, "mean distance of samples / of real ones", lambda data: True, _diversity, quick=True),
 )
 NAMES = tuple(dict.fromkeys(name for group in GROUPS for name in group.better))
+
+
+def names(data: Split, quick: bool = False) -> list[str]:
+    """The scores that this data has, or the quick ones of them."""
+    return [name for group in GROUPS if group.of(data) and (group.quick or not quick) for name in group.better]

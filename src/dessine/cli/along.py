@@ -1,0 +1,88 @@
+"""Scores along a run: those of every checkpoint that it has kept, and how the critic's own numbers follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from dessine.experiment import Experiment
+from dessine.games.game import FIXED_SEED
+from dessine.runs.run import Run
+from dessine.scores.panel import Panel
+from dessine.scores.ranks import spearman, spearman_interval
+from dessine.scores.table import names
+from dessine.streams import Streams
+
+Array = np.ndarray
+OWN = ("w_estimate", "loss.discriminator", "loss.generator")
+"""What the game itself says of its state, read from the line of metrics at the checkpoint or the last before it."""
+COUNT = 2_000
+"""Samples of each checkpoint, at most."""
+
+
+def measure_checkpoints(
+    run: Run, experiment: Experiment, count: int, seed: int, only: Sequence[str] | None, folder: Path
+) -> dict[str, Any]:
+    """`checkpoints`: step, the critic's own numbers and the scores of each, first to last; `spearman`: rho of each pair.
+
+    Scores are the quick ones, or those in `only`, of replicate 0 and the plain generator. The ends of rho's 95 % interval are
+    there from five checkpoints on. Raises UsageError where nothing is drawn.
+    """
+    panel, streams = Panel(experiment.split, np.float32), lambda: Streams(seed + FIXED_SEED, experiment.repeats)
+    records = run.metrics()
+    chosen = only or names(experiment.split, quick=True)
+    found: list[dict[str, Any]] = []
+    better: dict[str, str] = {}
+    one = run.load_checkpoint()
+    while one is not None:
+        step, arrays, _ = one
+        experiment.game.restore(arrays)
+        try:
+            told = panel.measure(lambda n: experiment.game.draw(n, streams()), min(count, COUNT), seed, None, "", chosen)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        better = {name: row["better"] for name, row in told["scores"].items()}
+        found.append({"step": step} | _own(records, step) | {name: row["value"] for name, row in told["scores"].items()})
+        one = run.load_checkpoint(before=step)
+    found.reverse()
+    own = [name for name in OWN if any(np.isfinite(row[name]) for row in found)]
+    for row in found:
+        for name in set(OWN) - set(own):
+            del row[name]
+    told = {"checkpoints": found, "spearman": {name: _correlations(found, name, better) for name in own}}
+    if len(found) > 1:
+        from dessine.plots.scores import save_along
+
+        told["pictures"] = [str(save_along(folder / "checkpoints.png", found, experiment.name))]
+    else:
+        told["notice"] = "only one checkpoint was kept: train with outputs.keep=N and outputs.checkpoint=STEPS for more"
+    return told
+
+
+def _own(records: list[dict[str, Any]], step: int) -> dict[str, float]:
+    """Of replicate 0, NaN where there is none."""
+    before = [record for record in records if record["step"] <= step]
+    return {name: _first(before[-1], name) if before else float("nan") for name in OWN}
+
+
+def _first(record: dict[str, Any], name: str) -> float:
+    value: Any = record
+    for key in name.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    value = value[0] if isinstance(value, list) and value else value
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _correlations(found: list[dict[str, Any]], own: str, better: dict[str, str]) -> dict[str, Any]:
+    """Of one of the critic's own numbers with every score, turned so that +1 always says: it falls where quality rises."""
+    x = np.array([row[own] for row in found])
+    told = {}
+    for name, way in better.items():
+        y = np.array([row[name] for row in found], float)
+        badness = {"higher": -y, "lower": y, "near 1": np.abs(y - 1)}[way]
+        told[name] = {"rho": spearman(x, badness), "interval": list(spearman_interval(x, badness)), "checkpoints": len(found)}
+    return told
