@@ -118,14 +118,24 @@ def _wild_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
 
 def _stuck_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
-    network = game["network"]
-    plain = _type(network.get("optimizer")) != "adam"
+    other = _type(game["network"].get("optimizer")) != "adam"
+    gradient = lines.gradient("network")
+    first = gradient[np.isfinite(gradient)][:1]
+    saturated = (len(first) > 0 and lines.end(gradient) <= 1e-3 * first[0]) or lines.end(gradient) == 0
+    ratios = lines.layers("network", "update_ratio")
+    small = not (ratios > 1e-3).any()
     return [
-        _eta(game, "network", 0.1, "too large a step saturates the units, whose gradient is then gone"),
-        _eta(game, "network", 10, "or the other way: too small a step gets nowhere"),
-        _unless(not plain, "game.network.optimizer={type: adam, eta: 0.001}", "it gives every layer steps of like size"),
+        _unless(
+            not saturated and small, *_pair(_eta(game, "network", 0.1, "too large a step saturates units: no gradient is left"))
+        ),
+        _unless(saturated, *_pair(_eta(game, "network", 10, "too small a step gets nowhere"))),
+        _unless(not other, "game.network.optimizer={type: adam, eta: 0.001}", "it gives every layer steps of like size"),
         _unless(False, *_doubled(spec, "it may only have begun")),
     ]
+
+
+def _pair(one: Advice | None) -> tuple[str, str]:
+    return ("", "") if one is None else (one.override, one.why)
 
 
 def _overfitted_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:

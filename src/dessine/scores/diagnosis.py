@@ -221,9 +221,10 @@ def _one(case: Case) -> Diagnosis:
         others = {one.verdict: one.words for one in holding if one.verdict not in (worst.verdict, "unknown", "collapsing")}
         notes = [f"also {verdict}: {words}" for verdict, words in others.items()]
         since = worst.since if worst.since is not None else lines.since(worst.flags)
-        told = Diagnosis(worst.verdict, worst.words, since, worst.evidence, notes=tuple(notes), lines=lines.agree(worst.flags))
+        agree = lines.agree(worst.flags) if worst.flags.any() else (0, 0)  # samples alone may have decided
+        told = Diagnosis(worst.verdict, worst.words, since, worst.evidence, notes=tuple(notes), lines=agree)
     else:
-        evidence = _strictest(e for one in findings if one is not None for e in one.evidence)
+        evidence = _strictest(e for one in findings if one is not None for e in one.evidence if not e.bad)
         calm = ~np.logical_or.reduce([one.flags for one in findings if one is not None] or [np.zeros(len(lines.steps), bool)])
         words = "it learns" if _is_classification(case) else "samples are varied, and both players learn"
         told = Diagnosis("healthy", words, None, evidence, lines=lines.agree(calm))
@@ -568,7 +569,7 @@ def _unsure(case: Case, told: Diagnosis) -> list[str]:
     """What these numbers cannot tell."""
     lines, notes = case.lines, []
     if 0 < len(lines.steps) < FEWEST and told.verdict != "diverged":
-        notes.append(f"there are only {len(lines.steps)} lines of metrics: too early to be sure")
+        notes.append(f"there are only {len(lines.steps)} lines of metrics ({FEWEST} at least would do): too early to be sure")
     if told.verdict in ("collapsed", "collapsing"):
         covered = _covered(case)
         seen = lines.smooth(covered[0] if covered else lines("scores.diversity"))
