@@ -137,6 +137,10 @@ class GameLoss(Node):
         """logits: (R, B, 1), of generated examples -> value (R,), dlogits."""
         raise NotImplementedError
 
+    def generator_curvature(self, logits: np.ndarray) -> np.ndarray:
+        """The generator's second derivative by each of these."""
+        raise NotImplementedError
+
 
 @game_losses.register("minimax")
 class Minimax(GameLoss):
@@ -150,6 +154,9 @@ class Minimax(GameLoss):
         """log(1 - D) = -softplus(l), whose gradient vanishes where the critic wins."""
         return -_batch_mean(softplus(logits)), sigmoid(logits) / -logits.shape[1]
 
+    def generator_curvature(self, logits: np.ndarray) -> np.ndarray:
+        return -self.curvature(logits)
+
 
 @game_losses.register("non_saturating")
 class NonSaturating(GameLoss):
@@ -161,6 +168,9 @@ class NonSaturating(GameLoss):
     def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """-log D = softplus(-l)."""
         return _batch_mean(softplus(-logits)), sigmoid(-logits) / -logits.shape[1]
+
+    def generator_curvature(self, logits: np.ndarray) -> np.ndarray:
+        return self.curvature(logits)
 
 
 @game_losses.register("least_squares")
@@ -195,6 +205,9 @@ class LeastSquares(GameLoss):
         d = logits - logits.dtype.type(self.wanted)
         return 0.5 * _batch_mean(d * d), d / d.shape[1]
 
+    def generator_curvature(self, logits: np.ndarray) -> np.ndarray:
+        return self.curvature(logits)
+
 
 @game_losses.register("hinge")
 class Hinge(GameLoss):
@@ -219,6 +232,9 @@ class Hinge(GameLoss):
     def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """-l."""
         return -_batch_mean(logits), np.full_like(logits, -1 / logits.shape[1])
+
+    def generator_curvature(self, logits: np.ndarray) -> np.ndarray:
+        return self.curvature(logits)
 
 
 @game_losses.register("wasserstein")
@@ -246,3 +262,6 @@ class Wasserstein(GameLoss):
     def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """-l."""
         return -_batch_mean(logits), np.full_like(logits, -1 / logits.shape[1])
+
+    def generator_curvature(self, logits: np.ndarray) -> np.ndarray:
+        return self.curvature(logits)

@@ -10,6 +10,8 @@ import pytest
 
 from dessine.data import Examples, Split
 from dessine.games import Adversarial, Context, Latent, Moves, Player
+from dessine.games.remedies import packed, unpacked
+from dessine.nn import Mode
 from dessine.registry import SpecError
 from dessine.streams import Streams
 
@@ -217,6 +219,7 @@ def test_until_plateau_never_exceeds_its_bound(warmup: int) -> None:
         ({"until": PLATEAU, "n_critic": 6}, r"^n_critic: 6 .*5"),
         ({"until": PLATEAU, "critic_extra": {"moves": 6}}, r"^critic_extra\.moves: 6 .*5"),
         ({"critic_extra": {"moves": 2}, "n_critic": 3}, r"^critic_extra\.moves: .*n_critic"),
+        ({"rotation_pairs": 1, "critic": [{"type": "maxout", "units": 1}]}, r"^discriminator\.layers\[0\]: second .*maxout"),
         ({"pack": 3}, r"^pack: .*8.*3"),
         ({"pack": 8}, r"^pack: .*1.*batch_norm"),
         ({"pack": 4, "data": Split(points().train, points(3).test)}, r"^pack: .*3 test examples"),
@@ -278,10 +281,48 @@ def test_a_bilinear_game_is_all_rotation_and_its_pairs_differ() -> None:
         return game
 
     told = bilinear("wasserstein").report()["rotation"]
-    np.testing.assert_allclose(told["share"], 1, atol=1e-7)
+    np.testing.assert_allclose(told["share"], 1, atol=1e-12)
     told = bilinear("least_squares").report()["rotation"]
     assert ((told["share"] > 0) & (told["share"] < 1)).all()
     assert (told["standard_error"] > 1e-3).all(), "each pair has directions of its own"
+
+
+@pytest.mark.parametrize("pack", [1, 2])
+@pytest.mark.parametrize("loss", ["minimax", "non_saturating", "least_squares", "hinge", "wasserstein"])
+def test_the_field_changes_along_a_direction_as_the_players_gradients_do(loss: str, pack: int) -> None:
+    critic: list[Any] = [{"type": "dense", "units": 6, "activation": "tanh"}, *DRAWS, {"type": "dense", "units": 1}]
+    game = made(loss=loss, pack=pack, replicates=2, critic=critic, rotation_pairs=1)
+    networks = [player.network for player in game.players.values()]
+    real = packed(np.stack([game.examples.floats(np.arange(8), np.float64)] * 2), pack)
+
+    def gradients() -> Array:
+        fixed = game._fixed()
+        mode, n = Mode(fixed, record=False), real.shape[1]
+        z = game.latent.draw(fixed, 8, np.float64)
+        d, g = networks
+        x, generator_back = g.forward(z, mode)
+        for side, label in ((real, 1.0), (packed(x, pack), 0.0)):
+            y, back = d.forward(side, mode)
+            back(game.loss.critic(y, np.full((1, n, 1), label))[1], inputs=False)
+        told = d.grad.copy()
+        dx = back(game.loss.generator(y)[1], params=False)
+        generator_back(unpacked(dx, pack), inputs=False)
+        told = np.concatenate([told, g.grad], 1)
+        for network in networks:
+            network.grad.fill(0)
+        return told
+
+    h, parts = 1e-6, [network.theta.copy() for network in networks]
+    w = np.random.default_rng(4).normal(size=np.concatenate(parts, 1).shape)
+    ends = []
+    for sign in (1, -1):
+        for network, start, by in zip(networks, parts, np.split(w, [parts[0].shape[1]], 1), strict=True):
+            network.theta[...] = start + sign * h * by
+        ends.append(gradients())
+    for network, start in zip(networks, parts, strict=True):
+        network.theta[...] = start
+    expected = (ends[0] - ends[1]) / (2 * h)
+    np.testing.assert_allclose(game._field()(w), expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())
 
 
 def test_reports_survive_a_replicate_that_is_not_finite() -> None:

@@ -78,8 +78,10 @@ def test_a_critic_that_starts_at_zero_gives_numbers() -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_curvature_is_the_second_derivative_of_the_critics_loss(loss: str) -> None:
+def test_curvature_is_the_second_derivative_of_each_loss(loss: str) -> None:
     made, rng, h = GameLoss.of(loss), np.random.default_rng(0), 1e-6
     logits, labels = rng.normal(size=(2, 7, 1)), rng.random((2, 7, 1))
     slopes = [made.critic(logits + sign * h, labels)[1] for sign in (1, -1)]
     np.testing.assert_allclose(made.curvature(logits), (slopes[0] - slopes[1]) / (2 * h), rtol=1e-6, atol=1e-9)
+    slopes = [made.generator(logits + sign * h)[1] for sign in (1, -1)]
+    np.testing.assert_allclose(made.generator_curvature(logits), (slopes[0] - slopes[1]) / (2 * h), rtol=1e-6, atol=1e-9)

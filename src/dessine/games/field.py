@@ -29,44 +29,25 @@ def slopes(critic: Network, points: dict[str, Array], streams: Streams) -> dict[
     return told
 
 
-Field = Callable[[], Array]
-"""The gradients of all players at their present parameters, each of its own loss: (R, P), P over all players."""
+Along = Callable[[Array], Array]
+"""J w, (R, P), of a direction w, (R, P), P over all players: how their gradients, each of its own loss, change along it."""
 
 
-def rotation(field: Field, networks: list[Network], pairs: int, stream: Stream) -> dict[str, Array]:
+def rotation(along: Along, size: int, pairs: int, stream: Stream) -> dict[str, Array]:
     """How much of the joint gradient field turns: |A|^2 / (|S|^2 + |A|^2), S and A the halves of its Jacobian J = S + A.
 
     S is symmetric, A antisymmetric; 0 is a conservative field, the gradient of one common height, on which descent cannot
     circle; 1 a pure rotation. The Frobenius norms are estimated without J: for independent standard normal u, w the mean of
-    (u A w)^2 is |A|^2, and u A w = (u J w - w J u) / 2. J w is a central difference of the field along w.
-    pairs: how many (u, w) are drawn. Returns `share` and its `standard_error` (jackknife over the pairs; NaN for one), (R,).
-    Differences need precision: dtype float64.
+    (u A w)^2 is |A|^2, and u A w = (u J w - w J u) / 2.
+    size: P; pairs: how many (u, w) are drawn. Returns `share` and its `standard_error` (jackknife over the pairs; NaN for
+    one), (R,).
     """
-    thetas = [network.theta for network in networks]
-    cuts = np.cumsum([t.shape[1] for t in thetas])[:-1]
-    home = [t.copy() for t in thetas]
-    dtype, size = thetas[0].dtype, sum(t.shape[1] for t in thetas)
-    length = np.sqrt(np.square(np.concatenate(home, 1), dtype=np.float64).sum(-1, keepdims=True)) / np.sqrt(size)
-    h = np.cbrt(np.finfo(dtype).eps) * np.maximum(length, 0.01)  # (R, 1): relative to the size of a parameter
-
-    def along(w: Array) -> Array:
-        ends = []
-        for sign in (1, -1):
-            for theta, start, part in zip(thetas, home, np.split(sign * h * w, cuts, 1), strict=True):
-                theta[...] = start + part
-            ends.append(field().astype(np.float64))
-        return (ends[0] - ends[1]) / (2 * h)
-
     turns, rests = [], []
-    try:
-        for _ in range(pairs):
-            u, w = (stream.gaussian((size,), np.float64) for _ in range(2))
-            there, back = (u * along(w)).sum(-1), (w * along(u)).sum(-1)
-            turns.append(((there - back) / 2) ** 2)
-            rests.append(((there + back) / 2) ** 2)
-    finally:
-        for theta, start in zip(thetas, home, strict=True):
-            theta[...] = start
+    for _ in range(pairs):
+        u, w = (stream.gaussian((size,), np.float64) for _ in range(2))
+        there, back = (u * along(w)).sum(-1), (w * along(u)).sum(-1)
+        turns.append(((there - back) / 2) ** 2)
+        rests.append(((there + back) / 2) ** 2)
     a, s = np.stack(turns), np.stack(rests)
     tiny = np.finfo(np.float64).tiny
     share = a.sum(0) / np.maximum(a.sum(0) + s.sum(0), tiny)

@@ -7,7 +7,7 @@ import numpy as np
 from dessine.games.field import same_draws
 from dessine.losses import GameLoss
 from dessine.nn import Mode, Network
-from dessine.nn.tangent import along, refuse_along_parameters
+from dessine.nn.tangent import along
 from dessine.registry import Count, Node, Positive
 
 Array = np.ndarray
@@ -25,10 +25,6 @@ class Unrolled(Node):
 
     def __init__(self, steps: Count = 5, eta: Positive = 0.1):
         self.steps, self.eta = steps, eta
-
-    def attach(self, critic: Network) -> None:
-        """Raises SpecError, with the layer, for a critic that cannot be differentiated twice."""
-        refuse_along_parameters(critic)
 
     def error(
         self, critic: Network, loss: GameLoss, real: Array, generated: Array, labels: tuple[Array, Array], mode: Mode
