@@ -64,7 +64,7 @@ class Streams:
 
     def restore(self, state: dict[str, list[dict[str, Any]]]) -> None:
         """Go back to what `state()` returned. A stream that somebody holds is the one that goes back."""
-        for name in {*self._streams, *state}:
+        for name in dict.fromkeys([*self._streams, *state]):  # in order, so that equal runs have equal checkpoints
             states = state.get(name) or [dict(bits.state) for bits in self._bits(name)]  # not used then: at its start
             for generator, one in zip(self[name].generators, states, strict=True):
                 generator.bit_generator.state = one
