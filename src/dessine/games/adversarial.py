@@ -535,8 +535,10 @@ class Adversarial(Game):
         r = self.streams.replicates
         shown = packed(x[None, : len(x) - len(x) % self.pack], self.pack)
         mode, said = Mode(Streams(seed, r), train=False, record=False), []
-        for i in range(0, shown.shape[1], PORTION):
-            part = shown[:, i : i + PORTION]
+        # A discriminator that looks across examples says what it says of batches like those it has learnt from.
+        portion = self.batch_size // self.pack if self.discriminator.network.mixes_examples else PORTION
+        for i in range(0, shown.shape[1], portion):
+            part = shown[:, i : i + portion]
             said.append(self.discriminator.network.forward(np.broadcast_to(part, (r, *part.shape[1:])), mode)[0][0])
         d = np.concatenate(said).astype(np.float64).reshape(-1)
         d = sigmoid(d) if self.loss.probability else d
