@@ -27,7 +27,10 @@ def save_strips(path: Path, scores: dict[str, dict[str, Any]], title: str) -> Pa
         row = {key: np.nan if scores[name][key] is None else float(scores[name][key]) for key in KEYS}
         axes.plot([0, 1], [y, y], color="silver", lw=1, zorder=0)
         axes.text(1.31, y, _told(row), va="center", fontsize="small")
-        for key, x, around in _places(row, scores[name]["better"]):
+        places = _places(row, scores[name]["better"])
+        if not places:
+            axes.text(0.5, y, "no scale: the baselines reach the ceiling, too", ha="center", va="center", fontsize="x-small")
+        for key, x, around in places:
             mark, colour, _ = MARKS[key]
             axes.plot(np.clip(x, *EDGES), y, mark, color=colour, ms=8)
             if key == "value":
