@@ -541,7 +541,7 @@ def _by_heart(case: Case) -> Finding | None:
 
 _players: list[Callable[[Case], Finding | None]] = [
     _not_finite, _wild, _steep, _outside, _unheard, _vanished, _still, _speechless,
-    _few, _alike, _partly, _found, _narrow, _worse, _copies, _unscored,
+    _alike, _few, _partly, _found, _narrow, _worse, _copies, _unscored,
 ]  # fmt: skip
 """Of two that come to the same verdict, the first speaks."""
 _classifier: list[Callable[[Case], Finding | None]] = [_not_finite, _risen, _still, _at_chance, _by_heart]
@@ -559,7 +559,7 @@ def _weak(case: Case, told: Diagnosis) -> list[str]:
         return notes
     confidence, good = lines.end(lines("scores.digit_confidence")), lines.end(lines("scores.high_quality"))
     if confidence < READABLE:
-        notes.append(f"digits are hardly readable yet: the judge is sure by {confidence:.2f} (real ones: 0.99)")
+        notes.append(f"digits are not clear yet: the judge is sure of them by {confidence:.2f} (of real ones by 0.99)")
     if good < GOOD:
         notes.append(f"only {good:.0%} of the samples lie on a mode yet (real points: 99 %)")
     return notes
