@@ -9,6 +9,7 @@ test:
 	pytest
 bench:
 	python benchmarks/gan_step.py
+	python benchmarks/wgan_step.py
 	python benchmarks/perceptron_step.py
 	python benchmarks/minibatch_discrimination.py
 	python benchmarks/sweep.py
