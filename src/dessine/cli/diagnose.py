@@ -89,7 +89,8 @@ def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> l
         change = next((piece.override for piece in told.advice if piece.override), None)
         if change:
             quoted = f"'{change}'" if any(c in change for c in " {}[]") else change
-            lines.append(f"For example: dessine train --from {run} {quoted}")
+            how = "--resume" if told.verdict == "healthy" and change.startswith("training.") else "--from"
+            lines.append(f"For example: dessine train {how} {run} {quoted}")
     if told.notes:
         lines += ["", "Notes:"]
         lines += [line for note in told.notes for line in _wrapped(note, "  ", "- ")]

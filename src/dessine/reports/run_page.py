@@ -132,7 +132,7 @@ def _diagnosis(told: Any) -> str:
     parts.append(table(["number", "threshold", "why there", "at the end"], rows, numbers_from=3) if rows else "")
     tried = [(str(one.get("override") or ""), str(one.get("why") or "")) for one in _listed(told, "advice")]
     items = [
-        f"<li><code>{escape(change)}</code> {escape(why)}</li>" if change else f"<li>{escape(why)}</li>"
+        f"<li><code>{escape(change)}</code>: {escape(why)}</li>" if change else f"<li>{escape(why)}</li>"
         for change, why in tried
     ]
     parts.append(f"<p>What to try, one thing at a time:</p><ul>{''.join(items)}</ul>" if items else "")
