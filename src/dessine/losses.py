@@ -239,12 +239,12 @@ class Hinge(GameLoss):
 
 @game_losses.register("wasserstein")
 class Wasserstein(GameLoss):
-    """The critic f minimises E f(G(z)) - E f(x), minus an estimate of W; G minimises -E f(G(z)) (Arjovsky et al. 2017).
+    """The critic f maximises E f(x) - E f(G(z)), an estimate of W; G minimises -E f(G(z)) (Arjovsky et al. 2017).
 
-    The estimate, `w_estimate` = E f(x) - E f(G(z)), is positive once f has learnt anything and falls as the generator gets
-    better. It is W(real, generated) times the unknown Lipschitz constant that the constraint allows: comparable within one
-    run, not between critics. It means nothing without a constraint on f: clip, gradient_penalty or spectral_norm. The
-    generator's loss means nothing by itself: f may be shifted by any number.
+    Its loss is minus the estimate. `w_estimate`, the estimate, is positive once f has learnt anything and falls as the
+    generator gets better. It is W(real, generated) times the unknown Lipschitz constant that the constraint allows:
+    comparable within one run, not between critics. It means nothing without a constraint on f: clip, gradient_penalty or
+    spectral_norm. The generator's loss means nothing by itself: f may be shifted by any number.
     """
 
     probability = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import shutil
 import textwrap
 from typing import Any
@@ -63,8 +64,13 @@ def command(family: str | None, as_json: bool) -> None:
 
 def _members(family: str) -> dict[str, type[Node]]:
     if family == CONFIG:
-        return {cls.__name__.lower(): cls for cls in nodes_below(Experiment) if cls.registry is None}
+        return {_key(cls): cls for cls in nodes_below(Experiment) if cls.registry is None}
     return dict(sorted(FAMILIES[family].members.items()))
+
+
+def _key(cls: type[Node]) -> str:
+    """The class's name as a config writes it: CriticExtra is critic_extra."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
 def _member(cls: type[Node]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogFormatter
 
 from dessine.plots.figure import save_figure
 
@@ -112,7 +113,9 @@ def save_slopes(folder: Path, records: Records, title: str) -> list[Path]:
         note = _thin(mean)
         if (mean > 0).any():
             axes.set_yscale("log")
-    told = f"{title}: how steep the critic is (the largest is at most its Lipschitz constant){note}"
+            axes.yaxis.set_major_formatter(LogFormatter())
+            axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))  # 2 and 5, not 2 x 10^0
+    told = f"{title}: how steep the critic is; its Lipschitz constant is no smaller than the largest{note}"
     axes.set(title=fill(told, 90), xlabel="step", ylabel="norm of the gradient by the input")
     axes.legend(fontsize="small", ncols=3)
     return [save_figure(figure, folder / "critic_gradient.png")]
