@@ -20,6 +20,7 @@ Array = np.ndarray
 NEIGHBOURS, COPIES, LINES, PAIRED, CRITIC, PAIRS = 5_000, 1_000, 5_000, 1_000, 5_000, 5_000
 """Samples that scores take at most whose time grows faster than their number."""
 VALIDATION = 1_000
+PORTION = 10_000
 
 
 def are_images(data: Split) -> bool:
@@ -49,7 +50,7 @@ class Side:
     def __len__(self) -> int:
         return len(self.x)
 
-    @cached_property
+    @property
     def images(self) -> Array:
         """(n, *shape) in [0, 1]."""
         return self.data.train.images(self.x)
@@ -58,7 +59,8 @@ class Side:
     def _answers(self) -> tuple[Array, Array]:
         """(n, digits, 10) and (n, digits * f), of the digits in the channels."""
         assert self.judge is not None
-        read = [self.judge.read(self.images[..., i : i + 1]) for i in range(self.data.digits)]
+        channels = (self.data.train.images(self.x[..., i : i + 1]) for i in range(self.data.digits))
+        read = [self.judge.read(one) for one in channels]
         return np.stack([p for p, _ in read], 1), np.concatenate([f for _, f in read], 1)
 
     @property
@@ -96,10 +98,10 @@ class Bench:
         self.order = order
         self.real = self.side(self._floats(data.train, order[: self.kept]))
         self.ceiling = self.side(self._floats(data.test, rng.permutation(len(data.test))[: self.n]))
-        mean, std = self.real.x.mean(0, dtype=np.float64), self.real.x.std(0, dtype=np.float64)
-        noise = rng.standard_normal((2, self.n, *data.train.shape), np.float32)
-        self.floor = self.side(self._allowed(mean + std * noise[0]))
-        self.collapsed = self.side(self._allowed(self.real.x[0] + 0.01 * self.real.x.std(dtype=np.float64) * noise[1]))
+        x = self.real.x
+        mean, std = np.asarray(x.mean(0, dtype=np.float64)), np.asarray(x.std(0, dtype=np.float64))
+        self.floor = self.side(self._noisy(mean, std, rng))
+        self.collapsed = self.side(self._noisy(x[0], 0.01 * x.std(), rng))
         self.baselines = {"ceiling": self.ceiling, "floor": self.floor, "collapsed": self.collapsed}
 
     def side(self, x: Array) -> Side:
@@ -109,10 +111,14 @@ class Bench:
     def _floats(self, examples: Examples, index: Array) -> Array:
         return examples.floats(index, self.dtype)
 
-    def _allowed(self, x: Array) -> Array:
-        """Images keep to their range; points may lie anywhere."""
-        train = self.data.train
-        return (np.clip(x, train.low, train.high) if are_images(self.data) else x).astype(self.dtype)
+    def _noisy(self, x: Array, sigma: Any, rng: np.random.Generator) -> Array:
+        """n times one example (*shape), each with noise of its own; images keep to their range, points may lie anywhere."""
+        noisy = rng.standard_normal((self.n, *x.shape), np.float32)
+        noisy *= np.float32(sigma)
+        noisy += x.astype(np.float32)
+        if are_images(self.data):
+            np.clip(noisy, self.data.train.low, self.data.train.high, out=noisy)
+        return noisy.astype(self.dtype, copy=False)
 
     @cached_property
     def validation(self) -> Array:
@@ -130,15 +136,24 @@ class Bench:
         """Clusters of the real examples."""
         return Bins(self.real.x, seed=self.seed)
 
-    @cached_property
-    def train(self) -> Array:
-        """All training examples, (N, numbers)."""
-        return rows(self._floats(self.data.train, np.arange(len(self.data.train))))
+    def nearest(self, x: Array) -> tuple[Array, Array]:
+        """The distance of each of (N, *shape) to the nearest training example, and which that is.
+
+        Over some training examples at a time: all of them as floats would take most of the memory.
+        """
+        train = self.data.train
+        distance, which = np.full(len(x), np.inf), np.zeros(len(x), int)
+        for i in range(0, len(train), PORTION):
+            index = np.arange(i, min(i + PORTION, len(train)))
+            d, nearest_here = nearest(x, self._floats(train, index))
+            closer = d < distance
+            distance[closer], which[closer] = d[closer], index[nearest_here[closer]]
+        return distance, which
 
     @cached_property
     def from_test(self) -> Array:
         """Distances of test examples to the nearest training example; none of those that the ceiling shows."""
-        return nearest(self.ceiling.x[self.copies :][:COPIES], self.train)[0]
+        return self.nearest(self.ceiling.x[self.copies :][:COPIES])[0]
 
     @property
     def copies(self) -> int:

@@ -17,7 +17,6 @@ from dessine.scores.digits import class_entropy, confidence
 from dessine.scores.distances import mean_pairwise, rows
 from dessine.scores.judge import judge
 from dessine.scores.mixture import assigned, distinct, high_quality, reverse_kl, written
-from dessine.scores.nearest import nearest
 from dessine.scores.table import ALL, GROUPS, NAMES, NAN, Found, Group, Score, names
 
 Array = np.ndarray
@@ -159,7 +158,7 @@ class Panel:
 
             samples = side.x[:48]
             train = self.data.train
-            like = train.floats(nearest(samples, bench.train)[1], self.dtype)
+            like = train.floats(bench.nearest(samples)[1], self.dtype)
             both = {"samples": train.images(samples), "the nearest training image of each": train.images(like)}
             save_grids(folder / "nearest.png", both, 8, title)
             made.append(folder / "nearest.png")

@@ -108,7 +108,7 @@ def _parzen(bench: Bench, side: Side) -> Found:
 
 def _nearest(bench: Bench, side: Side) -> Found:
     x = side.x[: bench.copies]
-    made, test = nearest.nearest(x, bench.train)[0], bench.from_test
+    made, test = bench.nearest(x)[0], bench.from_test
     return {
         "memorised": Score(*nearest.memorised(generated=made, test=test), len(x)),
         "nearest_ratio": Score(*nearest.closeness(generated=made, test=test), len(x)),
