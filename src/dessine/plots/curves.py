@@ -56,7 +56,7 @@ def save_estimate(folder: Path, records: Records, title: str) -> list[Path]:
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     _curve(axes, _steps(records), values, "E f(x) - E f(G(z))", "C0")
     axes.axhline(0, color="grey", ls="--", lw=1)
-    told = f"{title}: the critic's estimate of W; lower is better, within this run{_thin(values)}"
+    told = f"{title}: the critic's estimate of W; lower is better, within this run; under 0 the critic is behind{_thin(values)}"
     axes.set(title=fill(told, 90), xlabel="step", ylabel="estimate of W (times the critic's Lipschitz constant)")
     axes.legend()
     return [save_figure(figure, folder / "w_estimate.png")]
