@@ -12,7 +12,7 @@ import pytest
 from layer_table import Array, alone
 
 from dessine.nn import Network
-from dessine.nn.correlation import ByRow, ByWindow, correlation
+from dessine.nn.correlation import Correlation
 from dessine.nn.windows import Windows
 from dessine.registry import SpecError
 from dessine.streams import Streams
@@ -71,29 +71,30 @@ def gradient(x: Array, y: Array, windows: Windows) -> Array:
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
-def test_every_way_is_what_the_loops_say(geometry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whole batches, and batches cut into pieces of a few examples or of one."""
+def test_products_are_what_the_loops_say(geometry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With tiles of every length, and batches whole, cut into pieces of a few examples, or of one."""
     windows, rng = Windows.over(*geometry), np.random.default_rng(0)
     w = rng.standard_normal((2, *windows.kernel, 2, 3))
     x, y = rng.standard_normal((2, 4, *windows.image, 2)), rng.standard_normal((2, 4, *windows.places, 3))
-    flat = w.reshape(2, -1, 3)
+    flat, columns = w.reshape(2, -1, 3), windows.places[1]
+    tiles = [n for n in range(1, columns + 1) if columns % n == 0]
     expected = {
         "correlate": np.stack([correlate(x[r], w[r], windows) for r in range(2)]),
         "spread": np.stack([spread(y[r], w[r], windows) for r in range(2)]),
         "gradient": np.stack([gradient(x[r], y[r], windows) for r in range(2)]).reshape(flat.shape),
     }
-    for way, piece in itertools.product((ByWindow, ByRow), (500_000, 100, 1)):
+    for tile, piece in itertools.product(tiles, (500_000, 100, 1)):
         monkeypatch.setattr("dessine.nn.correlation.PIECE", piece)
-        found, dw = way(windows, 2, 3), np.ones(flat.shape)
+        found, dw = Correlation(windows, 2, 3, tile), np.ones(flat.shape)
         found.add_gradient(dw, x, y)
         results = {"correlate": found.correlate(x, flat), "spread": found.spread(y, flat), "gradient": dw - 1}
         for name, value in results.items():
-            np.testing.assert_allclose(value, expected[name], rtol=1e-11, atol=1e-11, err_msg=f"{name}, {way}, {piece}")
+            np.testing.assert_allclose(value, expected[name], rtol=1e-11, atol=1e-11, err_msg=f"{name}, {tile}, {piece}")
 
 
-def test_few_channels_go_by_row_and_many_by_window() -> None:
-    assert isinstance(correlation(Windows.over((14, 14), (5, 5), (1, 1), 0), 6, 16), ByRow)
-    assert isinstance(correlation(Windows.over((14, 14), (4, 4), (2, 2), 1), 64, 128), ByWindow)
+def test_few_channels_are_taken_in_longer_tiles() -> None:
+    assert Correlation(Windows.over((28, 28), (5, 5), (1, 1), 2), 1, 6).tile > 2
+    assert Correlation(Windows.over((14, 14), (4, 4), (2, 2), 1), 64, 128).tile == 1
 
 
 @pytest.mark.parametrize("size", [(7, 6), (8, 5), (9, 9)], ids=str)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from dessine.nn.activations import Activation
-from dessine.nn.correlation import Correlation, correlation
+from dessine.nn.correlation import Correlation
 from dessine.nn.initialisers import Initialiser, Zeros
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, layers
 from dessine.nn.windows import Border, Extra, Pair, Size, Windows, image, pair
@@ -100,7 +100,7 @@ class Conv2d(_Convolution):
         h, w, c = image(shape, "a convolution")
         m, k = self.channels, self.kernel[0] * self.kernel[1] * c
         windows = Windows.over((h, w), self.kernel, self.stride, self.padding)
-        self.products = correlation(windows, c, m)
+        self.products = Correlation(windows, c, m)
         return self._declared((*windows.places, m), (k, m), self._fan(c, m))
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
@@ -161,7 +161,7 @@ class Conv2dTranspose(_Convolution):
         m, k = self.channels, self.kernel[0] * self.kernel[1] * self.channels
         windows = Windows.over(self._painted((h, w)), self.kernel, self.stride, self.padding)
         assert windows.places == (h, w)
-        self.products = correlation(windows, m, c)
+        self.products = Correlation(windows, m, c)
         inputs, outputs = reversed(self._fan(m, c))
         return self._declared((*windows.image, m), (k, c), (inputs, outputs))
 

@@ -1,11 +1,16 @@
-"""The three products of a convolution, and the ways in which they become matrix products.
+"""The three products of a convolution, as matrix products.
 
 Between a larger image x (R, B, H, W, C), a smaller one y (R, B, rows, columns, M) and a kernel w (R, kh * kw * C, M):
 `correlate` makes y from x, `spread` is its adjoint and makes x from y, and `add_gradient` adds the derivative of
 <correlate(x, w), y> by w. A convolution runs them in one direction, a transposed convolution in the other.
 
-All ways give the same up to rounding; tests hold them against loops. Which is taken, and into which pieces a batch is cut,
-depends on one replicate's sizes alone, so that a replicate is bit-equal to its single run.
+The numbers under a few neighbouring windows of a row, a tile, are gathered into one row of a matrix. With one window to a tile
+this is the usual way (im2col), and the matrix to multiply by is w. With several, it holds w once for each of them, a step
+further down each time, and zeros: more products, but fewer and longer runs of numbers to move, which is what few channels
+wait for. Tests hold all of it against loops.
+
+How long tiles are, and into which pieces a batch is cut, depends on one replicate's sizes alone, so that a replicate is
+bit-equal to its single run.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from dessine.nn.layer import Array
 from dessine.nn.threads import share
 from dessine.nn.windows import Windows
 
-PIECE = 500_000
+PIECE = 262_144
 """At most so many numbers are gathered at a time: what one step of the work writes, the next should find in cache."""
 PARTS = 4
 """Sums of gradients that are made side by side, and then added in this order: the result does not depend on threads."""
@@ -28,145 +33,112 @@ Piece = tuple[slice, slice]
 
 
 class Correlation:
-    """One way. c, m: channels of the larger and the smaller image."""
+    """c, m: channels of the larger and the smaller image. tile: windows side by side that are taken together; it divides the
+    windows of a row, and is chosen if left out.
+    """
 
-    def __init__(self, windows: Windows, c: int, m: int):
+    def __init__(self, windows: Windows, c: int, m: int, tile: int | None = None):
         self.windows, self.c, self.m = windows, c, m
-        self.area = windows.places[0] * windows.places[1]
+        (kh, kw), (s, t), (rows, columns) = windows.kernel, windows.stride, windows.places
+        self.tile = tile or min((n for n in range(1, columns + 1) if columns % n == 0), key=self._cost)
+        shape, width = windows.padded, self._width(self.tile)
+        borders = (0, 0), (0, 0)
+        self.tiles = Windows(shape, (kh, width), (s, t * self.tile), borders, (rows, columns // self.tile))
+        self.rows, self.row = rows * (columns // self.tile), kh * width * c  # of the matrix, for one example
+        window, column = np.meshgrid(np.arange(self.tile), np.arange(kw), indexing="ij")
+        self._at = t * window + column, window  # where w's columns stand in a tile's, for which window
 
-    @property
-    def row(self) -> int:
-        """How many numbers are gathered for one example."""
-        raise NotImplementedError
+    def _width(self, tile: int) -> int:
+        return (tile - 1) * self.windows.stride[1] + self.windows.kernel[1]
 
-    def _pieces(self, r: int, b: int) -> list[Piece]:
-        """Replicates and examples that are worked on together: all replicates at once where batches are small."""
-        count = -(-b * self.row // PIECE)
-        if count < 2:
-            return [(slice(0, r), slice(0, b))]
-        bounds = [b * k // count for k in range(count + 1)]
-        return [(slice(i, i + 1), slice(*part)) for i in range(r) for part in pairwise(bounds)]
+    def _cost(self, tile: int) -> float:
+        """Nanoseconds for a window, roughly: multiplications, numbers moved, and runs of them begun."""
+        run = self._width(tile) * self.c
+        return self.windows.kernel[0] * (run * self.m / 30 + 0.3 * run / tile + 8 / tile)
 
     def correlate(self, x: Array, w: Array) -> Array:
         """y, without a bias."""
-        y, w = np.empty((*x.shape[:2], *self.windows.places, self.m), x.dtype), self._kernel(w)
-        share([partial(self._correlate, x[r, b], w[r], y[r, b]) for r, b in self._pieces(*x.shape[:2])])
+        y, w = np.empty((*x.shape[:2], *self.windows.places, self.m), x.dtype), self._spaced(w)
+
+        def work(r: slice, b: slice) -> None:
+            np.matmul(self._gather(x[r, b]), w[r], out=self._as_rows(y[r, b]))
+
+        share([partial(work, *piece) for piece in self._pieces(*x.shape[:2])])
         return y
 
     def spread(self, y: Array, w: Array) -> Array:
         """x."""
-        x, w = np.empty((*y.shape[:2], *self.windows.image, self.c), y.dtype), self._kernel(w)
-        share([partial(self._spread, y[r, b], w[r], x[r, b]) for r, b in self._pieces(*y.shape[:2])])
+        x, w = np.empty((*y.shape[:2], *self.windows.image, self.c), y.dtype), self._spaced(w)
+
+        def work(r: slice, b: slice) -> None:
+            self._scatter(self._as_rows(y[r, b]) @ w[r].mT, x[r, b])
+
+        share([partial(work, *piece) for piece in self._pieces(*y.shape[:2])])
         return x
 
     def add_gradient(self, dw: Array, x: Array, y: Array) -> None:
         """dw (R, kh * kw * C, M) += what y has against w."""
         pieces = self._pieces(*x.shape[:2])
         if len(pieces) == 1:
-            self._add_gradient(dw, x, y)
+            dw += self._gathered(self._gather(x).mT @ self._as_rows(y)).reshape(dw.shape)
             return
         for i in range(len(x)):
-            own = [(r, b) for r, b in pieces if r.start == i]
+            own = [piece for piece in pieces if piece[0].start == i]
             parts = [own[k::PARTS] for k in range(min(PARTS, len(own)))]
-            sums = np.zeros((len(parts), 1, *dw.shape[1:]), dw.dtype)
+            sums = np.zeros((len(parts), 1, self.row, self.tile * self.m), dw.dtype)
 
             def work(total: Array, part: list[Piece]) -> None:
                 for r, b in part:
-                    self._add_gradient(total, x[r, b], y[r, b])
+                    total += self._gather(x[r, b]).mT @ self._as_rows(y[r, b])
 
-            share([partial(work, total, part) for total, part in zip(sums, parts, strict=True)])
+            share([partial(work, *both) for both in zip(sums, parts, strict=True)])
             for total in sums:
-                dw[i] += total[0]
+                dw[i] += self._gathered(total).reshape(dw.shape[1:])
 
-    def _kernel(self, w: Array) -> Array:
-        return w
+    def _pieces(self, r: int, b: int) -> list[Piece]:
+        """Replicates and examples that are worked on together: all replicates at once where batches are small."""
+        count = min(b, -(-b * self.rows * self.row // PIECE))
+        if count < 2:
+            return [(slice(0, r), slice(0, b))]
+        bounds = [b * k // count for k in range(count + 1)]
+        return [(slice(i, i + 1), slice(*part)) for i in range(r) for part in pairwise(bounds)]
 
-    def _correlate(self, x: Array, w: Array, y: Array) -> None:
-        raise NotImplementedError
-
-    def _spread(self, y: Array, w: Array, x: Array) -> None:
-        raise NotImplementedError
-
-    def _add_gradient(self, dw: Array, x: Array, y: Array) -> None:
-        raise NotImplementedError
-
-
-class ByWindow(Correlation):
-    """Every window of x becomes a row of kh * kw * C numbers, times w: the way for many channels."""
-
-    @property
-    def row(self) -> int:
-        return self.area * self.windows.kernel[0] * self.windows.kernel[1] * self.c
-
-    def _rows(self, x: Array) -> Array:
-        r, b = x.shape[:2]
-        return self.windows.gather(x.reshape(r * b, *x.shape[2:])).reshape(r, b * self.area, self.row // self.area)
-
-    def _correlate(self, x: Array, w: Array, y: Array) -> None:
-        np.matmul(self._rows(x), w, out=_flat(y))
-
-    def _spread(self, y: Array, w: Array, x: Array) -> None:
-        rows = _flat(y) @ w.mT
-        x[...] = self.windows.scatter(rows.reshape(x.shape[0] * x.shape[1], self.area, rows.shape[-1])).reshape(x.shape)
-
-    def _add_gradient(self, dw: Array, x: Array, y: Array) -> None:
-        dw += self._rows(x).mT @ _flat(y)
-
-
-class ByRow(Correlation):
-    """Every row of windows is one row of kh * W * C numbers, times a matrix that holds the kernel once for every column.
-
-    That matrix is mostly zeros, W / kw times as many products as needed; for few channels they are cheaper than gathering
-    and scattering single pixels, here only whole rows of pixels are moved.
-    """
-
-    def __init__(self, windows: Windows, c: int, m: int):
-        super().__init__(windows, c, m)
-        (height, width), (_, t), (rows, columns) = windows.padded, windows.stride, windows.places
-        self.strips = Windows((height, width), (windows.kernel[0], width), (windows.stride[0], 1), ((0, 0), (0, 0)), (rows, 1))
-        j, k = np.meshgrid(np.arange(columns), np.arange(windows.kernel[1]), indexing="ij")
-        self.at = t * j + k, j  # where the kernel's columns stand in the padded row, and for which column of y
-
-    @property
-    def row(self) -> int:
-        return self.strips.places[0] * self.strips.kernel[0] * self.strips.kernel[1] * self.c
-
-    def _kernel(self, w: Array) -> Array:
-        (kh, kw), width, columns = self.windows.kernel, self.windows.padded[1], self.windows.places[1]
-        band = np.zeros((len(w), kh, width, columns, self.c, self.m), w.dtype)
-        band[:, :, *self.at] = w.reshape(-1, kh, 1, kw, self.c, self.m)
-        return band.transpose(0, 1, 2, 4, 3, 5).reshape(len(w), kh * width * self.c, columns * self.m)
-
-    def _rows(self, x: Array) -> Array:
+    def _gather(self, x: Array) -> Array:
+        """(R, B, H, W, C) -> (R, B * rows, row)."""
         r, b = x.shape[:2]
         padded = self.windows.pad(x.reshape(r * b, *x.shape[2:]))
-        return self.strips.gather(padded).reshape(r, b * self.windows.places[0], self.row // self.windows.places[0])
+        return self.tiles.view(padded).reshape(r, b * self.rows, self.row)
 
-    def _correlate(self, x: Array, w: Array, y: Array) -> None:
-        np.matmul(self._rows(x), w, out=_lines(y))
-
-    def _spread(self, y: Array, w: Array, x: Array) -> None:
-        rows = _lines(y) @ w.mT
-        padded = self.strips.scatter(rows.reshape(x.shape[0] * x.shape[1], self.windows.places[0], rows.shape[-1]))
+    def _scatter(self, rows: Array, x: Array) -> None:
+        """The adjoint, written into x."""
+        n, (kh, width), (s, t), (down, across) = (
+            x.shape[0] * x.shape[1],
+            self.tiles.kernel,
+            self.tiles.stride,
+            self.tiles.places,
+        )
+        tiles = rows.reshape(n, down, across, kh, width, self.c)
+        padded = np.zeros((n, *self.windows.padded, self.c), rows.dtype)
+        for i in range(kh):
+            for j in range(across):  # a run of `width` at a time; neighbouring tiles may overlap, and must wait for each other
+                padded[:, i : i + s * (down - 1) + 1 : s, t * j : t * j + width] += tiles[:, :, j, i]
         x[...] = self.windows.crop(padded).reshape(x.shape)
 
-    def _add_gradient(self, dw: Array, x: Array, y: Array) -> None:
-        kh, width, columns = self.windows.kernel[0], self.windows.padded[1], self.windows.places[1]
-        band = (self._rows(x).mT @ _lines(y)).reshape(len(dw), kh, width, self.c, columns, self.m)
-        dw += band.transpose(0, 1, 2, 4, 3, 5)[:, :, *self.at].sum(2).reshape(dw.shape)
+    def _as_rows(self, y: Array) -> Array:
+        """(R, B, rows, columns, M) -> (R, B * rows, tile * M), a view."""
+        return y.reshape(y.shape[0], y.shape[1] * self.rows, self.tile * self.m)
 
+    def _spaced(self, w: Array) -> Array:
+        """The matrix (R, row, tile * M) in which w stands once for each window of a tile."""
+        if self.tile == 1:
+            return w
+        (kh, kw), r = self.windows.kernel, len(w)
+        spaced = np.zeros((r, kh, self.tiles.kernel[1], self.tile, self.c, self.m), w.dtype)
+        spaced[:, :, *self._at] = w.reshape(r, kh, 1, kw, self.c, self.m)
+        return spaced.swapaxes(3, 4).reshape(r, self.row, self.tile * self.m)
 
-def _flat(y: Array) -> Array:
-    """(R, B, rows, columns, M) -> (R, B * rows * columns, M), a view."""
-    return y.reshape(len(y), y.shape[1] * y.shape[2] * y.shape[3], y.shape[-1])
-
-
-def _lines(y: Array) -> Array:
-    """(R, B, rows, columns, M) -> (R, B * rows, columns * M), a view."""
-    return y.reshape(len(y), y.shape[1] * y.shape[2], y.shape[3] * y.shape[4])
-
-
-def correlation(windows: Windows, c: int, m: int) -> Correlation:
-    """The way that is likely the fastest."""
-    wasted = windows.kernel[0] * c * m * (windows.padded[1] - windows.kernel[1])  # multiplications for each place
-    return (ByRow if c <= 8 and wasted <= 5000 else ByWindow)(windows, c, m)
+    def _gathered(self, spaced: Array) -> Array:
+        """The adjoint: a gradient of that matrix as one of w, (R, kh, kw, C, M)."""
+        kh, width = self.tiles.kernel
+        tiles = spaced.reshape(len(spaced), kh, width, self.c, self.tile, self.m)
+        return tiles.swapaxes(3, 4)[:, :, *self._at].sum(2)

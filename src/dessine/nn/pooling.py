@@ -44,23 +44,24 @@ class MaxPool(_Pool):
         super().__init__(size, stride, padding)
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
-        shape, taps = x.shape, self.windows.taps
-        padded = self.windows.pad(x.reshape(shape[0] * shape[1], *shape[2:]), -np.inf)
-        y: Array | None = None
-        for _, _, tap in taps(padded):
-            y = tap.copy() if y is None else np.maximum(y, tap, out=y)
-        assert y is not None
+        shape, windows = x.shape, self.windows
+        padded = windows.pad(x.reshape(shape[0] * shape[1], *shape[2:]), -np.inf)
+        # Copied, each to a block of its own: what follows passes over them several times, and NumPy is slow on short rows.
+        taps = [np.ascontiguousarray(tap) for _, _, tap in windows.taps(padded)]
+        y = taps[0].copy()
+        for tap in taps[1:]:
+            np.maximum(y, tap, out=y)
 
         def backward(dy: Array, params: object = True, inputs: bool = True) -> Array | None:
             if not inputs:
                 return None
-            dx = np.zeros(padded.shape, dy.dtype)
+            dx = np.zeros((len(y), *windows.padded, shape[-1]), dy.dtype)
             left = dy.reshape(y.shape).copy()  # what no number of its window has been given yet
-            for (_, _, tap), (_, _, into) in zip(taps(padded), taps(dx), strict=True):
-                given = np.where(tap == y, left, 0)
+            for tap, (_, _, into) in zip(taps, windows.taps(dx), strict=True):
+                given = left * (tap == y)
                 into += given
                 left -= given
-            return self.windows.crop(dx).reshape(shape)
+            return windows.crop(dx).reshape(shape)
 
         return y.reshape(*shape[:2], *y.shape[1:]), backward
 

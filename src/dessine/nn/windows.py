@@ -1,7 +1,6 @@
-"""Windows over images: gathered into the rows of a matrix, and added back from there.
+"""Windows over images: all that convolutions and pooling know of space. What they do with a window's numbers is theirs.
 
-This is all that convolutions and pooling know of space; what they do with a row belongs to them. `gather` and `scatter`
-are adjoint: <gather(x), c> = <x, scatter(c)>. Images are (N, H, W, C); replicates and batch may be one axis here.
+Images are (N, H, W, C); replicates and batch may be one axis here.
 """
 
 from __future__ import annotations
@@ -105,17 +104,3 @@ class Windows:
             for j in range(self.kernel[1]):
                 (s, t), (rows, columns) = self.stride, self.places
                 yield i, j, padded[:, i : i + s * (rows - 1) + 1 : s, j : j + t * (columns - 1) + 1 : t]
-
-    def gather(self, x: Array) -> Array:
-        """(N, H, W, C) -> (N, rows * columns, kh * kw * C): each row is one window."""
-        n, c = len(x), x.shape[-1]
-        return self.view(self.pad(x)).reshape(n, self.places[0] * self.places[1], self.kernel[0] * self.kernel[1] * c)
-
-    def scatter(self, rows: Array) -> Array:
-        """(N, rows * columns, kh * kw * C) -> (N, H, W, C): each number is added to where `gather` would have found it."""
-        n = len(rows)
-        windows = rows.reshape(n, *self.places, *self.kernel, rows.shape[-1] // (self.kernel[0] * self.kernel[1]))
-        out = np.zeros((n, *self.padded, windows.shape[-1]), rows.dtype)
-        for i, j, tap in self.taps(out):
-            tap += windows[:, :, :, i, j]
-        return self.crop(out)
