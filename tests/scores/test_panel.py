@@ -9,6 +9,7 @@ import pytest
 
 from dessine.data.dataset import Examples, Split
 from dessine.data.mixtures import Ring
+from dessine.data.mnist import Mnist
 from dessine.registry import SpecError
 from dessine.scores import table
 from dessine.scores.independent import independent
@@ -177,3 +178,18 @@ def test_few_examples_do_no_harm(plain, tmp_path):
     for count in (1, 2, 7):
         told = Panel(plain, np.float32).measure(lambda n: np.ones((n, 5)), count, 0, tmp_path, "made")
         assert told["scores"]["recall"]["n"] == count
+
+
+def test_the_shipped_judge_tells_digits_from_noise_and_from_one_digit():
+    panel = Panel(Mnist(source="sample").load(), np.float32)
+    names = ["digit_score", "digit_entropy", "frechet", "recall"]
+    train = panel.data.train
+    rows = panel.measure(lambda n: train.floats(np.arange(n), np.float32), 400, 0, None, "made", names)["scores"]
+    assert rows["digit_score"]["ceiling"] > 9
+    assert rows["digit_entropy"]["ceiling"] > 2.25
+    for name in names:
+        sign = 1 if rows[name]["better"] == "higher" else -1
+        span = sign * (rows[name]["ceiling"] - rows[name]["floor"])
+        assert span > 0
+        assert sign * (rows[name]["value"] - rows[name]["floor"]) > 0.9 * span
+        assert sign * (rows[name]["collapsed"] - rows[name]["floor"]) < 0.1 * span
