@@ -502,6 +502,8 @@ class Adversarial(Game):
         made += curves.save_estimate(folder, records, title)
         made += curves.save_scores(folder, records, title)
         made += curves.save_slopes(folder, records, title)
+        made += curves.save_rotation(folder, records, title)
+        made += curves.save_critic_moves(folder, records, title)
         return made + curves.save_gradients(folder, records, title)
 
     def evaluate(

@@ -97,6 +97,37 @@ SCORES = {
 """How each quick score is titled."""
 
 
+def save_rotation(folder: Path, records: Records, title: str) -> list[Path]:
+    """rotation.png: how much the joint gradient field turns, with the standard error of its measurement."""
+    if not _names(records, "rotation"):
+        return []
+    share, error = _values(records, "rotation", "share"), _values(records, "rotation", "standard_error")
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    steps = _steps(records)
+    _curve(axes, steps, share, "share of the Jacobian that is antisymmetric", "C0")
+    if share.shape[1] == 1:
+        axes.fill_between(steps, (share - error)[:, 0], (share + error)[:, 0], color="C0", alpha=0.2, lw=0)
+    note = _thin(share) or " (band: ± 1 standard error)"
+    axes.set(
+        title=fill(f"{title}: how much the gradient field turns{note}", 90), xlabel="step", ylabel="0: descent, 1: rotation"
+    )
+    axes.set_ylim(-0.05, 1.05)
+    axes.legend()
+    return [save_figure(figure, folder / "rotation.png")]
+
+
+def save_critic_moves(folder: Path, records: Records, title: str) -> list[Path]:
+    """critic_moves.png: moves of the critic in a turn, where their number is not always the same."""
+    moves = _values(records, "critic_moves")
+    if not np.isfinite(moves).any() or len(np.unique(moves[np.isfinite(moves)])) == 1:
+        return []
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    _curve(axes, _steps(records), moves, "moves of the critic", "C0")
+    axes.set(title=fill(f"{title}: moves of the critic in the turn that was logged", 90), xlabel="step", ylabel="moves")
+    axes.set_ylim(bottom=0)
+    return [save_figure(figure, folder / "critic_moves.png")]
+
+
 def save_slopes(folder: Path, records: Records, title: str) -> list[Path]:
     """critic_gradient.png: norms of the gradient of the critic's output by its input, at three kinds of points."""
     kinds = _names(records, "critic_gradient")

@@ -30,6 +30,8 @@ CAPTIONS = {
     "discriminator": "What the discriminator says of real and of generated examples",
     "w_estimate": "The estimate of W: lower is better, within one run",
     "scores": "What samples score over time",
+    "rotation": "How much the joint gradient field turns: 0 is descent, 1 pure rotation",
+    "critic_moves": "Moves of the critic in a turn",
     "critic_gradient": "How steep the critic is at real, generated and interpolated points",
     "confusion": "Who is taken for whom, on the test examples",
     "mistakes": "Mistakes, worst first: true class, then what the network named",
