@@ -27,7 +27,8 @@ COUNT = 2_000
 def measure_checkpoints(
     run: Run, experiment: Experiment, count: int, seed: int, only: Sequence[str] | None, folder: Path
 ) -> dict[str, Any]:
-    """`checkpoints`: step, the critic's own numbers and the scores of each, first to last; `spearman`: rho of each pair.
+    """`checkpoints`: step, the critic's own numbers and the scores of each, first to last; `spearman`: rho of each pair;
+    `judge`, where one has measured.
 
     Scores are the quick ones, or those in `only`, of replicate 0 and the plain generator. The ends of rho's 95 % interval are
     there from five checkpoints on. Raises UsageError where nothing is drawn.
@@ -37,6 +38,7 @@ def measure_checkpoints(
     chosen = only or names(experiment.split, quick=True)
     found: list[dict[str, Any]] = []
     better: dict[str, str] = {}
+    told: dict[str, Any] = {}
     one = run.load_checkpoint()
     while one is not None:
         step, arrays, _ = one
@@ -53,7 +55,9 @@ def measure_checkpoints(
     for row in found:
         for name in set(OWN) - set(own):
             del row[name]
-    told = {"checkpoints": found, "spearman": {name: _correlations(found, name, better) for name in own}}
+    told = {key: told[key] for key in ("judge",) if key in told}  # the same for all
+    told |= {"count": min(count, COUNT, len(experiment.split.test)), "checkpoints": found}
+    told["spearman"] = {name: _correlations(found, name, better) for name in own}
     if len(found) > 1:
         from dessine.plots.scores import save_along
 
