@@ -110,18 +110,18 @@ class Correlation:
         return self.tiles.view(padded).reshape(r, b * self.rows, self.row)
 
     def _scatter(self, rows: Array, x: Array) -> None:
-        """The adjoint, written into x."""
-        n, (kh, width), (s, t), (down, across) = (
-            x.shape[0] * x.shape[1],
-            self.tiles.kernel,
-            self.tiles.stride,
-            self.tiles.places,
-        )
-        tiles = rows.reshape(n, down, across, kh, width, self.c)
+        """The adjoint, written into x. Tiles that do not overlap are added together."""
+        n, (kh, width), (s, t), (down, across) = x.shape[0] * x.shape[1], self.tiles.kernel, self.tiles.stride, self.tiles.places
+        tiles = rows.reshape(n, down, across, kh, width * self.c).transpose(0, 1, 3, 2, 4)
         padded = np.zeros((n, *self.windows.padded, self.c), rows.dtype)
-        for i in range(kh):
-            for j in range(across):  # a run of `width` at a time; neighbouring tiles may overlap, and must wait for each other
-                padded[:, i : i + s * (down - 1) + 1 : s, t * j : t * j + width] += tiles[:, :, j, i]
+        image, row, pixel, one = padded.strides
+        apart = -(-width // t)
+        for i in range(0, kh, s):
+            for j in range(min(apart, across)):
+                part = tiles[:, :, i : i + s, j::apart]
+                strides = (image, s * row, row, apart * t * pixel, one)
+                into: Array = np.ndarray(part.shape, rows.dtype, padded, i * row + j * t * pixel, strides)
+                into += part
         x[...] = self.windows.crop(padded).reshape(x.shape)
 
     def _as_rows(self, y: Array) -> Array:
