@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from layer_table import Array, alone
 
-from dessine.nn import Network
+from dessine.nn import Layer, Mode, Network
 from dessine.nn.correlation import Correlation
 from dessine.nn.windows import Windows
 from dessine.registry import SpecError
@@ -79,17 +79,26 @@ def test_products_are_what_the_loops_say(geometry: Any, monkeypatch: pytest.Monk
     flat, columns = w.reshape(2, -1, 3), windows.places[1]
     tiles = [n for n in range(1, columns + 1) if columns % n == 0]
     expected = {
-        "correlate": np.stack([correlate(x[r], w[r], windows) for r in range(2)]),
-        "spread": np.stack([spread(y[r], w[r], windows) for r in range(2)]),
-        "gradient": np.stack([gradient(x[r], y[r], windows) for r in range(2)]).reshape(flat.shape),
+        "y": np.stack([correlate(x[r], w[r], windows) for r in range(2)]),
+        "x": np.stack([spread(y[r], w[r], windows) for r in range(2)]),
+        "dw": np.stack([gradient(x[r], y[r], windows) for r in range(2)]).reshape(flat.shape),
     }
     for tile, piece in itertools.product(tiles, (500_000, 100, 1)):
         monkeypatch.setattr("dessine.nn.correlation.PIECE", piece)
-        found, dw = Correlation(windows, 2, 3, tile), np.ones(flat.shape)
-        found.add_gradient(dw, x, y)
-        results = {"correlate": found.correlate(x, flat), "spread": found.spread(y, flat), "gradient": dw - 1}
-        for name, value in results.items():
-            np.testing.assert_allclose(value, expected[name], rtol=1e-11, atol=1e-11, err_msg=f"{name}, {tile}, {piece}")
+        for node, inputs, errors, names in (("conv2d", x, y, "yx"), ("conv2d_transpose", y, x, "xy")):
+            layer: Any = Layer.of({"type": node, "channels": 1, "bias": False})
+            layer.products, layer.shape, layer.w, layer.dw = (
+                Correlation(windows, 2, 3, tile),
+                errors.shape[2:],
+                flat,
+                np.ones(flat.shape),
+            )
+            out, backward = layer.forward(inputs, Mode(Streams(0, 2)))
+            back = backward(errors)
+            results = {names[0]: out, names[1]: back, "dw": layer.dw - 1}
+            for name, value in results.items():
+                told = f"{node}, {name}, tile {tile}, piece {piece}"
+                np.testing.assert_allclose(value, expected[name], rtol=1e-11, atol=1e-11, err_msg=told)
 
 
 def test_few_channels_are_taken_in_longer_tiles() -> None:

@@ -29,6 +29,13 @@ class Activation(Node):
         """The second derivative at x, 0 where it is made of straight pieces; None if it is not of one number."""
         return None
 
+    def forward_(self, x: Array) -> Backward:
+        """The same with y written over x, for callers to whom x belongs."""
+        y, backward = self.forward(x)
+        if y is not x:
+            x[...] = y
+        return backward
+
     def on_logits(self) -> Activation | None:
         """What to put in its place so that a loss on logits sees the same probability; None if it is none."""
         return None
@@ -145,6 +152,10 @@ class Relu(Activation):
         y = np.maximum(x, 0)
         return y, lambda dy: dy * (y > 0)
 
+    def forward_(self, x: Array) -> Backward:
+        np.maximum(x, 0, out=x)
+        return lambda dy: dy * (x > 0)
+
     def bend(self, x: Array) -> float:
         return 0.0
 
@@ -164,15 +175,19 @@ class LeakyRelu(Activation):
     def forward(self, x: Array) -> tuple[Array, Backward]:
         y = x * self.alpha
         np.maximum(x, y, out=y)
+        return y, lambda dy: self._through(x, dy)
 
-        def backward(dy: Array) -> Array:
-            slope = (x > 0).astype(dy.dtype)
-            slope *= 1.0 - self.alpha
-            slope += self.alpha
-            slope *= dy
-            return slope
+    def forward_(self, x: Array) -> Backward:
+        np.maximum(x, x * self.alpha, out=x)
+        return lambda dy: self._through(x, dy)
 
-        return y, backward
+    def _through(self, x: Array, dy: Array) -> Array:
+        """x: before or after, either is above 0 where the other is."""
+        slope = (x > 0).astype(dy.dtype)
+        slope *= 1.0 - self.alpha
+        slope += self.alpha
+        slope *= dy
+        return slope
 
     def bend(self, x: Array) -> float:
         return 0.0

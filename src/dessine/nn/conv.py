@@ -1,19 +1,29 @@
 """Convolution, and its adjoint the transposed convolution: images times one matrix, window by window.
 
 Both keep the kernel as the matrix that one window's numbers are multiplied by. Where windows stand belongs to `windows.py`,
-how the products are done fast to `correlation.py`.
+how they become a matrix to `correlation.py`. A batch is worked through in pieces, shared between threads: what one step of
+the work has put into the cache, the next finds there.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from functools import partial
+from itertools import groupby
+
 import numpy as np
 
 from dessine.nn.activations import Activation
-from dessine.nn.correlation import Correlation
+from dessine.nn.correlation import Correlation, Piece
 from dessine.nn.initialisers import Initialiser, Zeros
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, layers
+from dessine.nn.threads import share
 from dessine.nn.windows import Border, Extra, Pair, Size, Windows, image, pair
 from dessine.registry import Count, Like, SpecError
+
+PARTS = 4
+"""Sums of gradients that are made side by side, and then added in a fixed order: the result does not depend on threads."""
 
 
 class _Convolution(Layer):
@@ -41,23 +51,63 @@ class _Convolution(Layer):
         self.init = Initialiser.of(init)
 
     def _declared(self, shape: Shape, w: Shape, fan: tuple[int, int]) -> Declaration:
+        self.shape = shape
         made = Declaration(shape, {"w": (w, self.init, fan)})
         if self.bias:
             made.params["b"] = ((1, 1, 1, self.channels), Zeros(), fan)
         return made
 
-    def _add_bias(self, a: Array) -> None:
-        """a += b, a whole row of pixels at a time: few channels alone are too short for NumPy's loops."""
-        if self.bias:
-            width = a.shape[3]
-            rows = a.reshape(len(a), a.shape[1] * a.shape[2], width * self.channels)
-            rows += np.tile(self.b.reshape(-1, 1, self.channels), width)
+    def _ahead(self, x: Array, w: Array, a: Array) -> None:
+        """Write into `a`, a piece of the output, what comes before bias and activation. w: as `products.spaced` makes it."""
+        raise NotImplementedError
 
-    def _add_to_bias(self, da: Array) -> None:
-        """db += the sum of da over batch and pixels, as a product with ones."""
-        if self.bias:
-            da = da.reshape(len(da), da.size // (len(da) * self.channels), self.channels)
-            self.db += (np.ones((1, da.shape[1]), da.dtype) @ da).reshape(self.db.shape)
+    def _back(self, x: Array, w: Array, da: Array, dx: Array | None, params: bool) -> Array | None:
+        """Write dE/dx into a piece, `dx`, unless it is None; if `params`, return the gradient of w."""
+        raise NotImplementedError
+
+    def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
+        y, w = np.empty((*x.shape[:2], *self.shape), x.dtype), self.products.spaced(self.w)
+        pieces = self.products.pieces(*x.shape[:2])
+        throughs: dict[int, Callable[[Array], Array]] = {}
+
+        def ahead(i: int, r: slice, b: slice) -> None:
+            a = y[r, b]
+            self._ahead(x[r, b], w[r], a)
+            if self.bias:  # a whole row of pixels at a time: few channels alone are too short for NumPy's loops
+                lines = a.reshape(len(a), a.shape[1] * a.shape[2], a.shape[3] * self.channels)
+                lines += np.tile(self.b[r].reshape(-1, 1, self.channels), a.shape[3])
+            throughs[i] = self.activation.forward_(a)
+
+        share([partial(ahead, i, *piece) for i, piece in enumerate(pieces)])
+
+        def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
+            w, dx = self.products.spaced(self.w), np.empty(x.shape, x.dtype) if inputs else None
+            sums: dict[int, tuple[slice, Array, Array]] = {}
+
+            def back(k: int, part: list[int]) -> None:
+                for i in part:
+                    r, b = pieces[i]
+                    da = throughs[i](dy[r, b])
+                    dw = self._back(x[r, b], w[r], da, None if dx is None else dx[r, b], bool(params))
+                    if dw is None:
+                        continue
+                    flat = da.reshape(len(da), math.prod(da.shape[1:4]), self.channels)
+                    db = np.ones((1, flat.shape[1]), flat.dtype) @ flat  # the sum, by the BLAS
+                    if k not in sums:
+                        sums[k] = r, dw, db
+                    else:
+                        for total, more in zip(sums[k][1:], (dw, db), strict=True):
+                            total += more
+
+            share([partial(back, k, part) for k, part in enumerate(_parts(pieces))])
+            for k in sorted(sums):  # now that nobody needs the old weights, and always in this order
+                r, dw, db = sums[k]
+                self.dw[r] += self.products.together(dw)
+                if self.bias:
+                    self.db[r] += db.reshape(self.db[r].shape)
+            return dx
+
+        return y, backward
 
     def _fan(self, large: int, small: int) -> tuple[int, int]:
         """Numbers in a window, and sums over windows that one number of the larger image enters, on average.
@@ -103,20 +153,14 @@ class Conv2d(_Convolution):
         self.products = Correlation(windows, c, m)
         return self._declared((*windows.places, m), (k, m), self._fan(c, m))
 
-    def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
-        a = self.products.correlate(x, self.w)
-        self._add_bias(a)
-        y, through = self.activation.forward(a)
+    def _ahead(self, x: Array, w: Array, a: Array) -> None:
+        np.matmul(self.products.gather(x), w, out=self.products.as_rows(a))
 
-        def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            da = through(dy)
-            dx = self.products.spread(da, self.w) if inputs else None
-            if params:
-                self.products.add_gradient(self.dw, x, da)
-                self._add_to_bias(da)
-            return dx
-
-        return y, backward
+    def _back(self, x: Array, w: Array, da: Array, dx: Array | None, params: bool) -> Array | None:
+        rows = self.products.as_rows(da)
+        if dx is not None:
+            self.products.scatter(rows @ w.mT, dx)
+        return self.products.gather(x).mT @ rows if params else None
 
 
 @layers.register("conv2d_transpose")
@@ -175,17 +219,20 @@ class Conv2dTranspose(_Convolution):
             raise SpecError(f"nothing is left of the output: padding {self.padding} cuts off all of it", ("padding",))
         return h, w
 
-    def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
-        a = self.products.spread(x, self.w)
-        self._add_bias(a)
-        y, through = self.activation.forward(a)
+    def _ahead(self, x: Array, w: Array, a: Array) -> None:
+        self.products.scatter(self.products.as_rows(x) @ w.mT, a)
 
-        def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            da = through(dy)
-            dx = self.products.correlate(da, self.w) if inputs else None
-            if params:
-                self.products.add_gradient(self.dw, da, x)
-                self._add_to_bias(da)
-            return dx
+    def _back(self, x: Array, w: Array, da: Array, dx: Array | None, params: bool) -> Array | None:
+        rows = self.products.gather(da)
+        if dx is not None:
+            np.matmul(rows, w, out=self.products.as_rows(dx))
+        return rows.mT @ self.products.as_rows(x) if params else None
 
-        return y, backward
+
+def _parts(pieces: list[Piece]) -> list[list[int]]:
+    """The indices of pieces whose gradients are added up one after another: up to PARTS lists for each replicate."""
+    parts: list[list[int]] = []
+    for _, same in groupby(range(len(pieces)), key=lambda i: pieces[i][0].start):
+        own = list(same)
+        parts += [own[k::PARTS] for k in range(min(PARTS, len(own)))]
+    return parts

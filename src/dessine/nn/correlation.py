@@ -1,11 +1,10 @@
-"""The three products of a convolution, as matrix products.
+"""Images as the rows of a matrix, so that a convolution is a matrix product, and back.
 
-Between a larger image x (R, B, H, W, C), a smaller one y (R, B, rows, columns, M) and a kernel w (R, kh * kw * C, M):
-`correlate` makes y from x, `spread` is its adjoint and makes x from y, and `add_gradient` adds the derivative of
-<correlate(x, w), y> by w. A convolution runs them in one direction, a transposed convolution in the other.
+Between a larger image x (R, B, H, W, C), a smaller one y (R, B, rows, columns, M) and a kernel w (R, kh * kw * C, M),
+a convolution is `as_rows(y) = gather(x) @ spaced(w)`; everything else is an adjoint of one of these.
 
-The numbers under a few neighbouring windows of a row, a tile, are gathered into one row of a matrix. With one window to a tile
-this is the usual way (im2col), and the matrix to multiply by is w. With several, it holds w once for each of them, a step
+The numbers under a few neighbouring windows of a row, a tile, are gathered into one row of the matrix. With one window to a
+tile this is the usual way (im2col), and the matrix to multiply by is w. With several, it holds w once for each of them, a step
 further down each time, and zeros: more products, but fewer and longer runs of numbers to move, which is what few channels
 wait for. Tests hold all of it against loops.
 
@@ -15,20 +14,15 @@ bit-equal to its single run.
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
 from dessine.nn.layer import Array
-from dessine.nn.threads import share
 from dessine.nn.windows import Windows
 
 PIECE = 262_144
 """At most so many numbers are gathered at a time: what one step of the work writes, the next should find in cache."""
-PARTS = 4
-"""Sums of gradients that are made side by side, and then added in this order: the result does not depend on threads."""
-
 Piece = tuple[slice, slice]
 
 
@@ -56,46 +50,7 @@ class Correlation:
         run = self._width(tile) * self.c
         return self.windows.kernel[0] * (run * self.m / 30 + 0.3 * run / tile + 8 / tile)
 
-    def correlate(self, x: Array, w: Array) -> Array:
-        """y, without a bias."""
-        y, w = np.empty((*x.shape[:2], *self.windows.places, self.m), x.dtype), self._spaced(w)
-
-        def work(r: slice, b: slice) -> None:
-            np.matmul(self._gather(x[r, b]), w[r], out=self._as_rows(y[r, b]))
-
-        share([partial(work, *piece) for piece in self._pieces(*x.shape[:2])])
-        return y
-
-    def spread(self, y: Array, w: Array) -> Array:
-        """x."""
-        x, w = np.empty((*y.shape[:2], *self.windows.image, self.c), y.dtype), self._spaced(w)
-
-        def work(r: slice, b: slice) -> None:
-            self._scatter(self._as_rows(y[r, b]) @ w[r].mT, x[r, b])
-
-        share([partial(work, *piece) for piece in self._pieces(*y.shape[:2])])
-        return x
-
-    def add_gradient(self, dw: Array, x: Array, y: Array) -> None:
-        """dw (R, kh * kw * C, M) += what y has against w."""
-        pieces = self._pieces(*x.shape[:2])
-        if len(pieces) == 1:
-            dw += self._gathered(self._gather(x).mT @ self._as_rows(y)).reshape(dw.shape)
-            return
-        for i in range(len(x)):
-            own = [piece for piece in pieces if piece[0].start == i]
-            parts = [own[k::PARTS] for k in range(min(PARTS, len(own)))]
-            sums = np.zeros((len(parts), 1, self.row, self.tile * self.m), dw.dtype)
-
-            def work(total: Array, part: list[Piece]) -> None:
-                for r, b in part:
-                    total += self._gather(x[r, b]).mT @ self._as_rows(y[r, b])
-
-            share([partial(work, *both) for both in zip(sums, parts, strict=True)])
-            for total in sums:
-                dw[i] += self._gathered(total).reshape(dw.shape[1:])
-
-    def _pieces(self, r: int, b: int) -> list[Piece]:
+    def pieces(self, r: int, b: int) -> list[Piece]:
         """Replicates and examples that are worked on together: all replicates at once where batches are small."""
         count = min(b, -(-b * self.rows * self.row // PIECE))
         if count < 2:
@@ -103,15 +58,20 @@ class Correlation:
         bounds = [b * k // count for k in range(count + 1)]
         return [(slice(i, i + 1), slice(*part)) for i in range(r) for part in pairwise(bounds)]
 
-    def _gather(self, x: Array) -> Array:
+    def gather(self, x: Array) -> Array:
         """(R, B, H, W, C) -> (R, B * rows, row)."""
         r, b = x.shape[:2]
         padded = self.windows.pad(x.reshape(r * b, *x.shape[2:]))
         return self.tiles.view(padded).reshape(r, b * self.rows, self.row)
 
-    def _scatter(self, rows: Array, x: Array) -> None:
-        """The adjoint, written into x. Tiles that do not overlap are added together."""
-        n, (kh, width), (s, t), (down, across) = x.shape[0] * x.shape[1], self.tiles.kernel, self.tiles.stride, self.tiles.places
+    def scatter(self, rows: Array, x: Array) -> None:
+        """The adjoint of `gather`, written into x. Tiles that do not overlap are added together."""
+        n, (kh, width), (s, t), (down, across) = (
+            x.shape[0] * x.shape[1],
+            self.tiles.kernel,
+            self.tiles.stride,
+            self.tiles.places,
+        )
         tiles = rows.reshape(n, down, across, kh, width * self.c).transpose(0, 1, 3, 2, 4)
         padded = np.zeros((n, *self.windows.padded, self.c), rows.dtype)
         image, row, pixel, one = padded.strides
@@ -124,11 +84,11 @@ class Correlation:
                 into += part
         x[...] = self.windows.crop(padded).reshape(x.shape)
 
-    def _as_rows(self, y: Array) -> Array:
+    def as_rows(self, y: Array) -> Array:
         """(R, B, rows, columns, M) -> (R, B * rows, tile * M), a view."""
         return y.reshape(y.shape[0], y.shape[1] * self.rows, self.tile * self.m)
 
-    def _spaced(self, w: Array) -> Array:
+    def spaced(self, w: Array) -> Array:
         """The matrix (R, row, tile * M) in which w stands once for each window of a tile."""
         if self.tile == 1:
             return w
@@ -137,8 +97,10 @@ class Correlation:
         spaced[:, :, *self._at] = w.reshape(r, kh, 1, kw, self.c, self.m)
         return spaced.swapaxes(3, 4).reshape(r, self.row, self.tile * self.m)
 
-    def _gathered(self, spaced: Array) -> Array:
-        """The adjoint: a gradient of that matrix as one of w, (R, kh, kw, C, M)."""
+    def together(self, spaced: Array) -> Array:
+        """The adjoint of `spaced`: a gradient of that matrix as one of w, (R, kh * kw * C, M)."""
+        if self.tile == 1:
+            return spaced
         kh, width = self.tiles.kernel
         tiles = spaced.reshape(len(spaced), kh, width, self.c, self.tile, self.m)
-        return tiles.swapaxes(3, 4)[:, :, *self._at].sum(2)
+        return tiles.swapaxes(3, 4)[:, :, *self._at].sum(2).reshape(len(spaced), -1, self.m)
