@@ -86,7 +86,7 @@ def test_products_are_what_the_loops_say(geometry: Any, monkeypatch: pytest.Monk
     for tile, piece in itertools.product(tiles, (500_000, 100, 1)):
         monkeypatch.setattr("dessine.nn.correlation.PIECE", piece)
         for node, inputs, errors, names in (("conv2d", x, y, "yx"), ("conv2d_transpose", y, x, "xy")):
-            layer: Any = Layer.of({"type": node, "channels": 1, "bias": False})
+            layer: Any = Layer.of({"type": node, "channels": errors.shape[-1], "bias": False})
             layer.products, layer.shape, layer.w, layer.dw = (
                 Correlation(windows, 2, 3, tile),
                 errors.shape[2:],
