@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from dessine.nn.initialisers import Gaussian, Zeros
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, layers
+from dessine.nn.threads import share
 from dessine.registry import Positive, Share
 
 
@@ -42,38 +47,93 @@ class BatchNorm(Layer):
         )
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
-        axes = tuple(range(1, x.ndim - 1))
-        n = int(np.prod([x.shape[a] for a in axes]))
+        lines = Lines(x)
+        rows, n = lines.rows, lines.count
+        centred, y = np.empty_like(rows), np.empty_like(rows)
         if mode.train:
-            mean = x.mean(axes, keepdims=True)
-            centred = x - mean
-            var = np.square(centred).mean(axes, keepdims=True)
+            mean = lines.sum(lambda part: rows[part]) / n
+            var = lines.sum(lambda part: np.square(np.subtract(rows[part], lines.wide(mean), out=centred[part]))) / n
             if mode.record:
-                self.running_mean += self.momentum * (mean - self.running_mean)
-                self.running_var += self.momentum * (var * (n / max(n - 1, 1)) - self.running_var)
+                self.running_mean += self.momentum * (mean.reshape(self.gamma.shape) - self.running_mean)
+                unbiased = var.reshape(self.gamma.shape) * (n / max(n - 1, 1))
+                self.running_var += self.momentum * (unbiased - self.running_var)
         else:
-            centred, var = x - self.running_mean, self.running_var
+            mean, var = lines.narrow(self.running_mean), lines.narrow(self.running_var)
+            lines.each(lambda part: np.subtract(rows[part], lines.wide(mean), out=centred[part]))
         inverse = 1.0 / np.sqrt(var + self.epsilon)
-        unit = centred
-        unit *= inverse
-        y = unit * self.gamma
-        y += self.beta
+        scale = inverse * lines.narrow(self.gamma)
+        steep, shift = lines.wide(scale), lines.wide(lines.narrow(self.beta))
+
+        def scaled(part: Part) -> None:
+            out = y[part]
+            np.multiply(centred[part], steep, out=out)
+            out += shift
+
+        lines.each(scaled)
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            along = dy * unit
-            dgamma, dbeta = along.sum(axes, keepdims=True), dy.sum(axes, keepdims=True)
-            scale = self.gamma * inverse
+            error = dy.reshape(rows.shape)
+            dgamma, dbeta = lines.sum(lambda part: error[part] * centred[part]) * inverse, lines.sum(lambda part: error[part])
             if params:
-                self.dgamma += dgamma
-                self.dbeta += dbeta
+                self.dgamma += dgamma.reshape(self.gamma.shape)
+                self.dbeta += dbeta.reshape(self.gamma.shape)
             if not inputs:
                 return None
-            if not mode.train:
-                return dy * scale
-            dx = unit * (dgamma * (-1.0 / n))  # through the variance
-            dx += dy
-            dx -= dbeta * (1.0 / n)  # through the mean
-            dx *= scale
-            return dx
+            dx = np.empty_like(rows)
+            through_var, through_mean = lines.wide(scale * inverse * dgamma / n), lines.wide(scale * dbeta / n)
 
-        return y, backward
+            def back(part: Part) -> None:
+                out = dx[part]
+                np.multiply(error[part], steep, out=out)
+                if mode.train:
+                    out -= centred[part] * through_var
+                    out -= through_mean
+
+            lines.each(back)
+            return dx.reshape(x.shape)
+
+        return y.reshape(x.shape), backward
+
+
+Part = tuple[slice, slice]
+ENOUGH = 100_000
+"""Numbers of one replicate from which the work is cut into parts, for threads to share."""
+PARTS = 4
+
+
+class Lines:
+    """A batch as rows of W * C numbers, W pixels side by side (1 if the input is flat): C alone can be too short for NumPy's
+    loops. Numbers for each channel are (R, 1, C), or `wide`, (R, 1, W * C), to meet a row.
+    """
+
+    def __init__(self, x: Array):
+        self.r, self.c, self.w = len(x), x.shape[-1], x.shape[-2] if x.ndim > 3 else 1
+        self.count = math.prod(x.shape[1:-1])
+        self.rows = x.reshape(self.r, self.count // self.w, self.w * self.c)
+        n = self.rows.shape[1]
+        k = min(n, PARTS) if self.rows[0].size > ENOUGH else 1
+        self.parts: list[Part] = [(slice(None), slice(n * i // k, n * (i + 1) // k)) for i in range(k)]
+
+    def each(self, do: Callable[[Part], object]) -> None:
+        """Once for each part."""
+        share([partial(do, part) for part in self.parts])
+
+    def sum(self, of: Callable[[Part], Array]) -> Array:
+        """(R, 1, C) over batch and pixels, by products with ones; added in a fixed order, whatever thread did it."""
+        sums: dict[int, Array] = {}
+
+        def work(i: int, part: Part) -> None:
+            rows = of(part)
+            sums[i] = np.ones((1, rows.shape[1]), rows.dtype) @ rows
+
+        share([partial(work, i, part) for i, part in enumerate(self.parts)])
+        total: Array = sum((sums[i] for i in range(1, len(sums))), sums[0])
+        return total.reshape(self.r, self.w, self.c).sum(1, keepdims=True)
+
+    def narrow(self, v: Array) -> Array:
+        """A parameter as (R, 1, C)."""
+        return v.reshape(self.r, 1, self.c)
+
+    def wide(self, v: Array) -> Array:
+        """(R, 1, C) -> (R, 1, W * C)."""
+        return np.tile(v, self.w) if self.w > 1 else v

@@ -26,7 +26,7 @@ def threads_for(batch: int) -> AbstractContextManager[object]:
     return _libraries.limit(limits=1, user_api="blas") if batch == 1 else nullcontext()
 
 
-def share(jobs: Sequence[Callable[[], None]]) -> None:
+def share(jobs: Sequence[Callable[[], object]]) -> None:
     """Run all jobs, on as many threads as matrix products may use now, each of which has a BLAS of one thread.
 
     That is worth it where a product is between two copies: the BLAS shares products alone, and a second core waits while
