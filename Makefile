@@ -9,6 +9,8 @@ test:
 	pytest
 bench:
 	python benchmarks/gan_step.py
+	python benchmarks/dcgan_step.py
+	python benchmarks/lenet_step.py
 	python benchmarks/wgan_step.py
 	python benchmarks/perceptron_step.py
 	python benchmarks/minibatch_discrimination.py

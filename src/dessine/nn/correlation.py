@@ -22,7 +22,7 @@ from dessine.nn.layer import Array
 from dessine.nn.windows import Windows
 
 PIECE = 262_144
-"""At most so many numbers are gathered at a time: what one step of the work writes, the next should find in cache."""
+"""At most so many numbers are worked on at a time: what one step of the work writes, the next should find in cache."""
 Piece = tuple[slice, slice]
 
 
@@ -52,7 +52,7 @@ class Correlation:
 
     def pieces(self, r: int, b: int) -> list[Piece]:
         """Replicates and examples that are worked on together: all replicates at once where batches are small."""
-        count = min(b, -(-b * self.rows * self.row // PIECE))
+        count = min(b, -(-b * self.rows * (self.row + self.tile * self.m) // PIECE))
         if count < 2:
             return [(slice(0, r), slice(0, b))]
         bounds = [b * k // count for k in range(count + 1)]

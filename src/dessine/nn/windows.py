@@ -84,7 +84,8 @@ class Windows:
         """x with its border: itself if there is none."""
         if self.padded == self.image:
             return x
-        out = np.full((len(x), *self.padded, x.shape[-1]), value, x.dtype)
+        shape = (len(x), *self.padded, x.shape[-1])
+        out = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)  # zeros are had in half the time
         out[self.inner] = x
         return out
 
