@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 
@@ -44,7 +44,10 @@ def share(jobs: Sequence[Callable[[], object]]) -> None:
         return
     with _one_blas_thread():
         others = [_pool(n - 1).submit(copy_context().run, work) for _ in range(n - 1)]  # NumPy's error settings hold there, too
-        work()
+        try:
+            work()
+        finally:
+            wait(others)  # a job that fails leaves none running
         for other in others:
             other.result()
 
