@@ -13,9 +13,10 @@ from dessine.nn import Mode
 from dessine.streams import Streams
 
 TOLERANCE = 1e-5
-STEPS = (1e-5, 1e-6, 1e-7)
+STEPS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 """Half widths of the differences. A difference that steps over the kink of a relu is wrong, and the narrower the rarer;
-one that is too narrow drowns in rounding. So the best of the three counts: a wrong gradient is wrong with each."""
+one that is too narrow drowns in rounding. So the best of them counts: a wrong gradient is wrong with each. Images with a
+hundred thousand relus need the narrowest."""
 
 
 @click.command("check-grad", epilog="Example: dessine check-grad configs/gan_mnist.yaml")
@@ -39,6 +40,8 @@ def _errors(probe: Probe, streams: Streams) -> dict[str, float]:
     """Relative error per layer between the gradient and central differences along a random direction."""
     net = probe.network
     state, mode, rng = streams.state(), Mode(streams, record=False), np.random.default_rng(0)
+    # Biases start at 0: wherever an image is blank, a relu behind a convolution would stand on its very kink.
+    net.theta += 1e-3 * rng.standard_normal(net.theta.shape)
 
     def at() -> np.ndarray:
         streams.restore(state)
@@ -64,5 +67,7 @@ def _errors(probe: Probe, streams: Streams) -> dict[str, float]:
             numeric = (values[0] - values[1]) / (2 * h)
             exact = (grad[:, part] * direction).sum(-1)
             found.append(np.abs(numeric - exact) / np.maximum(np.maximum(np.abs(numeric), np.abs(exact)), least))
+            if np.min(found, 0).max() <= TOLERANCE:
+                break
         errors[key] = float(np.min(found, 0).max())  # of the steps the best, of the replicates the worst
     return errors
