@@ -262,3 +262,13 @@ def test_layers_below_the_first_that_learns_are_not_asked() -> None:
     assert asked == []
     assert backward(np.ones_like(y)) is not None
     assert asked == [True]
+
+
+@pytest.mark.parametrize("name", sorted(set(activations.members) - {"heaviside"}))
+def test_an_activation_in_place_learns_as_it_does_beside_its_input(name: str) -> None:
+    function, x = Activation.of(name), inputs((5,), batch=4).copy()
+    y, backward = function.forward(x.copy())
+    over = x.copy()
+    through = function.forward_(over)
+    np.testing.assert_array_equal(over, y)
+    np.testing.assert_array_equal(through(x), backward(x))

@@ -30,7 +30,7 @@ class Activation(Node):
         return None
 
     def forward_(self, x: Array) -> Backward:
-        """The same with y written over x, for callers to whom x belongs."""
+        """The same with y written over x, for callers to whom x belongs: here, `forward`'s backward must not look at x."""
         y, backward = self.forward(x)
         if y is not x:
             x[...] = y
@@ -200,7 +200,8 @@ class Softplus(Activation):
     least = 0.0
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
-        return np.logaddexp(x, np.zeros((), x.dtype)), lambda dy: dy * (0.5 * np.tanh(0.5 * x) + 0.5)
+        y = np.logaddexp(x, np.zeros((), x.dtype))
+        return y, lambda dy: dy * -np.expm1(-y)  # the sigmoid of x, told by y: y may be written over x
 
     def bend(self, x: Array) -> Array:
         t = np.tanh(0.5 * x)
