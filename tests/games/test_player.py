@@ -102,11 +102,14 @@ def shifted(x: Array) -> Array:
 
 
 @pytest.mark.parametrize("last", [{"type": "sigmoid"}, {"type": "sigmoid", "mu": 0.1}], ids=str)
-@pytest.mark.parametrize("form", ["dense", "activation"])
+@pytest.mark.parametrize("form", ["dense", "conv2d", "activation"])
 def test_reading_as_logits_keeps_the_probability(last: dict[str, Any], form: str) -> None:
     def layers() -> list[Any]:
         if form == "dense":
             return [{"type": "dense", "units": 3, "activation": last}]
+        if form == "conv2d":
+            image = {"type": "reshape", "shape": [1, 1, 2]}
+            return [image, {"type": "conv2d", "channels": 3, "kernel": 1, "activation": last}]
         return [{"type": "dense", "units": 3}, {"type": "activation", "function": last}]
 
     written, read = player(layers()), Player([Layer.of(node) for node in layers()])

@@ -9,7 +9,6 @@ import numpy as np
 
 from dessine.constraints import Constraint
 from dessine.nn import Activate, Activation, Layer, Network
-from dessine.nn.dense import Dense
 from dessine.optimizers import Optimizer
 from dessine.registry import Like, Node, SpecError
 from dessine.streams import Streams
@@ -52,7 +51,7 @@ class Player(Node):
     def last_activation(self) -> Activation | None:
         """What the outputs go through at the end, if it is a layer's own or a layer by itself."""
         last = self.layers[-1] if self.layers else None
-        return last.activation if isinstance(last, Dense) else last.function if isinstance(last, Activate) else None
+        return getattr(last, "activation", last.function if isinstance(last, Activate) else None)
 
     def read_as_logits(self, squash: str = "sigmoid") -> None:
         """Replace a final `squash`, sigmoid or softmax, by its logits.
@@ -60,10 +59,10 @@ class Player(Node):
         Losses are written on logits so that they cannot overflow, and a sigmoid before them would be applied twice.
         """
         last = self.layers[-1] if self.layers else None
-        if isinstance(last, Dense) and last.activation.type == squash:
-            last.activation = last.activation.on_logits() or last.activation
-        elif isinstance(last, Activate) and last.function.type == squash:
-            last.function = last.function.on_logits() or last.function
+        own = "function" if isinstance(last, Activate) else "activation"
+        found = getattr(last, own, None)
+        if found is not None and found.type == squash:
+            setattr(last, own, found.on_logits() or found)
 
     @property
     def is_penalised(self) -> bool:
