@@ -11,6 +11,7 @@ import pytest
 from dessine.data import Examples, Split
 from dessine.games import Adversarial, Context, Latent, Moves, Player
 from dessine.games.remedies import packed, unpacked
+from dessine.games.watch import _traced
 from dessine.nn import Mode
 from dessine.registry import SpecError
 from dessine.streams import Streams
@@ -135,6 +136,16 @@ def test_a_replicate_is_its_single_run_bit_for_bit(name: str) -> None:
         for key, value in theirs.items():
             one = ours[key][r] if np.ndim(value) else ours[key]
             np.testing.assert_array_equal(one, value[0] if np.ndim(value) else value, err_msg=key)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_turns_played_again_layer_by_layer_are_the_same_turns(name: str) -> None:
+    straight, watched = (made(dtype=np.float32, **SETTINGS[name]) for _ in range(2))
+    for _ in range(3):
+        straight.turn()
+        with _traced(watched, {}):
+            watched.turn()
+    assert_same(contents(straight), contents(watched))
 
 
 def assert_deep(a: Any, b: Any, exact: tuple[str, ...], path: str = "") -> None:

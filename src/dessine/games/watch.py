@@ -127,7 +127,12 @@ class _Traced(Layer):
 
     def __init__(self, layer: Layer, key: str, tell: Callable[[Array, str, str], None]):
         self.layer, self.key, self.tell = layer, key, tell
-        self.mixes_examples, self.path = layer.mixes_examples, layer.path
+        self.mixes_examples, self.draws, self.path = layer.mixes_examples, layer.draws, layer.path
+
+    @property
+    def itself(self) -> Layer:
+        """What derivatives along a direction go by: they look into a layer, and there it is not traced."""
+        return self.layer
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         y, back = self.layer.forward(x, mode)

@@ -71,6 +71,11 @@ class Layer(Node):
         """
         raise NotImplementedError
 
+    @property
+    def itself(self) -> Layer:
+        """The layer, without what may have been put around it to watch it."""
+        return self
+
     def along(self, x: Array, t: Array, mode: Mode) -> tuple[Array, Array, BackwardAlong] | None:
         """y, its derivative s along t, and the backward of both; None where `tangent.py` can do it by a general rule.
 

@@ -33,7 +33,7 @@ def along(network: Network, x: Array, t: Array, mode: Mode, v: Array | None = No
     """
     mode, backwards = replace(mode, record=False), []
     views = {} if v is None else network.views(v)
-    for i, layer in enumerate(network.layers):
+    for i, layer in enumerate(layer.itself for layer in network.layers):
         start = f"{i}.{layer.type}."
         own = {name.removeprefix(start): view for name, view in views.items() if name.startswith(start)}
         x, t, backward = _through(layer, x, t, mode, own)
