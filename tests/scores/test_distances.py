@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dessine.scores import distances
-from dessine.scores.distances import blocks, mean_pairwise
+from dessine.scores.distances import blocks, mean_pairwise, rows
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 10_000])
@@ -29,3 +29,11 @@ def test_mean_pairwise_leaves_out_a_row_and_itself():
     assert mean_pairwise(np.array([[0.0], [3.0], [3.0]])) == 2
     assert mean_pairwise(np.full((50, 7), 0.1, np.float32)) == 0
     assert np.isnan(mean_pairwise(np.zeros((1, 2))))
+
+
+def test_points_that_are_close_beside_their_spread_keep_their_digits():
+    rng = np.random.default_rng(0)
+    x = (rng.choice([-100.0, 100.0], (50, 2)) + 0.001 * rng.normal(size=(50, 2))).astype(np.float32)
+    ((_, d),) = blocks(rows(x), rows(x))
+    plain = np.square(x[:, None].astype(np.float64) - x).sum(-1)
+    np.testing.assert_allclose(d, plain, rtol=1e-4, atol=1e-10)

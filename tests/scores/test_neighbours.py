@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dessine.data.mixtures import Ring
 from dessine.scores.neighbours import neighbours, radii
 
 
@@ -78,3 +79,11 @@ def test_too_few_have_no_neighbours_and_infinities_no_scores():
     with pytest.raises(ValueError, match="5 examples"):
         radii(normal(5, 0))
     assert np.isnan(neighbours(real=normal(20, 0), generated=np.full((20, 4), np.nan))).all()
+
+
+def test_single_precision_does_not_widen_the_balls_about_points():
+    mixture = Ring().mixture()
+    real, generated = (mixture.draw(2500, np.random.default_rng(seed))[0].astype(np.float32) for seed in (0, 1))
+    found = neighbours(real=real, generated=generated)
+    assert found.density[0] == pytest.approx(1, abs=0.05)
+    assert found.coverage[0] == pytest.approx(1 - 2**-5, abs=0.015)

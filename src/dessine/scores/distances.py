@@ -11,9 +11,19 @@ CHUNK = 2**24
 """Numbers of one block of distances: 64 MB in float32."""
 
 
+FEW = 16
+"""Numbers of one example up to which it counts as a point."""
+
+
 def rows(x: Array) -> Array:
-    """(N, *shape) as (N, numbers) of a floating type."""
+    """(N, *shape) as (N, numbers) of a floating type: points in float64.
+
+    Thousands of points in the plane have neighbours nearer than what float32 leaves of `blocks`: a ring's, at sigma 0.01, are
+    0.001 apart. For images that is no matter, and float32 takes half the time.
+    """
     flat = np.asarray(x).reshape(len(x), -1)
+    if flat.shape[1] <= FEW:
+        return flat.astype(np.float64, copy=False)
     return flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float32)
 
 
