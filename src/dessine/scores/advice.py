@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Spec = Mapping[str, Any]
 MOST = 4
 """Pieces of advice: one tries one thing at a time."""
+BENT = ("maxout", "minibatch_discrimination")
+"""Layers through whose parameters unrolled steps cannot go."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ def _eta(game: Spec, player: str, factor: float, why: str) -> Advice | None:
 
 def _held(game: Spec) -> Advice | None:
     """A Wasserstein critic without a constraint tells nothing of a distance."""
-    free = _type(game.get("loss")) == "wasserstein" and not game["discriminator"].get("constraint")
+    free = _type(game.get("loss")) == "wasserstein" and not (game["discriminator"].get("constraint") or game.get("unrolled"))
     kind = "clip" if _mixes(game["discriminator"]) or game.get("moves") else "gradient_penalty"
     change = f"game.discriminator.constraint={{type: {kind}}}"
     return _unless(not free, change, "a Wasserstein critic must be held to a slope, else it wins by growing")
@@ -210,6 +212,7 @@ def _pack(spec: Spec) -> Advice | None:
 
 def _unrolled(game: Spec) -> Advice | None:
     cannot = game["discriminator"].get("constraint") or game.get("feature_matching") or game.get("unrolled")
+    cannot = cannot or any(_type(layer) in BENT for layer in game["discriminator"]["layers"])
     return _unless(bool(cannot), "game.unrolled.steps=5", "the generator reckons with the discriminator's answer")
 
 
@@ -246,7 +249,8 @@ def _fewer(data: Spec) -> Advice | None:
 
 
 def _mixes(player: Spec) -> bool:
-    return any(_type(layer) in ("batch_norm", "minibatch_discrimination") for layer in player["layers"])
+    kinds = [known_layers.members.get(_type(layer)) for layer in player["layers"]]
+    return any(kind is not None and kind.mixes_examples for kind in kinds)
 
 
 def _doubled(spec: Spec, why: str) -> tuple[str, str]:
