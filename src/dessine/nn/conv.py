@@ -68,14 +68,16 @@ class _Convolution(Layer):
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         y, w = np.empty((*x.shape[:2], *self.shape), x.dtype), self.products.spaced(self.w)
         pieces = self.products.pieces(*x.shape[:2])
+        if self.bias:  # for a whole row of pixels: few channels alone are too short for NumPy's loops
+            biases = np.tile(self.b.reshape(-1, 1, self.channels), y.shape[3])
         throughs: dict[int, Callable[[Array], Array]] = {}
 
         def ahead(i: int, r: slice, b: slice) -> None:
             a = y[r, b]
             self._ahead(x[r, b], w[r], a)
-            if self.bias:  # a whole row of pixels at a time: few channels alone are too short for NumPy's loops
+            if self.bias:
                 lines = a.reshape(len(a), a.shape[1] * a.shape[2], a.shape[3] * self.channels)
-                lines += np.tile(self.b[r].reshape(-1, 1, self.channels), a.shape[3])
+                lines += biases[r]
             throughs[i] = self.activation.forward_(a)
 
         share([partial(ahead, i, *piece) for i, piece in enumerate(pieces)])

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import MaxLen, MinLen
-from numpy.lib.stride_tricks import as_strided
 
 from dessine.nn.layer import Array, Shape
 from dessine.registry import Count, SpecError, Whole
@@ -81,9 +80,9 @@ class Windows:
         return slice(None), slice(top, top + self.image[0]), slice(left, left + self.image[1])
 
     def pad(self, x: Array, value: float = 0.0) -> Array:
-        """x with its border: itself if there is none."""
+        """x with its border, contiguous: itself if there is no border."""
         if self.padded == self.image:
-            return x
+            return np.ascontiguousarray(x)
         shape = (len(x), *self.padded, x.shape[-1])
         out = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)  # zeros are had in half the time
         out[self.inner] = x
@@ -94,10 +93,10 @@ class Windows:
         return x[self.inner]
 
     def view(self, padded: Array) -> Array:
-        """(N, rows, columns, kh, kw, C), no copy: all windows, overlapping in memory. Only to be read."""
+        """(N, rows, columns, kh, kw, C), no copy: all windows, overlapping in memory. Only to be read. padded: contiguous."""
         n, h, w, c = padded.strides
         shape = (len(padded), *self.places, *self.kernel, padded.shape[-1])
-        return as_strided(padded, shape, (n, h * self.stride[0], w * self.stride[1], h, w, c), writeable=False)
+        return np.ndarray(shape, padded.dtype, padded, 0, (n, h * self.stride[0], w * self.stride[1], h, w, c))
 
     def taps(self, padded: Array) -> Iterator[tuple[int, int, Array]]:
         """Row, column in the window, and the numbers that stand there in all windows: a view (N, rows, columns, C)."""
