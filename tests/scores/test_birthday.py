@@ -54,6 +54,13 @@ def test_the_relative_error_is_what_repeats_show() -> None:
     assert supports.std() / supports.mean() == pytest.approx(np.mean([f.relative_error for f in found]), rel=0.35)
 
 
+def test_the_relative_error_of_few_pairs_is_what_repeats_show() -> None:
+    rng = np.random.default_rng(7)
+    found = [birthday(np.column_stack([rng.integers(5000, size=400), np.zeros(400)]), 0.5) for _ in range(200)]
+    shares = np.array([f.pairs for f in found])  # 16 on average
+    assert np.mean([f.relative_error for f in found]) == pytest.approx(shares.std() / shares.mean(), rel=0.25)
+
+
 def test_closeness_allows_so_many_real_pairs() -> None:
     x = real(200, 6)
     squares = np.square(x[:, None] - x[None]).sum(-1)[np.triu_indices(200, 1)]

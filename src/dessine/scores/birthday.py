@@ -22,7 +22,8 @@ ceiling."""
 
 class Birthday(NamedTuple):
     """pairs: duplicates found among all pairs of N samples; batch: the size at which one is found with probability 1/2;
-    support: as many equally likely images would collide as often, and its relative standard error.
+    support: as many equally likely images would collide as often, and its relative standard error, for a given `near`: that it
+    rests on ten pairs itself, where it comes from real images, adds a third.
 
     Without any pair, batch and support are infinite: all that is known is a support of more than N^2 / 6 (95 %).
     """
@@ -66,8 +67,10 @@ def birthday(x: Array, near: float) -> Birthday:
     if not found:
         return Birthday(0, float("inf"), float("inf"), float("nan"))
     p = found / every
-    # Pairs that share a sample are not independent: the variance has a part from each sample and one from each pair.
-    variance = 4 * (degree / (n - 1)).var() / n + p * (1 - p) / every
+    # Pairs that share a sample are not independent: the variance has a part from each sample and one from each pair. How much
+    # degrees differ holds chance of the pairs, too, which is counted once.
+    chance = p * (1 - p)
+    variance = 4 * max(0.0, (degree / (n - 1)).var() - chance / (n - 1)) / n + chance / every
     return Birthday(found, 0.5 + sqrt(0.25 + 2 * log(2) / p), 1 / p, sqrt(variance) / p)
 
 
