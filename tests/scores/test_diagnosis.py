@@ -76,6 +76,24 @@ def on_ring(**changes: Curve) -> Diagnosis:
     return diagnose(records(**changes), spec(), RING)
 
 
+def test_what_a_critic_pays_that_knows_nothing_depends_on_its_aims():
+    far = {"type": "least_squares", "real": 10.0, "generated": 0.0, "wanted": 10.0}
+    level = records(loss__discriminator=25.0)  # halfway between 0 and 10 for both sides
+    assert diagnose(level, spec(loss=far), RING).verdict == "healthy"
+    assert diagnose(level, spec(loss="least_squares"), RING).verdict == "diverged"
+
+
+def test_a_penalty_is_no_part_of_what_the_critic_gets_wrong():
+    heavy = records(loss__discriminator=51.3, penalty=50.0)
+    assert diagnose(heavy, spec(), RING).verdict == "healthy"
+
+
+def test_a_missing_mode_is_among_the_evidence():
+    told = diagnose(records(), spec(), RING, sampled=[Sampled(2000, 1.0, 1.0, 0.9, (3,))])
+    assert told.verdict == "collapsing"
+    assert any(one.bad for one in told.evidence)
+
+
 def test_a_healthy_run_is_healthy_and_shows_its_numbers():
     told = on_ring()
     assert (told.verdict, told.since, told.advice) == ("healthy", None, ())

@@ -24,8 +24,9 @@ Record = Mapping[str, Any]
 VERDICTS = ("diverged", "dead", "collapsed", "memorising", "collapsing", "unknown", "healthy")
 """From the worst: of two that fit, the first is said."""
 
-UNDECIDED = {"minimax": log(4), "non_saturating": log(4), "hinge": 2.0, "least_squares": 0.5}
-"""Loss of a discriminator that cannot tell one side from the other. A Wasserstein critic has none: its scale is its own."""
+UNDECIDED = {"minimax": log(4), "non_saturating": log(4), "hinge": 2.0, "least_squares": 0.25}
+"""Loss of a discriminator that cannot tell one side from the other; for least squares, if it aims at numbers that are 1 apart.
+A Wasserstein critic has none: its scale is its own."""
 
 WILD = 10.0  # times the loss of one that knows nothing
 FAR = 3.0  # times the spread of real examples
@@ -264,10 +265,12 @@ def _not_finite(case: Case) -> Finding | None:
 
 def _wild(case: Case) -> Finding | None:
     """The critic is wrong by far more than one that has not learnt anything."""
-    undecided = UNDECIDED.get(case.loss)
+    undecided, options = UNDECIDED.get(case.loss), case.game.get("loss")
     if undecided is None:
         return None
-    loss = case.lines("loss.discriminator")
+    if case.loss == "least_squares" and isinstance(options, Mapping):
+        undecided *= (options.get("real", 1.0) - options.get("generated", 0.0)) ** 2
+    loss = case.lines("loss.discriminator") - np.nan_to_num(case.lines("penalty"))
     why = f"a discriminator that knows nothing pays {undecided:.3g}; one that pays ten times as much is thrown about"
     end = case.lines.end(loss)
     bad = _above(loss, WILD * undecided)
@@ -423,8 +426,11 @@ def _partly(case: Case) -> Finding | None:
         words += f": {shown} {get} less than a tenth of what {they} should"
     why = f"as many real examples have 1; a lost one of ten costs 0.1, so that this is about two of ten of the {of}"
     evidence = _measured(f"share of {name}", end, there, PARTLY, why, case.sampled)
-    few = len(case.known.shares)
-    return Finding("collapsing", words, flags, evidence, there < PARTLY or bool(0 < few <= 100 and missing))
+    lost = bool(0 < len(case.known.shares) <= 100 and missing)
+    if lost:
+        why = "modes or digits that get less than a tenth of what they should, of those expected 20 times or more"
+        evidence += (Evidence("hardly drawn", len(missing), "bad above 0", why, True),)
+    return Finding("collapsing", words, flags, evidence, there < PARTLY or lost)
 
 
 def _found(case: Case) -> Finding | None:
