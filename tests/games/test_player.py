@@ -152,3 +152,13 @@ def test_a_layer_that_nothing_can_be_learnt_through_is_refused_before_training(n
 def test_shapes_that_do_not_fit_are_told_with_player_and_layer() -> None:
     with pytest.raises(SpecError, match=r"^player\.layers\[1\]\.shape: "):
         player([Dense(3), {"type": "reshape", "shape": [2, 2]}])
+
+
+@pytest.mark.parametrize("end", ["flatten", {"type": "reshape", "shape": [1, 1, 1]}])
+def test_a_final_sigmoid_is_found_behind_layers_that_only_give_another_shape(end: Any) -> None:
+    p = Player([Dense(4, "tanh"), Dense(1, "sigmoid"), end], "adam")  # type: ignore[list-item]
+    last = p.last_activation()
+    assert last is not None
+    assert last.type == "sigmoid"
+    p.read_as_logits()
+    assert p.last_activation().type == "linear"  # type: ignore[union-attr]

@@ -9,6 +9,7 @@ import numpy as np
 
 from dessine.constraints import Constraint
 from dessine.nn import Activate, Activation, Layer, Network
+from dessine.nn.shaping import Reshape
 from dessine.optimizers import Optimizer
 from dessine.registry import Like, Node, SpecError
 from dessine.streams import Streams
@@ -48,9 +49,13 @@ class Player(Node):
                     text = f"one cannot train through {value.type}: it has no useful gradient; use a steep sigmoid"
                     raise SpecError(text, ("layers", i, option))
 
+    def _last(self) -> Layer | None:
+        """The layer that the outputs come from: what only puts them into another shape is passed over."""
+        return next((layer for layer in reversed(self.layers) if not isinstance(layer, Reshape)), None)
+
     def last_activation(self) -> Activation | None:
         """What the outputs go through at the end, if it is a layer's own or a layer by itself."""
-        last = self.layers[-1] if self.layers else None
+        last = self._last()
         return getattr(last, "activation", last.function if isinstance(last, Activate) else None)
 
     def read_as_logits(self, squash: str = "sigmoid") -> None:
@@ -58,7 +63,7 @@ class Player(Node):
 
         Losses are written on logits so that they cannot overflow, and a sigmoid before them would be applied twice.
         """
-        last = self.layers[-1] if self.layers else None
+        last = self._last()
         own = "function" if isinstance(last, Activate) else "activation"
         found = getattr(last, own, None)
         if found is not None and found.type == squash:
