@@ -138,6 +138,11 @@ def test_a_replicate_is_its_single_run_bit_for_bit(name: str) -> None:
             np.testing.assert_array_equal(one, value[0] if np.ndim(value) else value, err_msg=key)
 
 
+def test_the_estimate_of_w_is_there_with_moves_of_one_side_too() -> None:
+    seen = made(loss="wasserstein", constraint="clip", moves={"real": 1, "shared": 1}).turn(measure=True)
+    np.testing.assert_array_equal(seen["w_estimate"], seen["d_real"]["mean"] - seen["d_generated"]["mean"])
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_turns_played_again_layer_by_layer_are_the_same_turns(name: str) -> None:
     straight, watched = (made(dtype=np.float32, **SETTINGS[name]) for _ in range(2))

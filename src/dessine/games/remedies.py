@@ -22,7 +22,7 @@ class InstanceNoise(Node):
     """Gaussian noise on all that the discriminator is shown, real and generated (Sonderby et al. 2017).
 
     sigma: its standard deviation at the first turn, in the scale of the data
-    until: the turn at which it has gone, in a straight line; left out: it stays
+    until: turns in which it goes to 0, in a straight line; left out: it stays
     """
 
     def __init__(self, sigma: Positive = 0.1, until: Count | None = None):

@@ -84,7 +84,7 @@ class Bench:
 
     real: n training examples, what all is compared with
     ceiling: n test examples, scored as if they were generated
-    floor: n times noise that has each pixel's own mean and standard deviation, and nothing else
+    floor: n times Gaussian noise with each pixel's own mean and standard deviation, cut off at the range of the data
     collapsed: one training example n times, with a little noise
     n is at most the number of test examples, so that samples have no more of themselves to show than the ceiling has.
     """
