@@ -242,9 +242,9 @@ class Wasserstein(GameLoss):
     """The critic f maximises E f(x) - E f(G(z)), an estimate of W; G minimises -E f(G(z)) (Arjovsky et al. 2017).
 
     Its loss, a penalty apart, is minus the estimate. `w_estimate`, the estimate, is positive once f has learnt anything and
-    falls as the generator gets better. It is W(real, generated) times the unknown Lipschitz constant that the constraint allows:
-    comparable within one run, not between critics. It means nothing without a constraint on f: clip, gradient_penalty or
-    spectral_norm. The generator's loss means nothing by itself: f may be shifted by any number.
+    falls as the generator gets better. It is W(real, generated) times the unknown Lipschitz constant that the constraint
+    allows: comparable within one run, not between critics. It means nothing without a constraint on f: clip, gradient_penalty
+    or spectral_norm. The generator's loss means nothing by itself: f may be shifted by any number.
     """
 
     probability = False

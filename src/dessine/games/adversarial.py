@@ -216,9 +216,7 @@ class Adversarial(Game):
             self._one_side(seen, self._generate(), 0.0, measure and i == m.generated - 1)
         for i in range(m.alone):
             self._generator_move(seen, measure and i == m.alone - 1)
-        if (
-            self.loss.type == "wasserstein" and "d_real" in seen and "d_generated" in seen
-        ):  # each before the move it was shown for
+        if self.loss.type == "wasserstein" and "d_real" in seen and "d_generated" in seen:
             seen["w_estimate"] = seen["d_real"]["mean"] - seen["d_generated"]["mean"]
         return seen
 
