@@ -42,7 +42,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "rotation_pairs": 1,
         "n_critic": 2,
         "loss": "hinge",
-        "feature_matching": {"layer": 1},
+        "feature_matching": {"layer": 2},
         "constraint": "spectral_norm",
     },
 }
@@ -141,6 +141,11 @@ def test_a_replicate_is_its_single_run_bit_for_bit(name: str) -> None:
 def test_the_estimate_of_w_is_there_with_moves_of_one_side_too() -> None:
     seen = made(loss="wasserstein", constraint="clip", moves={"real": 1, "shared": 1}).turn(measure=True)
     np.testing.assert_array_equal(seen["w_estimate"], seen["d_real"]["mean"] - seen["d_generated"]["mean"])
+
+
+def test_features_whose_means_say_nothing_are_not_matched() -> None:
+    with pytest.raises(SpecError, match="same for any batch"):
+        made(feature_matching={"layer": 1})
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -61,6 +61,10 @@ class FeatureMatching(Node):
         upto = self.layer % n + 1
         if upto == n:
             raise SpecError("is the last layer, whose output is no feature but the answer: take one before it", ("layer",))
+        if critic.layers[upto - 1].type == "batch_norm":
+            raise SpecError(
+                "is a batch_norm, whose means are the same for any batch: take the layer before or after it", ("layer",)
+            )
         return upto
 
     def error(self, critic: Network, real: Array, generated: Array, mode: Mode) -> tuple[Array, Array]:
