@@ -7,6 +7,7 @@ import pytest
 
 from dessine.data.dataset import Examples, Split
 from dessine.data.mixtures import Ring
+from dessine.data.stacked import StackedMnist
 from dessine.scores.panel import Panel
 from dessine.scores.reference import Reference
 from dessine.scores.sampled import look
@@ -72,3 +73,11 @@ def test_a_reference_is_what_the_training_examples_have():
     images, labels = np.zeros((40, 28, 28, 1), np.uint8), np.repeat([3, 7], 20)
     digits = Reference.of(Split(Examples(images, labels), Examples(images, labels), digits=1))
     assert (digits.classes, digits.chance, digits.tests) == (pytest.approx(2), 0.5, 40)
+
+
+def test_numbers_of_stacked_digits_are_read():
+    data = StackedMnist(source="sample", images=2500, test_images=600).load()
+    panel, few = Panel(data, np.float32), np.flatnonzero(data.train.y < 100)[:200]
+    real = look(panel, data.train.floats(np.arange(600), np.float32))
+    assert real.covered > 0.8, "as good as so few real ones can be"
+    assert look(panel, data.train.floats(np.resize(few, 600), np.float32)).covered < 0.3, "a tenth of the numbers"

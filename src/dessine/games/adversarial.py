@@ -408,7 +408,8 @@ class Adversarial(Game):
         real = packed(np.broadcast_to(one, (fixed.replicates, *one.shape)), self.pack)
         z = self.latent.draw(fixed, n, self.dtype)
         d, g = self.discriminator.network, self.generator.network
-        again, labels = same_draws(fixed), [np.full((1, real.shape[1], 1), t, self.dtype) for t in (self.real_labels[1], 0.0)]
+        means = sum(self.real_labels) / 2, 0.0  # of the labels that training draws
+        again, labels = same_draws(fixed), [np.full((1, real.shape[1], 1), t, self.dtype) for t in means]
         mode = Mode(fixed, record=False)
 
         def field(w: Array) -> Array:

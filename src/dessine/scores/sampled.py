@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from dessine.data import Split
+from dessine.scores.bench import Side
 from dessine.scores.digits import entropy
 from dessine.scores.distances import rows
-from dessine.scores.mixture import reverse_kl
+from dessine.scores.mixture import reverse_kl, written
 from dessine.scores.nearest import memorised, nearest
 from dessine.scores.panel import Panel
 from dessine.scores.reference import Reference
@@ -67,11 +68,13 @@ def look(panel: Panel, x: Array, older: Array | None = None) -> Sampled:
 
 def _reader(panel: Panel) -> Callable[[Array], Array] | None:
     """What names the mode, or the digit, of each sample, if anything can."""
-    data, judge = panel.data, getattr(panel, "judge", None)
+    data, judge = panel.data, panel.judge
     if data.mixture is not None:
         return lambda x: data.mixture.nearest(rows(x))[0]  # type: ignore[union-attr]
-    if data.digits == 1 and judge is not None:
-        return lambda x: judge.read(data.train.images(x))[0].argmax(1)
+    if data.digits == 1:
+        return lambda x: Side(x, data, judge).probabilities.argmax(-1)[:, 0]
+    if data.digits == 3:
+        return lambda x: written(Side(x, data, judge).probabilities.argmax(-1))
     return None
 
 
