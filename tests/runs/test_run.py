@@ -71,6 +71,16 @@ def test_run_is_found_by_path_name_beginning_or_last(tmp_path):
         Run.find("2026_b", tmp_path)
 
 
+def test_run_is_found_by_the_name_that_its_config_gives(tmp_path):
+    names = ["2026-11-23_14-25-00_ring", "2026-11-23_14-26-00_ring_loss", "2026-11-23_14-27-00_xor"]
+    ring, _, xor = (started(tmp_path / name) for name in names)
+    assert Run.find("ring", tmp_path).path == ring.path
+    assert Run.find("xo", tmp_path).path == xor.path
+    started(tmp_path / "2026-11-23_14-28-00_ring")
+    with pytest.raises(RunError, match="fits 2 runs: 2026-11-23_14-25-00_ring, 2026-11-23_14-28-00_ring"):
+        Run.find("ring", tmp_path)
+
+
 def test_start_that_fails_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("dessine.runs.run.provenance", lambda: 1 / 0)
     run = Run.create(tmp_path, "a")

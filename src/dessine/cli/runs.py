@@ -43,7 +43,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 def command() -> None:
     """List, compare, remove and report runs.
 
-    RUN is a path, a unique beginning of a run's name, or `last`.
+    RUN is a path, a unique beginning of a run's name, with its time or without, or `last`.
     """
 
 

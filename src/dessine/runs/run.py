@@ -24,6 +24,8 @@ from dessine.registry import did_you_mean
 from dessine.runs.files import append, beside, finite, write_atomically, write_json
 
 Array = np.ndarray
+TIME = re.compile(r"^\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_")
+"""What stands before the name of a run in that of its folder."""
 
 
 class RunError(Exception):
@@ -74,13 +76,19 @@ class Run:
 
     @staticmethod
     def find(text: str, runs_dir: Path) -> Run:
-        """A path, `last`, or a unique prefix of a run's name. Raises RunError with the candidates."""
+        """A path, `last`, or a unique beginning of a run's name, with its time or without.
+
+        Raises RunError with the candidates.
+        """
         if (Path(text) / "config.yaml").is_file():
             return Run(Path(text))
         names = sorted(p.parent.name for p in runs_dir.glob("*/config.yaml"))
         if text == "last" and names:  # config.yaml is written when a run starts and when it is resumed
             return Run(max((runs_dir / n for n in names), key=lambda p: ((p / "config.yaml").stat().st_mtime_ns, p.name)))
         fitting = [text] if text in names else [n for n in names if n.startswith(text)]
+        if not fitting:  # a user knows the name that a config gives, not the second in which it was started
+            named = {n: TIME.sub("", n) for n in names}
+            fitting = [n for n in names if named[n] == text] or [n for n in names if named[n].startswith(text)]
         if len(fitting) == 1:
             return Run(runs_dir / fitting[0])
         if fitting:
