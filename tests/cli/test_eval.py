@@ -96,7 +96,11 @@ def test_scores_stand_beside_their_baselines(dessine, run):
 
 
 def test_only_some_scores_are_measured_on_request(dessine, run):
+    dessine("eval", run, "--count", 20)
+    of_all = (run / "eval/scores.png").read_bytes()
     told = json.loads(dessine("eval", run, "--only", "ndb, coverage", "--json").out)
+    assert (run / "eval/scores.png").read_bytes() == of_all, "a few scores replace the picture of all"
+    assert (run / "eval/only.png").exists()
     assert set(told["scores"]) == {"ndb", "coverage"}
     assert "d_test" not in told
 

@@ -22,6 +22,9 @@ OWN = ("w_estimate", "loss.discriminator", "loss.generator")
 """What the game itself says of its state, read from the line of metrics at the checkpoint or the last before it."""
 COUNT = 2_000
 """Samples of each checkpoint, at most."""
+FEWEST = 5
+"""Checkpoints of whose order something can be said; of two, every correlation is 1 or -1."""
+KEEP = "outputs.keep=50 for more"
 
 
 def measure_checkpoints(
@@ -58,12 +61,16 @@ def measure_checkpoints(
     told = {key: told[key] for key in ("judge",) if key in told}  # the same for all
     told |= {"count": min(count, COUNT, len(experiment.split.test)), "checkpoints": found}
     told["spearman"] = {name: _correlations(found, name, better) for name in own}
+    if 1 < len(found) < FEWEST:
+        told["notice"] = (
+            f"{len(found)} checkpoints are too few for a rank correlation: train with outputs.checkpoint=STEPS {KEEP}"
+        )
     if len(found) > 1:
         from dessine.plots.scores import save_along
 
         told["pictures"] = [str(save_along(folder / "checkpoints.png", found, experiment.name))]
     else:
-        told["notice"] = "only one checkpoint was kept: train with outputs.keep=N and outputs.checkpoint=STEPS for more"
+        told["notice"] = f"only one checkpoint was kept: train with outputs.checkpoint=STEPS {KEEP}"
     return told
 
 

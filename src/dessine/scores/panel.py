@@ -118,7 +118,8 @@ class Panel:
         if self.judge is not None:
             told["judge"] = {"hash": self.judge.hash, "accuracy": self.judge.accuracy}
         if folder is not None:
-            told["pictures"] = self._pictures(bench, side, scores, folder, title)
+            name = "scores.png" if only is None or ALL in only else "only.png"  # a few scores do not replace the picture of all
+            told["pictures"] = self._pictures(bench, side, scores, folder / name, title)
         return told
 
     def _bench(self, count: int, seed: int) -> tuple[Bench, dict[int, dict[str, Found]]]:
@@ -149,10 +150,10 @@ class Panel:
             row["measured_by"] = group.space
         return row
 
-    def _pictures(self, bench: Bench, side: Side, scores: dict[str, Any], folder: Path, title: str) -> list[str]:
+    def _pictures(self, bench: Bench, side: Side, scores: dict[str, Any], path: Path, title: str) -> list[str]:
         from dessine.plots.scores import save_strips
 
-        made = [save_strips(folder / "scores.png", scores, f"{title}: scores of {len(side):,} samples")]
+        made = [save_strips(path, scores, f"{title}: scores of {len(side):,} samples")]
         if "memorised" in scores and side.finite:
             from dessine.plots.grid import save_grids
 
@@ -160,8 +161,8 @@ class Panel:
             train = self.data.train
             like = train.floats(bench.nearest(samples)[1], self.dtype)
             both = {"samples": train.images(samples), "the nearest training image of each": train.images(like)}
-            save_grids(folder / "nearest.png", both, 8, title)
-            made.append(folder / "nearest.png")
+            save_grids(path.parent / "nearest.png", both, 8, title)
+            made.append(path.parent / "nearest.png")
         return [str(path) for path in made]
 
 
