@@ -92,7 +92,8 @@ def _missing(path: Path) -> str:
     except (OSError, ValueError):
         return text
     twin = path.with_suffix(".yml" if path.suffix == ".yaml" else ".yaml").name
-    near = [twin] if twin in there else get_close_matches(path.name, there, n=1)
+    stems = {Path(name).stem: name for name in there}  # every name ends in .yaml: that is no likeness
+    near = [twin] if twin in there else [stems[stem] for stem in get_close_matches(path.stem, stems, n=1)]
     return text + (f"; did you mean '{path.parent / near[0]}'?" if near else "")
 
 
