@@ -39,4 +39,5 @@ def test_pictures_take_null_and_infinity(tmp_path):
     scores = {"a": row(1, 2, 0, 0) | {"better": "higher"}, "b": row(np.inf, 1, np.nan, 0) | {"better": "lower"}}
     scores["c"] = dict.fromkeys(scores["a"]) | {"better": "near 1"}
     Image.open(save_strips(tmp_path / "scores.png", scores, "made")).verify()
-    Image.open(save_along(tmp_path / "along.png", [{"step": 1, "a": 2.0}, {"step": 2, "a": None}], "made")).verify()
+    checkpoints = [{"step": 1, "loss": 1.0, "a": 2.0}, {"step": 2, "loss": 0.5, "a": None}]
+    Image.open(save_along(tmp_path / "along.png", checkpoints, "made", {"a": "lower"})).verify()

@@ -68,7 +68,7 @@ def measure_checkpoints(
     if len(found) > 1:
         from dessine.plots.scores import save_along
 
-        told["pictures"] = [str(save_along(folder / "checkpoints.png", found, experiment.name))]
+        told["pictures"] = [str(save_along(folder / "checkpoints.png", found, experiment.name, better))]
     else:
         told["notice"] = f"only one checkpoint was kept: train with outputs.checkpoint=STEPS {KEEP}"
     return told

@@ -48,8 +48,8 @@ def save_strips(path: Path, scores: dict[str, dict[str, Any]], title: str) -> Pa
     return save_figure(figure, path)
 
 
-def save_along(path: Path, checkpoints: list[dict[str, Any]], title: str) -> Path:
-    """A panel for each number of the checkpoints, against their steps."""
+def save_along(path: Path, checkpoints: list[dict[str, Any]], title: str, better: dict[str, str]) -> Path:
+    """A panel for each number of the checkpoints, against their steps; `better` tells which way a score is better."""
     names = [name for name in checkpoints[0] if name != "step"]
     steps = [row["step"] for row in checkpoints]
     rows = -(-len(names) // 3)
@@ -60,7 +60,7 @@ def save_along(path: Path, checkpoints: list[dict[str, Any]], title: str) -> Pat
     figure.subplots_adjust(0.06, 0.5 / height, 0.985, 1 - 0.85 / height, 0.22, 0.5)
     for axes, name in zip(grid.flat, names, strict=False):
         axes.plot(steps, [np.nan if row[name] is None else row[name] for row in checkpoints], marker="o", ms=4)
-        axes.set_title(name, fontsize=11)
+        axes.set_title(f"{name} ({better[name]} is better)" if name in better else name, fontsize=11)
         axes.grid(alpha=0.3)
     for axes in list(grid.flat)[len(names) :]:
         axes.set_axis_off()
