@@ -80,6 +80,7 @@ def test_list_is_a_table_with_headings(tmp_path: Path, monkeypatch: pytest.Monke
     assert heading.split() == ["name", "source", "training", "test", "where"]
     assert ["mnist", "sample", "10,000", "2,000"] in [row.split()[:4] for row in rows]
     assert "dessine data fetch mnist" in result.stderr
+    assert "dessine data fetch cifar10" in result.stderr
 
 
 def test_list_as_json_tells_every_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

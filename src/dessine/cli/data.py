@@ -51,3 +51,5 @@ def list_data(as_json: bool) -> None:
         click.secho(line, bold=i == 0)
     if not any(r.name == "mnist" and r.source == "full" for r in rows):
         click.echo("\nThe full MNIST, 60,000 and 10,000 images: dessine data fetch mnist", err=True)
+    if not any(r.name == "cifar10" for r in rows):
+        click.echo("CIFAR-10, 50,000 and 10,000 images: dessine data fetch cifar10", err=True)
