@@ -108,7 +108,7 @@ def _lines(name: str, value: Any) -> list[str]:
         spread = f" ± {value['std']:.2g}" if value["std"] == value["std"] else ""
         return [f"{name:<16} {value['mean']:.4g}{spread}{count}"]
     if isinstance(value, dict) and "scores" in value:
-        return ["", name, *scores_table(value["scores"])]
+        return ["", f"{name}: the same of the generator's moving average", *scores_table(value["scores"])]
     if isinstance(value, dict):
         return [line for key, one in value.items() for line in _lines(f"{name} {key}", one)]
     if isinstance(value, list) and value and isinstance(value[0], str):

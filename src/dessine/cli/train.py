@@ -69,8 +69,8 @@ def command(
     if resume and old:
         _same_past(old, experiment, resolved)
     say = _quiet if quiet else _say
-    if experiment.split.notice:
-        say(experiment.split.notice)
+    for notice in filter(None, (experiment.split.notice, experiment.game.notice)):
+        say(notice)
     if dry_run:
         say(f"{config}: would train {experiment.steps:,} steps of {experiment.name}; nothing was created")
         return
@@ -92,8 +92,8 @@ def command(
     run.start(dump(resolved), document.source, info | {"spec": resolved})  # a list of runs has no time to read YAML
     with run.lock():
         run.log(f"started: {called}")
-        if experiment.split.notice:
-            run.log(experiment.split.notice)
+        for notice in filter(None, (experiment.split.notice, experiment.game.notice)):
+            run.log(notice)
         _train(experiment, run, say, quiet)
 
 

@@ -159,6 +159,11 @@ class Adversarial(Game):
         with problems.below():
             self.batches = Batches(self.examples, batch_size, streams["order"])
         problems.tell()
+        if self.loss.type == "wasserstein" and self.discriminator.constraint is None:
+            self.notice = (
+                "a wasserstein critic without a constraint grows without bound, and its estimate means nothing: "
+                "try game.discriminator.constraint=clip, gradient_penalty or spectral_norm"
+            )
         self.panel = Panel(data, dtype)
         self.goals = self.panel.goals or {"loss.discriminator": "min", "loss.generator": "min"}
         if not self.scored:
@@ -518,17 +523,17 @@ class Adversarial(Game):
             return self._drawn(n, Streams(seed + FIXED_SEED, self.streams.replicates))[0]
 
         told = self.panel.measure(draw, count, seed, folder, context.title, only)
+        if only is None or "all" in only:
+            n = max(count, self.pack)
+            sides = {
+                "d_train": self.examples.floats(np.arange(min(n, len(self.examples))), self.dtype),
+                "d_test": self.test.floats(np.arange(min(n, len(self.test))), self.dtype),
+                "d_generated": draw(n),
+            }
+            told |= {name: self._judged(x, seed) for name, x in sides.items()}
         if self.average is not None:
             with self.average.worn():
                 told["average"] = self.panel.measure(draw, count, seed, None, context.title, only)
-        if only is None or "all" in only:
-            count = max(count, self.pack)
-            sides = {
-                "d_train": self.examples.floats(np.arange(min(count, len(self.examples))), self.dtype),
-                "d_test": self.test.floats(np.arange(min(count, len(self.test))), self.dtype),
-                "d_generated": draw(count),
-            }
-            told |= {name: self._judged(x, seed) for name, x in sides.items()}
         if self.streams.replicates > 1:
             told["repeat"] = 0
         if len(self.examples.shape) > 1:

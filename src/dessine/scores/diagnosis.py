@@ -39,6 +39,7 @@ FEW, PARTLY = 0.5, 0.8  # of the modes or kinds of the data
 COPY = 0.5  # of the distance of test examples to the nearest training example
 READABLE, GOOD = 0.8, 0.5  # the judge's confidence; samples on a mode
 FEWEST = 5  # lines of metrics
+EARLY = "too early to be sure"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class Diagnosis:
 def verdict(told: Mapping[str, Any]) -> str:
     """One line of what `Diagnosis.plain` told."""
     since = f" since step {told['first_bad_step']:,}" if told.get("first_bad_step") is not None else ""
-    return f"{told['verdict']}{since}: {told['words']}"
+    early = " (too early to be sure)" if any(EARLY in note for note in told.get("notes", ())) else ""
+    return f"{told['verdict']}{since}: {told['words']}{early}"
 
 
 class Lines:
@@ -575,7 +577,7 @@ def _unsure(case: Case, told: Diagnosis) -> list[str]:
     """What these numbers cannot tell."""
     lines, notes = case.lines, []
     if 0 < len(lines.steps) < FEWEST and told.verdict != "diverged":
-        notes.append(f"there are only {len(lines.steps)} lines of metrics ({FEWEST} at least would do): too early to be sure")
+        notes.append(f"there are only {len(lines.steps)} lines of metrics ({FEWEST} at least would do): {EARLY}")
     if told.verdict in ("collapsed", "collapsing"):
         covered = _covered(case)
         seen = lines.smooth(covered[0] if covered else lines("scores.diversity"))
