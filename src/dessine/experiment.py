@@ -317,9 +317,7 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
     return summary
 
 
-def diagnosis(
-    experiment: Experiment, run: Run, records: list[dict[str, Any]], sampled: Sequence[Sampled] = ()
-) -> Diagnosis:
+def diagnosis(experiment: Experiment, run: Run, records: list[dict[str, Any]], sampled: Sequence[Sampled] = ()) -> Diagnosis:
     """What is the matter with a run of `experiment`, built; `sampled`: what samples of a checkpoint show, repeat by repeat."""
     info = run.info()
     spec = info.get("spec") or {}
