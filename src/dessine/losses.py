@@ -209,24 +209,13 @@ class LeastSquares(GameLoss):
         return self.curvature(logits)
 
 
-@game_losses.register("hinge")
-class Hinge(GameLoss):
-    """D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)) (Lim and Ye 2017).
-
-    Examples beyond the margin of 1 teach the critic nothing. Its loss is 2 where it says 0 of everything, 0 where both sides
-    are beyond the margin; the generator's has no scale.
-    """
+class Straight(GameLoss):
+    """What hinge and Wasserstein share: no probability, losses of straight pieces, a generator that minimises -l."""
 
     probability = False
 
-    def critic(self, logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """t max(0, 1 - l) + (1 - t) max(0, 1 + l)."""
-        t = np.asarray(target, logits.dtype)
-        e = t * np.maximum(1 - logits, 0) + (1 - t) * np.maximum(1 + logits, 0)
-        return _batch_mean(e), ((1 - t) * (logits > -1) - t * (logits < 1)) / logits.dtype.type(logits.shape[1])
-
     def curvature(self, logits: np.ndarray) -> np.ndarray:
-        """0: straight pieces."""
+        """0."""
         return np.zeros_like(logits)
 
     def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -234,11 +223,27 @@ class Hinge(GameLoss):
         return -_batch_mean(logits), np.full_like(logits, -1 / logits.shape[1])
 
     def generator_curvature(self, logits: np.ndarray) -> np.ndarray:
-        return self.curvature(logits)
+        """0."""
+        return np.zeros_like(logits)
+
+
+@game_losses.register("hinge")
+class Hinge(Straight):
+    """D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)) (Lim and Ye 2017).
+
+    Examples beyond the margin of 1 teach the critic nothing. Its loss is 2 where it says 0 of everything, 0 where both sides
+    are beyond the margin; the generator's has no scale.
+    """
+
+    def critic(self, logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """t max(0, 1 - l) + (1 - t) max(0, 1 + l)."""
+        t = np.asarray(target, logits.dtype)
+        e = t * np.maximum(1 - logits, 0) + (1 - t) * np.maximum(1 + logits, 0)
+        return _batch_mean(e), ((1 - t) * (logits > -1) - t * (logits < 1)) / logits.dtype.type(logits.shape[1])
 
 
 @game_losses.register("wasserstein")
-class Wasserstein(GameLoss):
+class Wasserstein(Straight):
     """The critic f maximises E f(x) - E f(G(z)), an estimate of W; G minimises -E f(G(z)) (Arjovsky et al. 2017).
 
     Its loss, a penalty apart, is minus the estimate. `w_estimate`, the estimate, is positive once f has learnt anything and
@@ -247,21 +252,9 @@ class Wasserstein(GameLoss):
     or spectral_norm. The generator's loss means nothing by itself: f may be shifted by any number.
     """
 
-    probability = False
     labelled = False
 
     def critic(self, logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(1 - 2 t) l: minus f for real, plus f for generated examples."""
         sign = np.broadcast_to(1 - 2 * np.asarray(target, logits.dtype), logits.shape)
         return _batch_mean(sign * logits), sign / logits.dtype.type(logits.shape[1])
-
-    def curvature(self, logits: np.ndarray) -> np.ndarray:
-        """0: a straight line."""
-        return np.zeros_like(logits)
-
-    def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """-l."""
-        return -_batch_mean(logits), np.full_like(logits, -1 / logits.shape[1])
-
-    def generator_curvature(self, logits: np.ndarray) -> np.ndarray:
-        return self.curvature(logits)
