@@ -20,7 +20,7 @@ from dessine.games import Context, Game
 from dessine.games.watch import Watch, told
 from dessine.registry import DEFAULTS, Count, Like, Node, Problems, SpecError, Whole
 from dessine.runs.files import write_json
-from dessine.runs.run import Run
+from dessine.runs.run import Run, outcome
 from dessine.scores.diagnosis import Diagnosis, diagnose
 from dessine.scores.reference import Reference
 from dessine.scores.sampled import Sampled
@@ -294,7 +294,11 @@ def _context(experiment: Experiment, step: int) -> Context:
 
 
 def finish(experiment: Experiment, run: Run, step: int, began: float, status: str) -> dict[str, Any]:
-    """Write the summary, plots, GIF, and the run's last status. Returns the summary."""
+    """Write the summary, plots, GIF, and the run's last status. Returns the summary.
+
+    status: failed, or anything else; then it is the step that decides between completed and interrupted.
+    """
+    status = status if status == "failed" else outcome(step, experiment.steps)
     records = run.metrics()
     summary = summarise(records, experiment.game.goals) | experiment.game.summary(records) | {"status": status, "step": step}
     if run.info().get("reason"):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dessine.runs.files import beside, write_json
+from dessine.runs.files import beside, own, own_folder, write_json
 from dessine.runs.run import Run, RunError, provenance
 
 NOON = datetime(2026, 11, 23, 14, 25)
@@ -200,3 +200,65 @@ def test_commit_is_that_of_the_code_not_of_the_current_folder(tmp_path, monkeypa
     here = provenance()["git"]
     monkeypatch.chdir(tmp_path)
     assert provenance()["git"] == here
+
+
+def test_what_ends_without_its_last_step_is_not_completed(tmp_path):
+    run = started(tmp_path / "a")
+    run.update(status="completed", step=150, steps=400)
+    assert (run.status(), run.is_complete()) == ("interrupted", False)
+    run.update(step=400)
+    assert (run.status(), run.is_complete(), run.is_complete(450)) == ("completed", True, False)
+
+
+@pytest.mark.parametrize("name", ["log.txt", "metrics.jsonl", "run.json", ".lock"])
+def test_link_to_a_file_is_never_written_through(tmp_path, name):
+    run, precious = started(tmp_path / "a"), tmp_path / "precious"
+    precious.write_text("x")
+    (run.path / name).unlink(missing_ok=True)
+    (run.path / name).symlink_to(precious)
+    ways = {
+        "log.txt": lambda: run.log("y"),
+        "metrics.jsonl": lambda: run.append_metrics({"step": 1}),
+        "run.json": lambda: run.update(status="failed"),
+        ".lock": lambda: run.lock().__enter__(),
+    }
+    with pytest.raises(RunError, match="is a link"):
+        ways[name]()
+    assert precious.read_text() == "x"
+
+
+@pytest.mark.parametrize("name", ["samples", "plots", "checkpoints", "eval"])
+def test_link_to_a_folder_is_never_written_into(tmp_path, name):
+    run = started(tmp_path / "a")
+    (tmp_path / "elsewhere").mkdir()
+    (run.path / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match="is a link"):
+        own_folder(run.path, name)
+    with pytest.raises(RunError, match="is a link"):
+        own(run.path, f"{name}/x.png")
+
+
+def test_what_has_our_name_and_is_of_another_kind_is_named(tmp_path):
+    (tmp_path / "log.txt").mkdir()
+    os.mkfifo(tmp_path / "metrics.jsonl")
+    (tmp_path / "samples").write_text("x")
+    for name in ("log.txt", "metrics.jsonl"):
+        with pytest.raises(RunError, match=f"{name} is no file"):
+            own(tmp_path, name)
+    with pytest.raises(RunError, match="samples is no folder"):
+        own_folder(tmp_path, "samples")
+    assert own(tmp_path, "run.json") == tmp_path / "run.json"
+
+
+def test_run_folder_that_is_a_link_itself_is_used(tmp_path):
+    run = started(tmp_path / "a")
+    (tmp_path / "b").symlink_to(run.path)
+    Run(tmp_path / "b").log("x")
+    assert (run.path / "log.txt").read_text().endswith("x\n")
+
+
+def test_temporary_file_that_is_a_link_is_not_written_through(tmp_path):
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / f".a.{os.getpid()}.tmp.json").symlink_to(tmp_path / "precious")
+    write_json(tmp_path / "a.json", {})
+    assert (tmp_path / "precious").read_text() == "x"

@@ -13,7 +13,7 @@ import click
 from dessine.cli.along import measure_checkpoints
 from dessine.cli.loading import open_run
 from dessine.games import Context
-from dessine.runs.files import finite, write_json
+from dessine.runs.files import finite, own_folder, write_json
 from dessine.scores.table import ALL, GROUPS
 
 EPILOG = """\b
@@ -28,9 +28,9 @@ Scores:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """A folder that is there; made for what could not be done, it goes again."""
-    path.mkdir(exist_ok=True)
+def new_folder(folder: Path, name: str) -> Iterator[Path]:
+    """The folder `name` of `folder`; made for what could not be done, it goes again."""
+    path = own_folder(folder, name)
     try:
         yield path
     except BaseException:
@@ -77,7 +77,7 @@ def command(
     chosen = [ALL] if every else only
     found, experiment, step = open_run(run, runs_dir)
     told: dict[str, Any] = {"run": str(found.path), "step": step, "seed": seed}
-    with new_folder(found.path / "eval") as folder:
+    with new_folder(found.path, "eval") as folder:
         if checkpoints:
             told |= measure_checkpoints(found, experiment, count, seed, chosen, folder)
             write_json(folder / "checkpoints.json", told)

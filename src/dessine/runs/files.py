@@ -1,13 +1,49 @@
-"""Files that are either whole or not there: written beside, then renamed."""
+"""Files that are either whole or not there: written beside, then renamed; and inside their folder, or not written at all."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+
+class RunError(Exception):
+    """A run that cannot be found, made, opened or written to."""
+
+
+def own(folder: Path, name: str) -> Path:
+    """`folder`/`name`, such as samples/step_0000100.png: where a file may be read or written, whether it is there or not.
+
+    A folder may come from a stranger: what a link in it leads to is not ours, and a pipe is waited for without end. The folder
+    itself may be a link: whoever named it has chosen where it leads. Raises RunError.
+    """
+    *above, last = name.split("/")
+    for part in above:
+        folder = _own(folder / part, stat.S_ISDIR, "is no folder")
+    return _own(folder / last, stat.S_ISREG, "is no file")
+
+
+def own_folder(folder: Path, name: str) -> Path:
+    """The folder `name` of `folder`, likewise; made if it is not there yet. Raises RunError."""
+    path = _own(folder / name, stat.S_ISDIR, "is no folder")
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def _own(path: Path, fits: Callable[[int], bool], otherwise: str) -> Path:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return path
+    if stat.S_ISLNK(mode):
+        raise RunError(f"{path} is a link: nothing is read or written where it leads; put a copy in its place")
+    if not fits(mode):
+        raise RunError(f"{path} {otherwise}: move it away")
+    return path
 
 
 @contextmanager
@@ -19,6 +55,7 @@ def beside(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
         with naming(path):
+            temporary.unlink(missing_ok=True)  # left by a process of our number; or a link that a stranger has put there
             yield temporary
             os.replace(temporary, path)
     except BaseException:

@@ -21,15 +21,11 @@ from typing import Any
 import numpy as np
 
 from dessine.registry import did_you_mean
-from dessine.runs.files import append, beside, finite, write_atomically, write_json
+from dessine.runs.files import RunError, append, beside, finite, own, own_folder, write_atomically, write_json
 
 Array = np.ndarray
 TIME = re.compile(r"^\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_")
 """What stands before the name of a run in that of its folder."""
-
-
-class RunError(Exception):
-    """A run that cannot be found, made or opened."""
 
 
 class Run:
@@ -111,13 +107,12 @@ class Run:
         return self._folder("checkpoints")
 
     def _folder(self, name: str) -> Path:
-        (self.path / name).mkdir(exist_ok=True)
-        return self.path / name
+        return own_folder(self.path, name)
 
     def start(self, config: str, source: str, info: dict[str, Any]) -> None:
         """Write the resolved config, the user's own file, and run.json. If that fails, the folder is removed."""
         try:
-            write_json(self.path / "run.json", info | {"started": _now()} | _process() | provenance())
+            write_json(own(self.path, "run.json"), info | {"started": _now()} | _process() | provenance())
             write_atomically(self.path / "source.yaml", source)
             write_atomically(self.path / "config.yaml", config)  # last: it is what makes a folder a run
         except BaseException:
@@ -128,7 +123,7 @@ class Run:
         """Say that this process goes on with the run, and clear away what a killed one has left half written."""
         for left in [*self.path.glob(".*.tmp*"), *self.path.glob("*/.*.tmp*")]:
             left.unlink(missing_ok=True)
-        write_atomically(self.path / "config.yaml", config)
+        write_atomically(own(self.path, "config.yaml"), config)
         resumes = [*self.info().get("resumes", []), {"time": _now(), "command": command}]
         self.update(**fields, **_process(), resumes=resumes, reason=None, ended=None)
 
@@ -147,11 +142,16 @@ class Run:
 
     def update(self, **fields: Any) -> None:
         """Change fields of run.json."""
-        write_json(self.path / "run.json", self.info() | fields)
+        write_json(own(self.path, "run.json"), self.info() | fields)
 
     def status(self) -> str:
         """queued, running, completed, interrupted, failed; or lost, if its process has gone without a word."""
         return status_of(self.info())
+
+    def is_complete(self, steps: int | None = None) -> bool:
+        """Whether the last step is made: of `steps`, or of as many as run.json says that the run has."""
+        info = self.info()
+        return info.get("status") == "completed" and outcome(info.get("step"), steps or info.get("steps")) == "completed"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -161,7 +161,7 @@ class Run:
         except ImportError:  # no such locks on this system
             yield
             return
-        with (self.path / ".lock").open("a") as file:
+        with own(self.path, ".lock").open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -170,11 +170,11 @@ class Run:
 
     def log(self, line: str) -> None:
         """A line of log.txt, with the time."""
-        append(self.path / "log.txt", f"{_now()}  {line}")
+        append(own(self.path, "log.txt"), f"{_now()}  {line}")
 
     def append_metrics(self, record: dict[str, Any]) -> None:
         """A line of metrics.jsonl."""
-        append(self.path / "metrics.jsonl", json.dumps(finite(record)))
+        append(own(self.path, "metrics.jsonl"), json.dumps(finite(record)))
 
     def metrics(self) -> list[dict[str, Any]]:
         """All whole lines of metrics.jsonl."""
@@ -195,7 +195,7 @@ class Run:
     def keep_metrics(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
         """Drop the records that are not wanted."""
         kept = [json.dumps(record) + "\n" for record in self.metrics() if wanted(record)]
-        write_atomically(self.path / "metrics.jsonl", "".join(kept))
+        write_atomically(own(self.path, "metrics.jsonl"), "".join(kept))
 
     def checkpoint_steps(self) -> list[int]:
         """From first to last."""
@@ -246,9 +246,16 @@ def _unmade(path: Path, error: OSError) -> Exception:
     return error if full else RunError(f"cannot make the folder {path}: {error.strerror}")
 
 
+def outcome(step: int | None, steps: int | None) -> str:
+    """How a run ends that has made `step` of its `steps`: completed with the last, else interrupted, whoever did the work."""
+    return "interrupted" if step is not None and steps is not None and step < steps else "completed"
+
+
 def status_of(info: dict[str, Any]) -> str:
     """The status of a run whose run.json says `info`."""
     status = str(info.get("status", "queued"))
+    if status == "completed":
+        return outcome(info.get("step"), info.get("steps"))
     here = info.get("host") == platform.node()
     return "lost" if status == "running" and here and not _alive(info.get("pid"), info.get("process_start")) else status
 
