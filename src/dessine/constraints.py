@@ -14,7 +14,7 @@ import numpy as np
 from dessine.nn import Mode, Network
 from dessine.nn.algebra import add_product
 from dessine.nn.layer import size
-from dessine.nn.tangent import along
+from dessine.nn.tangent import along, refuse_along
 from dessine.registry import Count, Node, NonNegative, Positive, Registry, SpecError
 from dessine.streams import Stream
 
@@ -234,6 +234,7 @@ class GradientPenalty(Constraint):
             if layer.mixes_examples:
                 text = f"gradient_penalty is of each example alone, which {layer.type} mixes with its batch: take layer_norm"
                 raise SpecError(text, ("layers", i))
+        refuse_along(network)
         if size(network.output_shape) != 1:
             raise SpecError(f"gradient_penalty is of one output, there are {size(network.output_shape)}", ("constraint",))
 

@@ -20,9 +20,9 @@ def critic(hidden: list[Any], dtype: Any = np.float64, replicates: int = 2) -> N
     return Network([*hidden, {"type": "dense", "units": 1}], 2, Streams(3, replicates), dtype)
 
 
-def asked(network: Network, loss: str, generated: Array, steps: int = 3) -> tuple[Array, Array]:
-    real = np.random.default_rng(1).normal(size=(2, 6, 2))
-    labels = np.full((2, 6, 1), 0.9), np.zeros((2, 6, 1))
+def asked(network: Network, loss: str, generated: Array, steps: int = 3, n: int = 6) -> tuple[Array, Array]:
+    real = np.random.default_rng(1).normal(size=(2, n, 2))
+    labels = np.full((2, n, 1), 0.9), np.zeros((2, n, 1))
     state = network.streams.state()
     told = Unrolled(steps, 0.3).error(network, GameLoss.of(loss), real, generated, labels, Mode(network.streams, record=False))
     network.streams.restore(state)
@@ -38,6 +38,9 @@ HIDDEN = {
     "draws": [{"type": "noise", "size": 2}, {"type": "dense", "units": 5, "activation": "tanh"}, {"type": "dropout", "p": 0.3}],
     "batch_norm": [{"type": "dense", "units": 5}, "batch_norm", {"type": "activation", "function": "softplus"}],
     "layer_norm": [{"type": "dense", "units": 5}, "layer_norm", {"type": "activation", "function": "leaky_relu"}],
+    "closeness": [{"type": "dense", "units": 5}, "minibatch_closeness", {"type": "dense", "units": 4, "activation": "tanh"}],
+    "nearest": [{"type": "dense", "units": 5}, {"type": "minibatch_closeness", "neighbours": 1, "scale": 0.7}],
+    "std": [{"type": "dense", "units": 5, "activation": "tanh"}, {"type": "minibatch_std", "group": 3}],
     "softmax": [{"type": "dense", "units": 5, "activation": "softmax"}],
     "images": [
         {"type": "reshape", "shape": [1, 2, 1]},
@@ -60,14 +63,29 @@ def test_the_gradient_is_that_of_the_value(name: str, loss: str) -> None:
     assert not network.grad.any()
 
 
-def test_no_difference_is_taken_across_kinks() -> None:
-    """In float32 the gradient is float64's but for rounding, with many units whose kinks lie anywhere."""
-    hidden = [{"type": "dense", "units": 128, "activation": "leaky_relu"} for _ in range(2)]
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"type": "dense", "units": 128, "activation": "leaky_relu"},
+        {"type": "minibatch_closeness"},
+        {"type": "minibatch_closeness", "neighbours": 1},
+        {"type": "minibatch_std"},
+        {"type": "batch_norm"},
+        {"type": "layer_norm"},
+        {"type": "activation", "function": "softmax"},
+        {"type": "activation", "function": "softplus"},
+    ],
+    ids=str,
+)
+def test_no_difference_is_taken_across_kinks_and_changes_of_order(layer: dict[str, Any]) -> None:
+    """In float32 the gradient is float64's but for rounding, with many units whose kinks, and neighbours, lie anywhere."""
+    hidden = [{"type": "dense", "units": 128, "activation": "leaky_relu"}, layer]
     wide, narrow = critic(hidden), critic(hidden, np.float32)
+    wide.theta[...] = wide.theta.astype(np.float32)
     narrow.theta[...] = wide.theta
-    generated = np.random.default_rng(2).normal(size=(2, 6, 2))
-    exact, rounded = (asked(network, "non_saturating", generated)[1] for network in (wide, narrow))
-    np.testing.assert_allclose(rounded, exact, rtol=1e-3, atol=1e-5 * np.abs(exact).max())
+    generated = np.random.default_rng(2).normal(size=(2, 32, 2)).astype(np.float32)
+    exact, rounded = (asked(network, "non_saturating", generated, n=32)[1] for network in (wide, narrow))
+    assert np.linalg.norm(rounded - exact) < 1e-5 * np.linalg.norm(exact)
 
 
 def test_a_critic_that_starts_at_zero_gives_numbers() -> None:

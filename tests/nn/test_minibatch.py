@@ -132,3 +132,14 @@ def test_layer_norm_centres_and_scales_each_example(shape: Any) -> None:
     np.testing.assert_allclose(y.mean(-1), 0, atol=1e-12)
     np.testing.assert_allclose(y.std(-1), 1, atol=1e-4)
     assert not network.mixes_examples
+
+
+def test_a_collapsed_batch_costs_closeness_no_digits() -> None:
+    """Examples that differ by a millionth of their size: the gradient is that of float64, at the very same numbers."""
+    rng = np.random.default_rng(0)
+    x = (1 + 1e-6 * rng.standard_normal((1, 32, 8))).astype(np.float32)
+    error, found = rng.standard_normal((1, 32, 24)).astype(np.float32), []
+    for dtype in (np.float32, np.float64):
+        network = Network(["minibatch_closeness"], 8, Streams(0), dtype)
+        found.append(network.forward(x)[1](error))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-5 * np.abs(found[1]).max())

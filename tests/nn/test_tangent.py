@@ -9,12 +9,14 @@ import pytest
 from layer_table import LAYER_CASES, TRAINABLE_CASES, Repeated, alone, inputs
 
 from dessine.nn import Activation, Layer, Mode, Network
-from dessine.nn.tangent import along
+from dessine.nn.layer import Activate, Declaration
+from dessine.nn.tangent import along, refuse_along
+from dessine.registry import SpecError
 from dessine.streams import Streams
 
 Array = np.ndarray
 H = 1e-6
-CASES = [case for case in LAYER_CASES if not Layer.of(case.values[0]).mixes_examples]
+CASES = [case for case in LAYER_CASES if case.values[0]["type"] != "minibatch_discrimination"]  # refused
 
 
 @pytest.mark.parametrize("train", [True, False], ids=["train", "eval"])
@@ -66,3 +68,28 @@ def test_an_own_activation_is_back_in_its_place() -> None:
     before = network(x)
     along(network, x, x, Mode(network.streams))
     np.testing.assert_array_equal(network(x), before)
+
+
+class Cube(Layer):
+    """A layer that somebody wrote without second derivatives."""
+
+    def declare(self, shape: tuple[int, ...]) -> Declaration:
+        return Declaration(shape)
+
+    def forward(self, x: Array, mode: Mode) -> tuple[Array, Any]:
+        return x**3, lambda dy, params=True, inputs=True: 3 * x * x * dy
+
+
+class Square(Activation):
+    """An activation of the same kind."""
+
+    def forward(self, x: Array) -> tuple[Array, Any]:
+        return x * x, lambda dy: 2 * x * dy
+
+
+@pytest.mark.parametrize("node", [Cube(), Activate(Square())], ids=["layer", "activation"])
+def test_what_has_no_rule_is_refused_and_not_approximated(node: Layer) -> None:
+    network = Network([{"type": "dense", "units": 2}, node], 3, Streams(0), np.float64)
+    with pytest.raises(SpecError, match="second derivatives") as caught:
+        refuse_along(network)
+    assert caught.value.problems[0].path == ("layers", 1)

@@ -24,7 +24,7 @@ from dessine.games.unrolled import Unrolled
 from dessine.losses import GameLoss, sigmoid
 from dessine.nn import Mode
 from dessine.nn.layer import Backward, size
-from dessine.nn.tangent import along, refuse_along_parameters
+from dessine.nn.tangent import along, refuse_along
 from dessine.registry import DEFAULTS, Count, Decay, Like, Problems, Share, SpecError, Whole
 from dessine.scores.panel import Panel
 from dessine.streams import Streams
@@ -188,7 +188,7 @@ class Adversarial(Game):
         for name, player in self.players.items():
             if self.rotation_pairs or (self.unrolled and name == "discriminator"):
                 try:
-                    refuse_along_parameters(player.network)
+                    refuse_along(player.network, parameters=True)
                 except SpecError as error:
                     raise error.below(name) from None
         if self.feature_matching is not None:

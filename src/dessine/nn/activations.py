@@ -29,6 +29,27 @@ class Activation(Node):
         """The second derivative at x, 0 where it is made of straight pieces; None if it is not of one number."""
         return None
 
+    def along(self, x: Array, t: Array) -> tuple[Array, Array, Callable[[Array, Array], tuple[Array, Array]]]:
+        """f(x), its derivative f'(x) t, and the backward of both, (dy, ds) -> (dx, dt); here of a function of one number.
+
+        Its Jacobian is its own transpose: the backward of `forward` serves up and down.
+        """
+        y, through = self.forward(x)
+        bend = self.bend(x)
+        assert bend is not None, f"{self.type} has no second derivative"
+        curved = None if isinstance(bend, float) else bend * t
+
+        def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
+            dx = through(dy)
+            return dx if curved is None else dx + curved * ds, through(ds)
+
+        return y, through(t), backward
+
+    @property
+    def bends(self) -> bool:
+        """Whether its second derivative is known."""
+        return type(self).bend is not Activation.bend or type(self).along is not Activation.along
+
     def forward_(self, x: Array) -> Backward:
         """The same with y written over x, for callers to whom x belongs: here, `forward`'s backward must not look at x."""
         y, backward = self.forward(x)
@@ -218,6 +239,12 @@ class Softmax(Activation):
         y = np.exp(x - x.max(-1, keepdims=True))
         y /= y.sum(-1, keepdims=True)
         return y, lambda dy: y * (dy - (dy * y).sum(-1, keepdims=True))
+
+    def along(self, x: Array, t: Array) -> tuple[Array, Array, Callable[[Array, Array], tuple[Array, Array]]]:
+        """s = y (t - <y, t>): its Jacobian is its own transpose, too."""
+        y, through = self.forward(x)
+        gap = t - (y * t).sum(-1, keepdims=True)
+        return y, y * gap, lambda dy, ds: (through(dy + ds * gap - t * (ds * y).sum(-1, keepdims=True)), through(ds))
 
     def on_logits(self) -> Activation:
         return Linear()

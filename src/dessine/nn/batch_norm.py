@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 
 from dessine.nn.initialisers import Gaussian, Zeros
-from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, layers
+from dessine.nn.layer import Array, Backward, BackwardAlong, Declaration, Layer, Mode, Shape, Wanted, layers
+from dessine.nn.normalising import along
 from dessine.nn.threads import share
 from dessine.registry import Positive, Share
 
@@ -93,6 +94,24 @@ class BatchNorm(Layer):
             return dx.reshape(x.shape)
 
         return y.reshape(x.shape), backward
+
+    def along(self, x: Array, t: Array, mode: Mode) -> tuple[Array, Array, BackwardAlong]:
+        """By `normalising.along`, over batch and pixels; outside training the layer is a straight line."""
+        if mode.train:
+            return along(x, t, self.gamma, self.beta, tuple(range(1, x.ndim - 1)), self.epsilon, self._add)
+        inverse = 1.0 / np.sqrt(self.running_var + x.dtype.type(self.epsilon))
+        u, q = (x - self.running_mean) * inverse, t * inverse
+
+        def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
+            self._add(dy * u + ds * q, dy)
+            return dy * (self.gamma * inverse), ds * (self.gamma * inverse)
+
+        return u * self.gamma + self.beta, q * self.gamma, backward
+
+    def _add(self, dgamma: Array, dbeta: Array) -> None:
+        axes = tuple(range(1, dgamma.ndim - 1))
+        self.dgamma += dgamma.sum(axes, keepdims=True)
+        self.dbeta += dbeta.sum(axes, keepdims=True)
 
 
 Part = tuple[slice, slice]

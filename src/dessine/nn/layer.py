@@ -76,13 +76,13 @@ class Layer(Node):
         """The layer, without what may have been put around it to watch it."""
         return self
 
-    def along(self, x: Array, t: Array, mode: Mode) -> tuple[Array, Array, BackwardAlong] | None:
-        """y, its derivative s along t, and the backward of both; None where `tangent.py` can do it by a general rule.
+    def along(self, x: Array, t: Array, mode: Mode) -> tuple[Array, Array, BackwardAlong]:
+        """y, its derivative s along t, and the backward of both: (dy, ds) -> (dx, dt), which adds to the gradients.
 
-        x, t: (R, B, *shape). That is so for affine layers, activations and smooth layers; a layer that is made of pieces,
-        such as a maximum, says it here.
+        x, t: (R, B, *shape). Affine layers and activations need none, `tangent.py` has a rule for them. A layer without any is
+        refused where second derivatives are needed.
         """
-        return None
+        raise NotImplementedError
 
 
 @layers.register("activation")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from dessine.nn.initialisers import Gaussian, Zeros
 from dessine.nn.layer import Array, Backward, BackwardAlong, Declaration, Layer, Mode, Shape, Wanted, layers
+from dessine.nn.normalising import along, centred, unit
 from dessine.registry import Positive
 
 
@@ -32,25 +31,18 @@ class LayerNorm(Layer):
         return Declaration(shape, {"gamma": (one, Gaussian(0.0, 1.0), fan), "beta": (one, Zeros(), fan)})
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
-        unit, inverse = self._unit(x)
-        y = unit * self.gamma
+        axes = tuple(range(2, x.ndim))
+        u, inverse = unit(x, axes, self.epsilon)
+        y = u * self.gamma
         y += self.beta
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            dx = _centred(dy * self.gamma, unit) * inverse if inputs else None
+            dx = centred(dy * self.gamma, u, axes) * inverse if inputs else None
             if params:
-                self._add(dy * unit, dy)
+                self._add(dy * u, dy)
             return dx
 
         return y, backward
-
-    def _unit(self, x: Array) -> tuple[Array, Array]:
-        """(x - mean) / deviation, and 1 / deviation."""
-        axes = tuple(range(2, x.ndim))
-        unit = x - x.mean(axes, keepdims=True)
-        inverse = 1 / np.sqrt(np.square(unit).mean(axes, keepdims=True) + x.dtype.type(self.epsilon))
-        unit *= inverse
-        return unit, inverse
 
     def _add(self, dgamma: Array, dbeta: Array) -> None:
         axes = tuple(range(1, dgamma.ndim - 1))
@@ -58,25 +50,5 @@ class LayerNorm(Layer):
         self.dbeta += dbeta.sum(axes, keepdims=True)
 
     def along(self, x: Array, t: Array, mode: Mode) -> tuple[Array, Array, BackwardAlong]:
-        """s = gamma P t / deviation, P being `_centred`, which depends on x as the deviation does."""
-        unit, inverse = self._unit(x)
-        axes, pt = tuple(range(2, x.ndim)), _centred(t, unit)
-        q = pt * inverse
-
-        def mean(a: Array) -> Array:
-            return a.mean(axes, keepdims=True)
-
-        def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
-            self._add(dy * unit + ds * q, dy)
-            du, dq = dy * self.gamma, ds * self.gamma
-            pdq = _centred(dq, unit)
-            dx = _centred(du, unit) - mean(dq * q) * unit - inverse * (mean(unit * t) * pdq + mean(dq * unit) * pt)
-            return dx * inverse, pdq * inverse
-
-        return unit * self.gamma + self.beta, q * self.gamma, backward
-
-
-def _centred(a: Array, unit: Array) -> Array:
-    """P a: what of `a` is left when mean and spread do not answer to it."""
-    axes = tuple(range(2, a.ndim))
-    return a - a.mean(axes, keepdims=True) - unit * (a * unit).mean(axes, keepdims=True)
+        """By `normalising.along`, over the features of each example."""
+        return along(x, t, self.gamma, self.beta, tuple(range(2, x.ndim)), self.epsilon, self._add)

@@ -12,7 +12,8 @@ import numpy as np
 
 from dessine.nn.algebra import add_product, product
 from dessine.nn.initialisers import Initialiser
-from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, layers
+from dessine.nn.layer import Array, Backward, BackwardAlong, Declaration, Layer, Mode, Shape, Wanted, layers
+from dessine.nn.normalising import centred, unit
 from dessine.registry import Count, Like, Positive, SpecError
 
 
@@ -126,33 +127,81 @@ class MinibatchCloseness(Layer):
         return Declaration((_flat(shape) + self.neighbours,))
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
-        b, n = x.shape[1:]
-        distance = _distances(x)
-        found = np.argsort(distance + np.diag(np.full(b, np.inf, x.dtype)), -1)[..., : min(self.neighbours, b - 1)]
-        nearest = np.take_along_axis(distance, found, -1)
-        close = np.exp(nearest * (-1 / self.scale))
-        y = np.zeros((*x.shape[:2], n + self.neighbours), x.dtype)
-        y[..., :n], y[..., n : n + close.shape[-1]] = x, close
+        n = x.shape[-1]
+        distance, found, nearest, close = self._nearest(x)
+        y = self._appended(x, close)
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
             if not inputs:
                 return None
             # d distance / dx_i = (x_i - x_j) / (n distance), and the opposite for x_j; of equal examples it is taken to be 0.
             slope = dy[..., n : n + close.shape[-1]] * close * (-1 / (self.scale * n)) / np.where(nearest > 0, nearest, np.inf)
-            pairs = np.zeros_like(distance)
-            np.put_along_axis(pairs, found, slope, -1)
-            pairs += pairs.mT
-            return dy[..., :n] + pairs.sum(-1, keepdims=True) * x - product(pairs, x)
+            return dy[..., :n] + _apart(_both(slope, found, distance), x)
 
         return y, backward
 
+    def _nearest(self, x: Array) -> tuple[Array, Array, Array, Array]:
+        """All distances (R, B, B); which examples are nearest to each, how far they are, how close that is (R, B, m)."""
+        b = x.shape[1]
+        distance = np.sqrt(_products(x, x))
+        found = np.argsort(distance + np.diag(np.full(b, np.inf, x.dtype)), -1)[..., : min(self.neighbours, b - 1)]
+        nearest = np.take_along_axis(distance, found, -1)
+        return distance, found, nearest, np.exp(nearest * (-1 / self.scale))
 
-def _distances(x: Array) -> Array:
-    """(R, B, n) -> (R, B, B), root mean squares of differences: taken one by one, so that near examples keep their digits."""
-    squares = np.empty((*x.shape[:2], x.shape[1]), x.dtype)
+    def _appended(self, x: Array, told: Array) -> Array:
+        y = np.zeros((*x.shape[:2], x.shape[-1] + self.neighbours), x.dtype)
+        y[..., : x.shape[-1]], y[..., x.shape[-1] : x.shape[-1] + told.shape[-1]] = x, told
+        return y
+
+    def along(self, x: Array, t: Array, mode: Mode) -> tuple[Array, Array, BackwardAlong]:
+        """With r a distance, c its closeness and g = <x_i - x_j, t_i - t_j> / n: s = -c g / (scale r), 0 for equal examples.
+
+        Who is the i-th nearest is taken as given: that changes only where two distances are equal.
+        """
+        n, scale = x.shape[-1], self.scale
+        distance, found, nearest, close = self._nearest(x)
+        g = np.take_along_axis(_products(x, t), found, -1)
+        near = np.where(nearest > 0, nearest, np.inf)
+        factor = close / (-scale * near)  # s / g
+
+        def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
+            ey, es = (d[..., n : n + close.shape[-1]] for d in (dy, ds))
+            by_r = ey * close * (-1 / scale) - es * g * factor * (1 / scale + 1 / near)
+            by_x, by_t = (_both(by / n, found, distance) for by in (by_r / near, es * factor))
+            dx = dy[..., :n] + _apart(by_x, x) + _apart(by_t, t)
+            return dx, ds[..., :n] + _apart(by_t, x)
+
+        return self._appended(x, close), self._appended(t, factor * g), backward
+
+
+def _products(x: Array, t: Array) -> Array:
+    """(R, B, n) each -> (R, B, B), the mean over features of (x_i - x_j) (t_i - t_j).
+
+    Taken one by one, so that near examples keep their digits.
+    """
+    found = np.empty((*x.shape[:2], x.shape[1]), x.dtype)
     for i in range(x.shape[1]):
-        squares[:, i] = np.square(x - x[:, i : i + 1]).mean(-1)
-    return np.sqrt(squares)
+        d = x - x[:, i : i + 1]
+        found[:, i] = (d * (d if t is x else t - t[:, i : i + 1])).mean(-1)
+    return found
+
+
+def _both(pairs: Array, found: Array, like: Array) -> Array:
+    """(R, B, m), of each example and those found near it -> (R, B, B), symmetric."""
+    spread = np.zeros_like(like)
+    np.put_along_axis(spread, found, pairs, -1)
+    return spread + spread.mT
+
+
+def _apart(pairs: Array, x: Array) -> Array:
+    """The sum over j of pairs_ij (x_i - x_j). (R, B, B), (R, B, n) -> (R, B, n).
+
+    Of differences, not a difference of sums: a collapsed batch is where these are large and their difference is small.
+    """
+    found = np.empty_like(x)
+    for i in range(x.shape[1]):
+        found[:, i : i + 1] = pairs[:, i : i + 1] @ (x[:, i : i + 1] - x)
+    return found
 
 
 @layers.register("minibatch_std")
@@ -181,21 +230,42 @@ class MinibatchStd(Layer):
         y[..., :-1] = x
         groups = []
         for part in _groups(b, self.group or b):
-            centred = x[:, part] - x[:, part].mean(1, keepdims=True)
-            spread = np.sqrt(np.square(centred).mean(1, keepdims=True) + x.dtype.type(self.epsilon))
+            gap = x[:, part] - x[:, part].mean(1, keepdims=True)
+            spread = np.sqrt(np.square(gap).mean(1, keepdims=True) + x.dtype.type(self.epsilon))
             y[:, part, ..., -1:] = spread.mean(axes, keepdims=True)
-            groups.append((part, centred, spread))
+            groups.append((part, gap, spread))
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
             if not inputs:
                 return None
             dx = dy[..., :-1].copy()
-            for part, centred, spread in groups:
-                d = dy[:, part, ..., -1:].sum((1, *axes), keepdims=True) / x.dtype.type(centred[0].size)
-                dx[:, part] += d * centred / spread
+            for part, gap, spread in groups:
+                d = dy[:, part, ..., -1:].sum((1, *axes), keepdims=True) / x.dtype.type(gap[0].size)
+                dx[:, part] += d * gap / spread
             return dx
 
         return y, backward
+
+    def along(self, x: Array, t: Array, mode: Mode) -> tuple[Array, Array, BackwardAlong]:
+        """s is the mean over features of the mean of u times t, u being x centred and divided by its deviation."""
+        y, back = self.forward(x, mode)
+        s, axes, groups = np.empty_like(y), tuple(range(2, x.ndim)), []
+        s[..., :-1] = t
+        for part in _groups(x.shape[1], self.group or x.shape[1]):
+            u, inverse = unit(x[:, part], (1,), self.epsilon)
+            s[:, part, ..., -1:] = (u * t[:, part]).mean((1, *axes), keepdims=True)
+            groups.append((part, u, inverse))
+
+        def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
+            dx, dt = back(dy), ds[..., :-1].copy()
+            assert dx is not None
+            for part, u, inverse in groups:
+                e = ds[:, part, ..., -1:].sum((1, *axes), keepdims=True) / x.dtype.type(u[0].size)
+                dt[:, part] += e * u
+                dx[:, part] += e * centred(t[:, part], u, (1,)) * inverse
+            return dx, dt
+
+        return y, s, backward
 
 
 def _groups(b: int, least: int) -> list[slice]:

@@ -1,13 +1,14 @@
 """A network's derivative along a direction, of its input or its parameters, and the gradient of that.
 
 With t a direction, s = d/dh f(x + h t) at h = 0 goes up the layers beside y = f(x), and an error in s goes down them, into
-the parameters. By one rule for affine layers, one for activations, one for smooth layers, and by a layer's own `along`.
+the parameters. By one rule for affine layers, by an activation's `bend`, and by a layer's own `along`: never by a difference,
+which is wrong wherever a kink lies between its two points, and in float32 has few digits left.
 A gradient penalty needs it for the input; second derivatives times a vector, as unrolled steps need them, for the parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -28,8 +29,7 @@ def along(network: Network, x: Array, t: Array, mode: Mode, v: Array | None = No
     """y, s and `backward(dy, ds)`, which adds to the gradients and returns (dx, dt).
 
     x, t: (R, B, *input_shape), of the network's dtype; a t that itself depends on the parameters counts as given. v: (R, P), if
-    s is to be along this direction of the parameters, too (see `refuse_along_parameters`). Exact but for rounding, smooth
-    layers apart, which are `smooth`.
+    s is to be along this direction of the parameters, too. Exact but for rounding; see `refuse_along` for what has no rule.
     """
     mode, backwards = replace(mode, record=False), []
     views = {} if v is None else network.views(v)
@@ -47,22 +47,27 @@ def along(network: Network, x: Array, t: Array, mode: Mode, v: Array | None = No
     return x, t, back
 
 
-def refuse_along_parameters(network: Network) -> None:
-    """Raises SpecError, with the layer, where parameters are of a kind that `along` can take no direction of."""
+def refuse_along(network: Network, parameters: bool = False) -> None:
+    """Raises SpecError, with the layer, where `along` has no rule for it, or none for a direction of its parameters."""
     for i, layer in enumerate(network.layers):
-        if f"{i}.{layer.type}" in network.slices and not (layer.affine or layer.type in LINEAR):
-            raise SpecError(f"second derivatives cannot be taken through the parameters of {layer.type}", ("layers", i))
+        function = layer.function if isinstance(layer, Activate) else getattr(layer, "activation", None)
+        if isinstance(function, Activation) and not function.bends:
+            raise SpecError(f"second derivatives need `bend` or `along` of {function.type}, which has neither", ("layers", i))
+        ruled = layer.affine or isinstance(layer, Activate) or type(layer).along is not Layer.along
+        own = f"{i}.{layer.type}" in network.slices and not (layer.affine or layer.type in LINEAR)
+        if not ruled or (parameters and own):
+            what = "the parameters of " if ruled else ""
+            raise SpecError(f"second derivatives cannot be taken through {what}{layer.type}", ("layers", i))
 
 
 def _through(layer: Layer, x: Array, t: Array, mode: Mode, v: dict[str, Array]) -> Along:
     if isinstance(layer, Activate):
-        return _activation(layer.function, x, t)
+        return layer.function.along(x, t)
     if not layer.affine:
-        y, s, back = layer.along(x, t, mode) or smooth(lambda at: layer.forward(at, mode), x, t, layer.mixes_examples)
-        return _toward(layer, x, v, mode, (y, s, back))
+        return _toward(layer, x, v, mode, layer.along(x, t, mode))
     function = getattr(layer, "activation", Linear())
     a, s, first = _toward(layer, x, v, mode, (_drawn if layer.draws else _affine)(layer, x, t, mode))
-    y, s, last = _activation(function, a, s)
+    y, s, last = function.along(a, s)
     return y, s, lambda dy, ds: first(*last(dy, ds))
 
 
@@ -138,44 +143,3 @@ def _straight(layer: Layer, x: Array, mode: Mode) -> tuple[Array, Backward]:
         return layer.forward(x, mode)
     finally:
         vars(layer)["activation"] = kept
-
-
-def _activation(function: Activation, x: Array, t: Array) -> Along:
-    """f(x) and f'(x) t. The Jacobian of a function of one number is its own transpose: `through` serves up and down."""
-    bend = function.bend(x)
-    if bend is None:
-        return smooth(function.forward, x, t)
-    y, through = function.forward(x)
-    curved = None if isinstance(bend, float) else bend * t
-
-    def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
-        dx = through(dy)
-        return dx if curved is None else dx + curved * ds, through(ds)
-
-    return y, through(t), backward
-
-
-def smooth(
-    forward: Callable[[Array], tuple[Array, Callable[..., Array | None]]], x: Array, t: Array, mixed: bool = False
-) -> Along:
-    """By the central difference of one layer, at x + h t and x - h t, h from the size of x and the digits there are.
-
-    mixed: the layer looks across examples, which then share one h. Not for kinks: where one lies between the two points, the
-    difference is wrong by as much as h is small.
-    """
-    axes = tuple(range(1 if mixed else 2, x.ndim))
-    sizes = [np.sqrt(np.square(a).sum(axes, keepdims=True)) for a in (x, t)]
-    tiny = np.finfo(x.dtype).tiny ** 0.5
-    h = (np.finfo(x.dtype).eps ** (1 / 3) * np.maximum(sizes[0], tiny) / np.maximum(sizes[1], tiny)).astype(x.dtype)
-    y, back = forward(x)
-    (above, back_above), (below, back_below) = forward(x + h * t), forward(x - h * t)
-    scale = (0.5 / h).reshape(*h.shape[:2], *(1,) * (y.ndim - 2))
-
-    def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
-        up, down, dx = back_above(ds * scale), back_below(-ds * scale), back(dy)
-        assert up is not None
-        assert down is not None
-        assert dx is not None
-        return dx + (up + down), h * (up - down)
-
-    return y, (above - below) * scale, backward
