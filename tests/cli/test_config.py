@@ -109,3 +109,19 @@ def test_show_is_accepted_again_and_shows_the_same(path, monkeypatch, capsys, tm
 def test_show_tells_mistakes_like_check(monkeypatch, capsys):
     code, out, err = dessine(monkeypatch, capsys, "config", "show", RING, "seed=x", "trainning.steps=1")
     assert (code, out, len(err)) == (2, "", 2)
+
+
+def test_what_is_hardly_meant_is_warned_of_with_its_line_and_accepted(monkeypatch, capsys):
+    sigmoid = "game.generator.layers[6].activation=sigmoid"
+    code, out, err = dessine(monkeypatch, capsys, "config", "check", CONFIGS / "gan_mnist.yaml", sigmoid)
+    assert (code, len(err)) == (0, 1)
+    assert out.rstrip().endswith("good, 6,000 steps, 1 warning")
+    assert "game.generator.layers[6]: warning: the generator draws 0 to 1, but the images lie in -1 to 1" in err[0]
+    assert err[0].split(":")[1].isdecimal()
+
+
+def test_training_begins_with_the_same_warning(monkeypatch, capsys):
+    eta = "game.generator.optimizer.eta=1"
+    code, _, err = dessine(monkeypatch, capsys, "train", RING, eta, "data.points=500", "data.test_points=100", "--dry-run")
+    assert code == 0
+    assert "warning: 1 is far out for adam" in err[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dessine.cli.loading import load
+from dessine.cli.loading import load, warned
 from dessine.experiment import Experiment
 from dessine.schema import json_schema
 from dessine.spec import dump
@@ -23,9 +23,13 @@ def command() -> None:
 @click.argument("config", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]")
 def check(config: Path, overrides: tuple[str, ...]) -> None:
-    """Say every mistake in CONFIG, or that there is none."""
-    experiment, _, _ = load(config, overrides)
-    click.echo(f"{config}: good, {experiment.steps:,} steps")
+    """Say every mistake in CONFIG, or that there is none; and warn of what is allowed, but hardly meant."""
+    experiment, document, resolved = load(config, overrides)
+    doubts = warned(experiment, document, resolved)
+    for line in doubts:
+        click.echo(line, err=True)
+    count = f", {len(doubts)} warning{'s' if len(doubts) > 1 else ''}" if doubts else ""
+    click.echo(f"{config}: good, {experiment.steps:,} steps{count}")
 
 
 @command.command(epilog="Example: dessine config show configs/gan_ring.yaml seed=3")

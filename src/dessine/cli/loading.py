@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dessine.experiment import Experiment
+from dessine.games.warnings import warnings
 from dessine.registry import SpecError
 from dessine.runs.run import Run, RunError
 from dessine.spec import BadSpec, Document, check_document, read
@@ -25,6 +26,11 @@ def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Documen
     except MemoryError as error:
         raise BadSpec([f"{path}: does not fit into memory: {error or 'make it smaller'}"]) from None
     return experiment, document, schema.model_dump()
+
+
+def warned(experiment: Experiment, document: Document, resolved: dict[str, Any]) -> list[str]:
+    """What a loaded config allows itself that is hardly meant: one line each, with its place."""
+    return document.lines(warning.problem for warning in warnings(resolved, experiment.split))
 
 
 def open_run(text: str, runs_dir: Path) -> tuple[Run, Experiment, int]:

@@ -14,7 +14,7 @@ import click
 from tqdm import tqdm
 
 from dessine.cli.errors import explain
-from dessine.cli.loading import load
+from dessine.cli.loading import load, warned
 from dessine.experiment import Experiment, Stopped, train
 from dessine.runs.comparison import differences
 from dessine.runs.run import Run
@@ -69,7 +69,8 @@ def command(
     if resume and old:
         _same_past(old, experiment, resolved)
     say = _quiet if quiet else _say
-    for notice in filter(None, (experiment.split.notice, experiment.game.notice)):
+    notices = [experiment.split.notice] * bool(experiment.split.notice) + warned(experiment, document, resolved)
+    for notice in notices:
         say(notice)
     if dry_run:
         say(f"{config}: would train {experiment.steps:,} steps of {experiment.name}; nothing was created")
@@ -92,7 +93,7 @@ def command(
     run.start(dump(resolved), document.source, info | {"spec": resolved})  # a list of runs has no time to read YAML
     with run.lock():
         run.log(f"started: {called}")
-        for notice in filter(None, (experiment.split.notice, experiment.game.notice)):
+        for notice in notices:
             run.log(notice)
         _train(experiment, run, say, quiet)
 

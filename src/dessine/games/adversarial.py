@@ -159,11 +159,6 @@ class Adversarial(Game):
         with problems.below():
             self.batches = Batches(self.examples, batch_size, streams["order"])
         problems.tell()
-        if self.loss.type == "wasserstein" and self.discriminator.constraint is None:
-            self.notice = (
-                "a wasserstein critic without a constraint grows without bound, and its estimate means nothing: "
-                "try game.discriminator.constraint=clip, gradient_penalty or spectral_norm"
-            )
         self.panel = Panel(data, dtype)
         self.goals = self.panel.goals or {"loss.discriminator": "min", "loss.generator": "min"}
         if not self.scored:

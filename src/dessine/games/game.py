@@ -55,7 +55,6 @@ class Game(Node):
     players: dict[str, Player]
     streams: Streams
     batch_size: int
-    notice: str = ""  # known once built: a line that the user must see before the run begins
     metrics_period: int  # steps between two lines of metrics, for means over what lies between them
     goals: Mapping[str, str]  # known once built: metric -> "min" or "max", for summary.json
     headline: ClassVar[dict[str, str]] = {}  # metric -> its short label on the progress line

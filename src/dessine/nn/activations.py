@@ -11,6 +11,8 @@ from dessine.registry import Node, NonNegative, Positive, Registry, SpecError
 
 Array = np.ndarray
 Backward = Callable[[Array], Array]
+FAR = 1e30
+"""Stands for infinity, which times 0 is no number."""
 activations: Registry[Activation] = Registry("activation")
 
 
@@ -57,9 +59,23 @@ class Activation(Node):
             x[...] = y
         return backward
 
+    def span(self, low: float, high: float) -> tuple[float, float]:
+        """The interval that outputs of inputs from `low` to `high` fill; beyond 1e20 stands for without end.
+
+        Every activation here is monotone, or, as softmax, is extreme where the others of its row are at the other end.
+        """
+        ends = np.clip(np.array([[low, high], [high, low]]), -FAR, FAR)
+        with np.errstate(over="ignore"):
+            y = self.forward(ends)[0]
+        return _endless(float(y.min())), _endless(float(y.max()))
+
     def on_logits(self) -> Activation | None:
         """What to put in its place so that a loss on logits sees the same probability; None if it is none."""
         return None
+
+
+def _endless(x: float) -> float:
+    return math.copysign(math.inf, x) if abs(x) > 1e20 else x
 
 
 @activations.register("linear")

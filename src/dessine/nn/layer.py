@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import prod
+from math import inf, prod
 from typing import Literal
 
 import numpy as np
@@ -71,6 +71,11 @@ class Layer(Node):
         """
         raise NotImplementedError
 
+    def span(self, low: float, high: float) -> tuple[float, float]:
+        """The interval that its outputs can fill outside training, for inputs from `low` to `high`, whatever it learns."""
+        activation = getattr(self, "activation", None)
+        return activation.span(-inf, inf) if isinstance(activation, Activation) else (-inf, inf)
+
     @property
     def itself(self) -> Layer:
         """The layer, without what may have been put around it to watch it."""
@@ -97,6 +102,9 @@ class Activate(Layer):
 
     def declare(self, shape: Shape) -> Declaration:
         return Declaration(shape)
+
+    def span(self, low: float, high: float) -> tuple[float, float]:
+        return self.function.span(low, high)
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         y, through = self.function.forward(x)

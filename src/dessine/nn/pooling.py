@@ -29,6 +29,9 @@ class _Pool(Layer):
             raise SpecError(f"a window of {shown} does not fit an input of {h} x {w} with padding {self.padding}") from None
         return Declaration((*self.windows.places, c))
 
+    def span(self, low: float, high: float) -> tuple[float, float]:
+        return low, high
+
 
 @layers.register("max_pool")
 class MaxPool(_Pool):

@@ -27,6 +27,9 @@ class Dropout(Layer):
     def declare(self, shape: Shape) -> Declaration:
         return Declaration(shape)
 
+    def span(self, low: float, high: float) -> tuple[float, float]:
+        return low, high
+
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         if not mode.train or self.p == 0:
             return x, lambda dy, params=True, inputs=True: dy if inputs else None

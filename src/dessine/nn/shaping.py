@@ -31,6 +31,9 @@ class Reshape(Layer):
         self.out = out
         return Declaration(out)
 
+    def span(self, low: float, high: float) -> tuple[float, float]:
+        return low, high
+
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         shape = x.shape
         return x.reshape(*shape[:2], *self.out), lambda dy, params=True, inputs=True: dy.reshape(shape) if inputs else None
@@ -61,6 +64,9 @@ class ZeroPad(Layer):
         (h, w, c), (p, q) = image(shape, "zero_pad"), self.padding
         return Declaration((h + 2 * p, w + 2 * q, c))
 
+    def span(self, low: float, high: float) -> tuple[float, float]:
+        return min(low, 0.0), max(high, 0.0)
+
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         (h, w), (p, q) = x.shape[2:4], self.padding
         y = np.pad(x, ((0, 0), (0, 0), (p, p), (q, q), (0, 0)))
@@ -83,6 +89,9 @@ class Upsample(Layer):
     def declare(self, shape: Shape) -> Declaration:
         (h, w, c), (p, q) = image(shape, "upsample"), self.factor
         return Declaration((h * p, w * q, c))
+
+    def span(self, low: float, high: float) -> tuple[float, float]:
+        return low, high
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         (r, b, h, w, c), (p, q) = x.shape, self.factor

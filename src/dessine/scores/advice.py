@@ -47,7 +47,7 @@ def advise(verdict: str, spec: Spec, lines: Lines) -> list[Advice]:
 def _diverged(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
     return [
-        _held(game),
+        held(game),
         _eta(game, "discriminator", 0.1, "steps that are too large are the usual reason"),
         _eta(game, "generator", 0.1, "the same for the other player"),
     ]
@@ -73,7 +73,7 @@ def _collapsed(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
     generator = game["generator"]
     return [
-        _held(game),
+        held(game),
         _unheard_latent(game, lines),
         _unless(
             _type(game.get("loss")) != "minimax",
@@ -185,7 +185,7 @@ def _eta(game: Spec, player: str, factor: float, why: str) -> Advice | None:
     return Advice(f"game.{player}.optimizer.eta={float(f'{new:.2g}'):g}", why)
 
 
-def _held(game: Spec) -> Advice | None:
+def held(game: Spec) -> Advice | None:
     """A Wasserstein critic without a constraint tells nothing of a distance."""
     free = _type(game.get("loss")) == "wasserstein" and not (game["discriminator"].get("constraint") or game.get("unrolled"))
     kind = "clip" if _mixes(game["discriminator"]) or game.get("moves") else "gradient_penalty"
