@@ -15,6 +15,7 @@ bench:
 	python benchmarks/perceptron_step.py
 	python benchmarks/minibatch_discrimination.py
 	python benchmarks/sweep.py
+	python benchmarks/busy.py
 schema:
 	dessine config schema > configs/schema.json.new && mv configs/schema.json.new configs/schema.json
 	dessine config schema --sweep > configs/sweeps/schema.json.new && mv configs/sweeps/schema.json.new configs/sweeps/schema.json

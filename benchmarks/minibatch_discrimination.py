@@ -6,9 +6,6 @@ turn, A B A B; the ratio is the median over pairs. Both give the same numbers, w
 
 from __future__ import annotations
 
-import dessine  # noqa: F401  first, for it tells NumPy's BLAS how to wait
-
-# isort: split
 import argparse
 
 import numpy as np

@@ -8,9 +8,6 @@ turn, and a ratio is the median over rounds. XOR's repeats are trained together,
 
 from __future__ import annotations
 
-import dessine  # noqa: F401  first, for it tells NumPy's BLAS how to wait
-
-# isort: split
 import argparse
 import itertools
 from functools import partial

@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 
 FLOORS = [
-    ["registry", "streams", "intervals"],
+    ["registry", "streams", "intervals", "threads"],
     ["schema"],
     ["nn", "losses", "optimizers"],
     ["constraints"],

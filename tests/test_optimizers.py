@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dessine import optimizers as module
+from dessine import threads
 from dessine.optimizers import Optimizer, optimizers
 
 TORCH = np.load(Path(__file__).parent / "fixtures" / "torch_optimizers.npz")
@@ -103,8 +104,7 @@ def test_chunks_and_threads_change_no_bit(variant: dict, size: int, chunk: int, 
     whole = follow(Optimizer.of(variant), start.copy(), pulls)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "CHUNK", chunk)
-        patch.setattr(module, "PARALLEL", 0)
-        patch.setattr(module, "threads", lambda: workers)
+        patch.setattr(threads, "cores", lambda: workers)
         parts = follow(Optimizer.of(variant), start.copy(), pulls)
     assert parts.dtype == dtype
     np.testing.assert_array_equal(parts, whole)
@@ -114,7 +114,7 @@ def test_chunks_and_threads_change_no_bit(variant: dict, size: int, chunk: int, 
 def test_long_vector_is_stepped_as_its_pieces(variant: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     rng = np.random.default_rng(0)
-    size = module.PARALLEL + 1001
+    size = 2 * module.CHUNK + 1001
     start, pulls = rng.standard_normal((1, size), np.float32), rng.standard_normal((2, 1, size), np.float32)
     whole = follow(Optimizer.of(variant), start.copy(), pulls)
     for part in (slice(0, 777), slice(size // 3 - 9, size // 3 + 50), slice(size - 1, size)):
@@ -206,9 +206,8 @@ def test_centered_adadelta_runs_away_under_a_constant_gradient() -> None:
 
 
 def test_error_settings_hold_in_every_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PARALLEL", 0)
     monkeypatch.setattr(module, "CHUNK", 2)
-    monkeypatch.setattr(module, "threads", lambda: 2)
+    monkeypatch.setattr(threads, "cores", lambda: 2)
     grad = np.array([[1.0, 1.0, 1.0, 1e200]])
     with np.errstate(over="raise"), pytest.raises(FloatingPointError):
         Optimizer.of("adam").step(np.zeros((1, 4)), grad)
@@ -222,12 +221,3 @@ def test_theta_that_cannot_be_stepped_in_place_is_refused() -> None:
     adam.step(theta, theta)
     with pytest.raises(ValueError, match="mean"):
         adam.step(np.ones((4, 5)), np.ones((4, 5)))
-
-
-@pytest.mark.parametrize(("told", "expected"), [("3", 3), ("1", 1)])
-def test_thread_count_is_what_the_environment_says(monkeypatch: pytest.MonkeyPatch, told: str, expected: int) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "")
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", told)
-    assert module.threads() == expected
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "many")
-    assert module.threads() >= 1

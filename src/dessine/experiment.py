@@ -25,6 +25,7 @@ from dessine.scores.diagnosis import Diagnosis, diagnose
 from dessine.scores.reference import Reference
 from dessine.scores.sampled import Sampled
 from dessine.streams import Streams
+from dessine.threads import one_blas_thread
 
 Array = np.ndarray
 
@@ -203,7 +204,7 @@ def train(
     user must see. Raises Stopped or NonFiniteError after everything has been saved.
     """
     began, game, last = time.perf_counter(), experiment.game, experiment.steps
-    with stop_requests() as stop, np.errstate(all="ignore"):
+    with stop_requests() as stop, np.errstate(all="ignore"), one_blas_thread():
         step, watch, pace, stopping = *_resume(experiment, run), Pace(), False
         if step == 0:
             if experiment.is_shown(0):

@@ -9,20 +9,17 @@ threads; the result does not depend, to the last bit, on the size of a chunk or 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
 from dessine.registry import Decay, Node, NonNegative, Positive, Registry
+from dessine.threads import share
 
-CHUNK = 262_144
-"""At most so many elements at a time. Fewer would fit a nearer cache, but threads wait for each other between two passes."""
-PARALLEL = 200_000
-"""Vectors longer than this are shared between threads: below it, waking them costs more than they save."""
+CHUNK = 131_072
+"""At most so many elements at a time. Fewer would fit a nearer cache, but then a thread takes jobs more often than it works."""
 
 optimizers: Registry[Optimizer] = Registry("optimizer")
 
@@ -61,29 +58,24 @@ class Optimizer(Node):
             elif self.slots[name].shape != theta.shape or self.slots[name].dtype != theta.dtype:
                 raise ValueError(f"theta is not the array this optimizer has followed: slot '{name}' differs from it")
         self.t += 1
-        size = theta.size
-        n = threads() if size > PARALLEL else 1
-        length = min(CHUNK, -(-size // n))
-        if len(self._scratch) < n or self._scratch[0].shape[1] < length or self._scratch[0].dtype != theta.dtype:
-            self._scratch = [np.empty((3, length), theta.dtype) for _ in range(n)]
         flat = {name: slot.reshape(-1) for name, slot in self.slots.items()}
         x, g = theta.reshape(-1), grad.reshape(-1)
-        bounds = _cut(0, size, n)
-        # In copies of our context: NumPy's error settings then hold in every thread.
-        rest = [
-            _pool(n - 1).submit(copy_context().run, self._run, x, g, flat, i, bounds[i], bounds[i + 1], clear)
-            for i in range(1, n)
-        ]
-        self._run(x, g, flat, 0, 0, bounds[1], clear)
-        for job in rest:
-            job.result()
+        count = -(-theta.size // CHUNK)
+        bounds = [theta.size * i // max(count, 1) for i in range(count + 1)]
+        share([partial(self._run, x, g, flat, slice(*part), clear) for part in pairwise(bounds)])
 
-    def _run(self, x: np.ndarray, g: np.ndarray, slots: Views, worker: int, start: int, stop: int, clear: bool) -> None:
-        for i, j in pairwise(_cut(start, stop, -(-(stop - start) // CHUNK))):
-            part, scratch = slice(i, j), self._scratch[worker][:, : j - i]
-            self._move(x[part], g[part], {name: slot[part] for name, slot in slots.items()}, scratch)
-            if clear:
-                g[part].fill(0)  # while it is in cache: later it would have to be fetched anew
+    def _run(self, x: np.ndarray, g: np.ndarray, slots: Views, part: slice, clear: bool) -> None:
+        size = part.stop - part.start
+        try:
+            scratch = self._scratch.pop()  # one for each thread that works at once
+        except IndexError:
+            scratch = np.empty((3, 0), x.dtype)
+        if scratch.shape[1] < size or scratch.dtype != x.dtype:
+            scratch = np.empty((3, size), x.dtype)
+        self._move(x[part], g[part], {name: slot[part] for name, slot in slots.items()}, scratch[:, :size])
+        if clear:
+            g[part].fill(0)  # while it is in cache: later it would have to be fetched anew
+        self._scratch.append(scratch)
 
     def _move(self, x: np.ndarray, g: np.ndarray, s: Views, scratch: np.ndarray) -> None:
         a, b, decayed = scratch
@@ -347,32 +339,3 @@ class Adam(Optimizer):
         a += r * self.epsilon
         np.divide(m, a, out=a)
         return a, r * (1 - self.beta1) / (1 - self.beta1**self.t)
-
-
-def _cut(start: int, stop: int, n: int) -> list[int]:
-    """The n + 1 bounds of n parts, equal but for one element."""
-    return [start + (stop - start) * i // max(n, 1) for i in range(n + 1)]
-
-
-def threads() -> int:
-    """How many threads share a long vector: what the BLAS was told, or as many as there are processors to use."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        told = os.environ.get(name, "")
-        if told.isdigit() and int(told) > 0:
-            return int(told)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-_pools: dict[int, ThreadPoolExecutor] = {}
-
-
-def _pool(n: int) -> ThreadPoolExecutor:
-    """A pool of n threads, kept for the life of the process."""
-    if n not in _pools:
-        _pools[n] = ThreadPoolExecutor(n, thread_name_prefix="optimizer")
-    return _pools[n]
-
-
-# Threads do not survive a fork: a child that kept the pool would wait for ever.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.clear)

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dessine.nn import algebra
 from dessine.nn.algebra import add_product, product
 
 SIZES = [(1, 3, 2), (1, 90, 70), (5, 3, 2), (5, 90, 70)]  # small and large; one example takes a path of its own
@@ -58,3 +61,28 @@ def test_a_replicate_is_bit_equal_to_itself_alone(sizes: tuple[int, int, int], d
 def test_a_product_of_one_term_is_a_product(inner: int) -> None:
     a, b = draws(3, 5, inner), draws(3, inner, 4)
     np.testing.assert_allclose(product(a, b), a @ b, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("replicates", "sizes"), [(1, (4, 6, 100)), (3, (5, 40, 50)), (7, (2, 9, 3))])
+def test_shared_products_are_those_in_one_piece(
+    replicates: int, sizes: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(algebra, "BLOCK", 60)
+    b, n, m = sizes
+    a, w, d = draws(replicates, b, n), draws(replicates, n, m), draws(replicates, b, m)
+    assert len(algebra._blocks(replicates, b * n, m)) > 1
+    np.testing.assert_allclose(product(a, w), a @ w, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(product(d, w.mT), d @ w.mT, rtol=1e-13, atol=1e-13)
+    out = np.ones((replicates, n, m))
+    add_product(out, a, d)
+    np.testing.assert_allclose(out, 1 + a.mT @ d, rtol=1e-12, atol=1e-12)
+
+
+@given(r=st.integers(1, 9), each=st.integers(1, 10**6), count=st.integers(1, 5000))
+def test_blocks_hold_everything_once_and_cut_a_replicate_by_its_own_size(r: int, each: int, count: int) -> None:
+    held = np.zeros((r, count), int)
+    for block in algebra._blocks(r, each, count):
+        held[block] += 1
+    assert (held == 1).all()
+    own = {(m.start, m.stop) for _, m in algebra._blocks(r, each, count)}
+    assert own == {(m.start, m.stop) for _, m in algebra._blocks(1, each, count)}

@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
 from dessine.experiment import Experiment
 from dessine.games.warnings import warnings
 from dessine.registry import SpecError
 from dessine.runs.run import Run, RunError
 from dessine.spec import BadSpec, Document, check_document, read
+from dessine.threads import one_blas_thread
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Document, dict[str, Any]]:
     """Read, check and build; nothing is created on disk. Returns the experiment, its document and the resolved spec."""
+    if command := click.get_current_context(silent=True):
+        command.with_resource(one_blas_thread())  # until it ends: scores, too, are the same bits on any number of threads
     document = read(path, overrides)
     document.data.setdefault("name", path.stem)
     schema = check_document(document, Experiment)

@@ -12,9 +12,9 @@ import numpy as np
 from dessine.data import Split
 from dessine.games.player import Player
 from dessine.nn import Mode, Network
-from dessine.nn.threads import threads_for
 from dessine.registry import Node, Registry
 from dessine.streams import Streams
+from dessine.threads import one_blas_thread
 
 Array = np.ndarray
 games: Registry[Game] = Registry("game")
@@ -72,7 +72,7 @@ class Game(Node):
 
     def turns(self, n: int, measure: bool = False) -> dict[str, Any]:
         """n rounds; what the last one returns."""
-        with threads_for(self.batch_size):
+        with one_blas_thread():
             for _ in range(n - 1):
                 self.turn()
             return self.turn(measure)

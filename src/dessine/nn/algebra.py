@@ -1,16 +1,24 @@
 """Matrix products where NumPy's own takes a slow path, and products that add in place.
 
-The plain forms are `a @ b` and `out += a.mT @ b`; tests hold the fast ones against them. Large products go through one
-BLAS, NumPy's: SciPy brings a second one with threads of its own, and each one's idle workers would hold up the other's.
+The plain forms are `a @ b` and `out += a.mT @ b`; tests hold the fast ones against them. Large products are shared between
+threads by hand: in blocks of columns, as many as the size of one replicate's product asks for.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from scipy.linalg import blas
 
+from dessine.threads import share
+
 Array = np.ndarray
 
+BLOCK = 8_000_000
+"""Multiplications of one job: a fifth of a millisecond, several times of what it takes to wake a thread."""
+MOST = 16
+"""Jobs that one product is cut into, at most."""
 LARGE = 1024
 """Below this many weights one stacked product for all replicates beats a BLAS call for each."""
 
@@ -20,7 +28,14 @@ _GER = {np.dtype(np.float32): blas.sger, np.dtype(np.float64): blas.dger}
 def product(a: Array, b: Array) -> Array:
     """a @ b. a: (R, n, k), b: (R, k, m) -> (R, n, m)."""
     # With one term to sum it is a table of products, which NumPy hands to the BLAS all the same, at ten times the time.
-    return a * b if a.shape[-1] == 1 else a @ b
+    if a.shape[-1] == 1:
+        return a * b
+    blocks = _blocks(len(a), a.shape[1] * a.shape[2], b.shape[2])
+    if len(blocks) == 1:
+        return a @ b
+    out = np.empty((*a.shape[:2], b.shape[2]), np.result_type(a, b))
+    share([partial(np.matmul, a[r], b[r, :, m], out=out[r, :, m]) for r, m in blocks])
+    return out
 
 
 def add_product(out: Array, a: Array, b: Array, overwrite: bool = False) -> None:
@@ -30,13 +45,31 @@ def add_product(out: Array, a: Array, b: Array, overwrite: bool = False) -> None
     passes through memory, which is what large gradients wait for.
     Which path is taken depends on one replicate's sizes alone, so that a replicate is bit-equal to its single run.
     """
-    if a.shape[1] > 1 and overwrite:
-        np.matmul(a.mT, b, out=out)
-    elif a.shape[1] > 1:
-        out += a.mT @ b
+    if a.shape[1] > 1:
+
+        def add(r: slice, n: slice) -> None:
+            if overwrite:
+                np.matmul(a[r, :, n].mT, b[r], out=out[r, n])
+            else:
+                out[r, n] += a[r, :, n].mT @ b[r]
+
+        share([partial(add, *block) for block in _blocks(len(out), b.shape[1] * b.shape[2], out.shape[1])])
     elif out[0].size < LARGE:
         out += a.mT * b
     else:
         for o, x, y in zip(out, a, b, strict=True):
             # BLAS is column-major: it sees our rows as columns, so it adds y.T x to o.T, which is o's own memory.
             _GER[o.dtype](1.0, y[0], x[0], a=o.T, overwrite_a=1)
+
+
+def _blocks(r: int, each: int, count: int) -> list[tuple[slice, slice]]:
+    """Replicates, and columns or rows of the result, that are one job. each: multiplications that one of `count` of them takes.
+
+    How one replicate's product is cut depends on its own size alone; small ones are put together, which changes no bit.
+    """
+    k = max(1, min(each * count // BLOCK, MOST))
+    if k == 1:
+        jobs = max(1, min(r * each * count // BLOCK, MOST, r))
+        return [(slice(r * i // jobs, r * (i + 1) // jobs), slice(None)) for i in range(jobs)]
+    width = -(-count // (16 * k)) * 16  # whole rows of the BLAS's kernels
+    return [(slice(i, i + 1), slice(j, min(j + width, count))) for i in range(r) for j in range(0, count, width)]

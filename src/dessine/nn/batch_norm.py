@@ -11,8 +11,8 @@ import numpy as np
 from dessine.nn.initialisers import Gaussian, Zeros
 from dessine.nn.layer import Array, Backward, BackwardAlong, Declaration, Layer, Mode, Shape, Wanted, layers
 from dessine.nn.normalising import along
-from dessine.nn.threads import share
 from dessine.registry import Positive, Share
+from dessine.threads import share
 
 
 @layers.register("batch_norm")

@@ -18,9 +18,9 @@ from dessine.nn.activations import Activation
 from dessine.nn.correlation import Correlation, Piece
 from dessine.nn.initialisers import Initialiser, Zeros
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, layers
-from dessine.nn.threads import share
 from dessine.nn.windows import Border, Extra, Pair, Size, Windows, image, pair
 from dessine.registry import Count, Like, SpecError
+from dessine.threads import share
 
 PARTS = 4
 """Sums of gradients that are made side by side, and then added in a fixed order: the result does not depend on threads."""

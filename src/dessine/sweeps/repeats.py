@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from dessine.experiment import Experiment, NonFiniteError, Stopped, finish, stop_requests
-from dessine.optimizers import threads
 from dessine.runs.run import Run
 from dessine.sweeps.launchers import Handle, Job, Local
 from dessine.sweeps.running import Outcome, judge, steps_made
+from dessine.threads import cores
 
 LARGE = 20_000
 """Parameters of a network from which repeats train apart: its products are then large enough to fill a core."""
@@ -74,7 +74,7 @@ def _run_all(
     with stop_requests() as stop:
         try:
             while running or (waiting and not stop()):
-                while waiting and len(running) < threads() and not stop():  # as many as the BLAS may have: a sweep shares cores
+                while waiting and len(running) < cores() and not stop():  # as many as the BLAS may have: a sweep shares cores
                     r = waiting.popleft()
                     running[r] = launcher.launch(_job(experiment, run, r, folders[r], logs / f"{r:04d}.log"))
                 if stop() and not asked:
