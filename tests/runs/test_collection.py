@@ -61,7 +61,7 @@ def test_results_of_a_running_run_are_those_of_its_last_whole_record(make_run, r
 
 
 def test_the_last_record_is_found_behind_one_longer_than_what_is_read_at_first(tmp_path):
-    long = {"step": 2, "weights": list(range(60_000))}
+    long = {"step": 2, "weights": {"0.dense": list(range(60_000))}}
     (tmp_path / "metrics.jsonl").write_text(json.dumps({"step": 1}) + "\n" + json.dumps(long) + "\n")
     assert last_record(tmp_path) == long
     (tmp_path / "metrics.jsonl").write_text(json.dumps({"step": 1}) + "\n" + json.dumps(long)[:-1])
@@ -83,7 +83,7 @@ def test_metrics_without_a_whole_record_are_none(tmp_path, content):
         (b'{"status": "comp', "run.json cannot be read"),
         (b"[1, 2]", "run.json cannot be read: expects a mapping"),
         (b"\xff\xfe\x00", "run.json cannot be read"),
-        (b'{"status": "running", "host": "HOST", "pid": "7"}', "run.json names no process"),
+        (b'{"status": "running", "host": "HOST", "pid": "7"}', "run.json cannot be read: pid: expects a whole number, got '7'"),
     ],
 )
 def test_a_broken_run_is_a_row_that_says_why(make_run, runs, content, reason):
@@ -98,10 +98,33 @@ def test_a_broken_run_is_a_row_that_says_why(make_run, runs, content, reason):
     assert found["bad"].reason.startswith(reason)
 
 
-def test_what_makes_no_sense_in_run_json_is_left_out(make_run, runs):
-    make_run("a", seed="three", step=[1], seconds="long", started=12, results={"test_success": "good", "x": 1})
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ({"seed": "three"}, "seed: expects a whole number, got 'three'"),
+        ({"step": [1]}, "step: expects a whole number"),
+        ({"steps": True}, "steps: expects a whole number"),
+        ({"seconds": "long"}, "seconds: expects a number"),
+        ({"pid": 10**12}, "pid: "),
+        ({"started": 12}, "started: expects text"),
+        ({"started": "0001-01-01T00:00:00"}, "started: expects a time"),
+        ({"results": {"test_success": "good"}}, "results.test_success: expects a number"),
+        ({"goals": 5}, "goals: expects a mapping"),
+        ({"goals": {"test_success": "most"}}, "goals.test_success: expects 'min' or 'max'"),
+        ({"resumes": None}, "resumes: expects a list"),
+        ({"non_finite": [{"step": 1}]}, "non_finite[0].repeat: is missing"),
+        ({"spec": [1]}, "spec: expects a mapping"),
+        ({"spec": {"repeats": 10**9}}, "spec.repeats: "),
+        ({"status": "done"}, "status: expects "),
+        ({"overrides": 5}, "overrides: expects a list"),
+    ],
+)
+def test_a_field_of_another_type_is_named(make_run, runs, field, said):
+    path = make_run("a") / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | field))
     (row,) = survey(runs)
-    assert (row.step, row.seconds, row.results) == (None, None, {"x": 1.0})
+    assert (row.status, row.results) == ("broken", {})
+    assert row.reason.startswith(f"run.json cannot be read: {said}")
     json.dumps(row.plain())
 
 

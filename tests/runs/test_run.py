@@ -162,13 +162,13 @@ def test_nothing_pickled_is_read(tmp_path):
 
 def test_torn_last_line_of_metrics_is_dropped(tmp_path):
     run = started(tmp_path / "a")
-    run.append_metrics({"step": 1, "loss": float("nan")})
-    run.append_metrics({"step": 2, "loss": 0.1})
+    run.append_metrics({"step": 1, "test_loss": float("nan")})
+    run.append_metrics({"step": 2, "test_loss": 0.1})
     with (run.path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 3, "lo')
-    assert run.metrics() == [{"step": 1, "loss": None}, {"step": 2, "loss": 0.1}]
+    assert run.metrics() == [{"step": 1, "test_loss": None}, {"step": 2, "test_loss": 0.1}]
     run.keep_metrics(lambda record: record["step"] > 1)
-    assert (run.path / "metrics.jsonl").read_text() == '{"step": 2, "loss": 0.1}\n'
+    assert (run.path / "metrics.jsonl").read_text() == '{"step": 2, "test_loss": 0.1}\n'
 
 
 def test_resuming_clears_away_what_was_half_written(tmp_path):

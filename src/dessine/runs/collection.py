@@ -14,6 +14,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -22,6 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from dessine.registry import SpecError, did_you_mean
+from dessine.runs.documents import line_of, read_info, read_sweep
+from dessine.runs.files import RunError
+from dessine.runs.inside import checked
 from dessine.runs.run import status_of
 
 ReadSpec = Callable[[Path], dict[str, Any]]
@@ -88,10 +92,10 @@ def survey(folder: Path, cells: bool = False, read_spec: ReadSpec = lambda path:
 
 
 def _survey(folder: Path, cells: bool, read_spec: ReadSpec) -> Iterator[Row]:
-    for path in _folders(folder):
+    for path in _folders(folder, links=True):
         row = read_row(path, path.name, read_spec)
         if row and cells and row.kind == "sweep":
-            inside = (read_row(cell, f"{path.name}/cells/{cell.name}", read_spec) for cell in _folders(path / "cells"))
+            inside = (read_row(cell, f"{path.name}/cells/{cell.name}", read_spec) for cell in _cells(path))
             yield from (one for one in inside if one)
         elif row:
             yield row
@@ -101,7 +105,7 @@ def read_row(path: Path, name: str, read_spec: ReadSpec = lambda path: {}) -> Ro
     """What stands in `path`, or None if it is neither a run nor a sweep. Never raises for what is in the files."""
     row = Row(path, name, read_spec=read_spec)
     try:
-        row.info = _object(f"{path}/run.json")  # joined as text: a Path costs as much as the file
+        row.info = read_info(path)
         if not os.path.isfile(f"{path}/config.yaml"):
             row.reason = "config.yaml is missing"
     except FileNotFoundError:
@@ -110,8 +114,8 @@ def read_row(path: Path, name: str, read_spec: ReadSpec = lambda path: {}) -> Ro
         if not os.path.isfile(path / "config.yaml"):
             return None
         row.reason = "run.json is missing"
-    except (OSError, ValueError) as error:
-        row.reason = f"run.json cannot be read: {error}"
+    except RunError as error:
+        row.reason = str(error).removeprefix(f"{path}/")
     row.began = _began(row.info.get("started"), path)
     if row.reason is None:
         _tell(row)
@@ -119,25 +123,19 @@ def read_row(path: Path, name: str, read_spec: ReadSpec = lambda path: {}) -> Ro
 
 
 def _tell(row: Row) -> None:
-    """Take over what run.json says, as far as it makes sense."""
+    """Take over what run.json says."""
     info = row.info
-    try:
-        row.status = status_of(info)
-    except (TypeError, ValueError, OverflowError):
-        row.reason = "run.json names no process"
-    row.reason = row.reason or _only(str, info.get("reason"))
-    row.step, row.steps, row.seed = (_only(int, info.get(key)) for key in ("step", "steps", "seed"))
-    row.seconds = _only(float, info.get("seconds"))
-    spec = info.get("spec")
-    row.repeats = _only(int, spec.get("repeats")) if isinstance(spec, dict) else None
+    row.status = status_of(info)
+    row.reason = info.get("reason")
+    row.step, row.steps, row.seed, row.seconds = (info.get(key) for key in ("step", "steps", "seed", "seconds"))
+    row.repeats = info.get("spec", {}).get("repeats")
     results = info.get("results")
-    if isinstance(results, dict) and row.status not in ("running", "lost"):
-        row.results = {key: float(v) for key, v in results.items() if isinstance(v, int | float)}
+    if results is not None and row.status not in ("running", "lost"):
+        row.results = {key: float(v) for key, v in results.items() if v is not None}
         return
     record = last_record(row.path)
-    row.step = _only(int, record.get("step")) if record else row.step
-    goals = info.get("goals")
-    for goal in goals if isinstance(goals, dict) else ():
+    row.step = record.get("step", row.step)
+    for goal in info.get("goals", ()):
         found: Any = record
         for key in goal.split("."):
             found = found.get(key) if isinstance(found, dict) else None
@@ -149,11 +147,11 @@ def _tell(row: Row) -> None:
 def _sweep(row: Row) -> Row:
     row.kind = "sweep"
     try:
-        row.info = _object(f"{row.path}/sweep.json")
-    except (OSError, ValueError):
+        row.info = read_sweep(row.path)
+    except (FileNotFoundError, RunError):
         row.info = {}
     row.began = _began(row.info.get("created"), row.path)
-    for cell in _folders(row.path / "cells"):
+    for cell in _cells(row.path):
         one = read_row(cell, cell.name)
         if one:
             row.cells[one.status] = row.cells.get(one.status, 0) + 1
@@ -162,57 +160,49 @@ def _sweep(row: Row) -> Row:
 
 
 def last_record(path: Path) -> dict[str, Any]:
-    """The last whole line of metrics.jsonl in the run folder `path`, read from its end; empty if there is none."""
-    size = 1 << 14
+    """The last good line of metrics.jsonl in the run folder `path`, read from its end; empty if there is none."""
+    size, tried = 1 << 14, 0
     try:
-        with open(f"{path}/metrics.jsonl", "rb", buffering=0) as file:
+        with checked(path, "metrics.jsonl").open("rb", buffering=0) as file:
             whole = file.seek(0, os.SEEK_END)
-            while True:
+            while tried < MOST_TRIED:
                 file.seek(max(0, whole - size))
-                for line in reversed(file.read().split(b"\n")):
-                    try:
-                        record = json.loads(line)
-                    except ValueError:
-                        continue  # torn, empty, or cut by where we began to read
-                    if isinstance(record, dict) and "step" in record:
-                        return record
+                for line in reversed(file.read().split(b"\n")[-MOST_TRIED:]):
+                    tried += 1
+                    with suppress(RunError):  # torn, empty, damaged, or cut by where we began to read
+                        return line_of(line)
                 if size >= whole:
-                    return {}
+                    break
                 size *= 8
-    except OSError:
-        return {}
+    except (OSError, RunError):
+        pass
+    return {}
 
 
-def _folders(folder: Path) -> list[Path]:
-    """The folders in `folder` that are not hidden; none if it cannot be read."""
+MOST_TRIED = 100
+"""Lines at the end of metrics.jsonl that are looked at: a list of many runs has no time for a file full of others."""
+
+
+def _folders(folder: Path, links: bool = False) -> list[Path]:
+    """The folders in `folder` that are not hidden; none if it cannot be read. links: whether those that are links count."""
     try:
         with os.scandir(folder) as entries:
-            return [folder / e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
+            return [folder / e.name for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=links)]
     except OSError:
         return []
 
 
-def _object(path: str) -> dict[str, Any]:
-    with open(path, "rb", buffering=0) as file:
-        known = json.loads(file.read())
-    if not isinstance(known, dict):
-        raise ValueError("expects a mapping")
-    return known
+def _cells(sweep: Path) -> list[Path]:
+    """The run folders of a sweep, which may be a stranger's: none lies elsewhere."""
+    return [] if (sweep / "cells").is_symlink() else _folders(sweep / "cells")
 
 
-def _only(kind: Callable[[Any], Any], v: Any) -> Any:
-    """`v` as `kind`, or None where it is something else: an int is a float, a bool is neither."""
-    wanted = (int, float) if kind is float else kind
-    return kind(v) if isinstance(v, wanted) and not isinstance(v, bool) else None  # type: ignore[arg-type]
-
-
-def _began(text: Any, path: Path) -> float:
-    try:
+def _began(text: str | None, path: Path) -> float:
+    """Seconds since 1970; of a folder that does not tell, when it was last changed."""
+    if text is not None:
         return datetime.fromisoformat(text).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        pass
     try:
-        return path.stat().st_mtime
+        return max(0.0, min(path.stat().st_mtime, time.time()))
     except OSError:
         return 0.0
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from dessine.registry import SpecError
 from dessine.runs.collection import Row
+from dessine.runs.documents import read_metrics
+from dessine.runs.files import RunError
 from dessine.runs.metrics import flat, full_name
-from dessine.runs.run import Run
 
 Array = np.ndarray
 
@@ -33,9 +34,21 @@ class Track:
         self.row, self.seed, self.repeats = row, row.seed or 0, row.repeats or 1
 
     @cached_property
+    def _read(self) -> tuple[list[dict[str, Any]], list[str]]:
+        try:
+            return read_metrics(self.row.path)
+        except RunError as error:
+            return [], [str(error)]
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with metrics.jsonl, line by line."""
+        return self._read[1]
+
+    @cached_property
     def records(self) -> list[tuple[dict[str, Any], dict[str, list[float]]]]:
         """Each as it is written, and as dotted metrics with one number per repeat."""
-        return [(record, flat(record, self.repeats)) for record in Run(self.row.path).metrics()]
+        return [(record, flat(record, self.repeats)) for record in self._read[0]]
 
     def names(self) -> list[str]:
         """Every metric that was measured at some time."""
@@ -125,7 +138,7 @@ def metrics_of(every: Sequence[Setting], wanted: Sequence[str]) -> list[str]:
         if not known:
             raise SpecError("no metric was measured in any of these runs")
         return [full_name(text, known) for text in wanted]
-    goals = [name for track in tracks for name in (track.row.info.get("goals") or {})]
+    goals = [name for track in tracks for name in track.row.info.get("goals", {})]
     return [name for name in dict.fromkeys(goals) if name in known] or known[:2]
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from dessine.registry import did_you_mean
+from dessine.runs.documents import read_info, read_metrics
 from dessine.runs.files import RunError, append, beside, finite, own, own_folder, write_atomically, write_json
 
 Array = np.ndarray
@@ -133,12 +134,11 @@ class Run:
         self.update(status=status, ended=_now(), seconds=round(seconds, 1), **fields)
 
     def info(self) -> dict[str, Any]:
-        """What run.json says."""
+        """What run.json says; nothing if there is none. Raises RunError: what is damaged is not to be written anew."""
         try:
-            known = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return read_info(self.path)
+        except FileNotFoundError:
             return {}
-        return known if isinstance(known, dict) else {}
 
     def update(self, **fields: Any) -> None:
         """Change fields of run.json."""
@@ -177,20 +177,8 @@ class Run:
         append(own(self.path, "metrics.jsonl"), json.dumps(finite(record)))
 
     def metrics(self) -> list[dict[str, Any]]:
-        """All whole lines of metrics.jsonl."""
-        try:
-            lines = (self.path / "metrics.jsonl").read_text(encoding="utf-8", errors="replace").split("\n")
-        except FileNotFoundError:
-            return []
-        records = []
-        for line in lines:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue  # the last line of a killed process may be torn
-            if isinstance(record, dict) and "step" in record:
-                records.append(record)
-        return records
+        """The good lines of metrics.jsonl; which are not, `read_metrics` tells. Raises RunError."""
+        return read_metrics(self.path)[0]
 
     def keep_metrics(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
         """Drop the records that are not wanted."""

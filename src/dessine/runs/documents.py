@@ -1,0 +1,307 @@
+"""What the JSON files of a run folder say, checked when they are read: run.json, summary.json, metrics.jsonl.
+
+Whoever reads them may take the types below for granted; what else is there is kept as it is. Which file a name means, and that
+it is a file, belongs to `inside.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from annotated_types import Ge, Le
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic_core import from_json
+from typing_extensions import TypedDict
+
+from dessine.registry import dotted
+from dessine.runs.files import RunError
+from dessine.runs.inside import read
+from dessine.schema import shown
+
+Whole = Annotated[int, Ge(0), Le(2**63)]
+Number = float | int | None
+Metric = Number | list[Number]
+"""One number, or one for each repeat; null where it was not finite."""
+
+
+def _moment(text: str) -> str:
+    """A time that every system can count with, in every time zone."""
+    try:
+        sane = 1970 < datetime.fromisoformat(text).year < 9999
+    except ValueError:
+        sane = False
+    if not sane:
+        raise ValueError("expects a time of ours, such as 2026-11-23T14:25:00+01:00")
+    return text
+
+
+Pid = Annotated[int, Ge(1), Le(2**31 - 1)]
+Moment = Annotated[str, AfterValidator(_moment)]
+_checks = with_config(ConfigDict(extra="allow", strict=True, allow_inf_nan=False))
+
+
+@_checks
+class Spec(TypedDict, total=False):
+    """As much of a resolved config as a list of runs looks at; what it means is the schema's."""
+
+    name: str
+    seed: Whole
+    repeats: Annotated[int, Ge(1), Le(10_000)]
+
+
+@_checks
+class Resume(TypedDict, total=False):
+    """When and how a run went on."""
+
+    time: Moment
+    command: str
+
+
+@_checks
+class Finding(TypedDict):
+    """Where one repeat stopped being finite."""
+
+    step: Whole
+    repeat: Whole
+    player: str
+    layer: str | None
+    what: str
+
+
+@_checks
+class Git(TypedDict, total=False):
+    """The commit of the code, if it lay in a checkout."""
+
+    commit: str | None
+    dirty: bool | None
+
+
+@_checks
+class Info(TypedDict, total=False):
+    """run.json: how a run came about, and what has become of it."""
+
+    status: Literal["queued", "running", "completed", "interrupted", "failed"]
+    reason: str | None
+    command: str
+    overrides: list[str]
+    seed: Whole
+    step: Whole | None
+    steps: Whole | None
+    goals: dict[str, Literal["min", "max"]]
+    results: dict[str, Number] | None
+    spec: Spec
+    started: Moment
+    ended: Moment | None
+    seconds: Annotated[float, Ge(0), Le(1e12)]
+    resumes: list[Resume]
+    non_finite: list[Finding]
+    data: str | None
+    data_checksum: str
+    host: str
+    pid: Pid
+    process_start: str | None
+    versions: dict[str, str]
+    platform: str
+    cpus: int | None
+    git: Git
+
+
+@_checks
+class SweepInfo(TypedDict, total=False):
+    """sweep.json: which sweep this is."""
+
+    identity: str
+    created: Moment
+    command: str
+    metrics: dict[str, Literal["min", "max"]]
+    host: str
+    pid: Pid
+
+
+@_checks
+class Best(TypedDict, total=False):
+    """The best value of a goal, and its step."""
+
+    value: Number
+    step: Whole
+
+
+@_checks
+class Evidence(TypedDict, total=False):
+    """One number behind a verdict."""
+
+    name: str
+    value: Number
+    threshold: str
+    why: str
+    bad: bool
+
+
+@_checks
+class Advised(TypedDict, total=False):
+    """One thing to try."""
+
+    override: str
+    why: str
+
+
+@_checks
+class Verdict(TypedDict, total=False):
+    """What the diagnosis said when the run ended."""
+
+    verdict: str
+    words: str
+    first_bad_step: Whole | None
+    evidence: list[Evidence]
+    advice: list[Advised]
+    notes: list[str]
+
+
+@_checks
+class Record(TypedDict, total=False):
+    """A line of metrics.jsonl."""
+
+    epoch: Number
+    examples: Number
+    loss: dict[str, Metric]
+    layers: dict[str, dict[str, dict[str, Metric]]]
+    momentum_cosine: dict[str, Metric]
+    d_real: dict[str, Metric]
+    d_generated: dict[str, Metric]
+    w_estimate: Metric
+    penalty: Metric
+    critic_moves: Metric
+    critic_gradient: dict[str, dict[str, Metric]]
+    rotation: dict[str, Metric]
+    scores: dict[str, Metric]
+    average_scores: dict[str, Metric]
+    test_success: Metric
+    test_loss: Metric
+    class_success: list[Any]
+    weights: dict[str, list[Any]]
+
+
+@_checks
+class Line(Record):
+    """One that counts: without its step a line says nothing."""
+
+    step: Whole
+
+
+@_checks
+class Summary(TypedDict, total=False):
+    """summary.json: the last and the best of the metrics, and what a game has to add."""
+
+    status: str
+    step: Whole
+    reason: str | None
+    last: Record
+    best: dict[str, Best]
+    diagnosis: Verdict
+
+
+INFO, SUMMARY, LINE, SPEC, SWEEP = (TypeAdapter(kind) for kind in (Info, Summary, Line, Spec, SweepInfo))
+ANY: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """run.json of a run. Raises FileNotFoundError, or RunError with the field that is wrong."""
+    return _read(folder, "run.json", INFO)
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """summary.json; empty if there is none yet. Raises RunError."""
+    try:
+        return _read(folder, "summary.json", SUMMARY)
+    except FileNotFoundError:
+        return {}
+
+
+def read_sweep(folder: Path) -> dict[str, Any]:
+    """sweep.json of a sweep. Raises FileNotFoundError or RunError."""
+    return _read(folder, "sweep.json", SWEEP)
+
+
+def read_plain(folder: Path, name: str) -> dict[str, Any]:
+    """Any other JSON file whose top is a mapping. Raises FileNotFoundError or RunError."""
+    return _read(folder, name, ANY)
+
+
+def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The good lines of metrics.jsonl, and for each of the others what is wrong with it; none if there is no such file yet.
+
+    The last line may be torn, because a process was killed: that is no fault. Raises RunError.
+    """
+    records: list[dict[str, Any]] = []
+    faults: list[str] = []
+    try:
+        lines = read(folder, "metrics.jsonl").split(b"\n")
+    except FileNotFoundError:
+        return records, faults
+    for number, line in enumerate(lines, 1):
+        try:
+            if line.strip():
+                records.append(line_of(line))
+        except RunError as error:
+            if number < len(lines):
+                faults.append(f"{folder / 'metrics.jsonl'}:{number}: {error}")
+    return records, faults
+
+
+def line_of(text: bytes) -> dict[str, Any]:
+    """One line of metrics.jsonl. Raises RunError."""
+    return _checked(LINE, text)
+
+
+def spec_of(data: Any) -> dict[str, Any]:
+    """A resolved config, as far as `Spec` goes. Raises RunError."""
+    try:
+        SPEC.validate_python(data)
+    except ValidationError as error:
+        raise RunError(_why(error)) from None
+    return cast(dict[str, Any], data)
+
+
+def _read(folder: Path, name: str, adapter: TypeAdapter[Any]) -> dict[str, Any]:
+    raw = read(folder, name)
+    try:
+        return _checked(adapter, raw.removeprefix(b"\xef\xbb\xbf"))  # a byte-order mark, as some editors put it
+    except RunError as error:
+        raise RunError(f"{folder / name} cannot be read: {error}") from None
+
+
+def _checked(adapter: TypeAdapter[Any], text: bytes) -> dict[str, Any]:
+    try:
+        plain: dict[str, Any] = from_json(text, allow_inf_nan=False)
+        adapter.validate_python(plain)
+    except ValidationError as error:
+        raise RunError(_why(error)) from None
+    except ValueError as error:
+        raise RunError(f"not JSON: {error}") from None
+    return plain  # with its keys in the order of the file, which pydantic changes
+
+
+def _why(error: ValidationError) -> str:
+    """The first mistake: where it is, what should be there, what is."""
+    one = error.errors(include_url=False)[0]
+    place = dotted(tuple(key for key in one["loc"] if not ARM.fullmatch(str(key))))
+    said = SAID.get(one["type"]) or one["msg"].replace("Input should be", "expects", 1).replace("Value error, ", "", 1)
+    told = said if one["type"] == "missing" else f"{said}, got {shown(one['input'])}"
+    return f"{place}: {told}" if place else told
+
+
+ARM = re.compile(r"float|int|none|list\[.*|dict\[.*")
+"""What pydantic puts into a place where it has tried several types."""
+SAID = {
+    "missing": "is missing",
+    "dict_type": "expects a mapping",
+    "list_type": "expects a list",
+    "string_type": "expects text",
+    "int_type": "expects a whole number",
+    "float_type": "expects a number",
+    "bool_type": "expects true or false",
+}
+"""pydantic's findings in our words."""
