@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
@@ -138,10 +138,14 @@ SYNONYMS = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a spec: where (keys and indices from the top of what was checked) and what."""
+    """One mistake in a spec: where (keys and indices from the top of what was checked) and what.
+
+    text: whether it is that text is wanted, and something else is there.
+    """
 
     path: Path
     message: str
+    text: bool = False
 
     def __str__(self) -> str:
         return f"{dotted(self.path)}: {self.message}" if self.path else self.message
@@ -156,7 +160,7 @@ class SpecError(ValueError):
 
     def below(self, *path: str | int) -> SpecError:
         """The same error seen from above: `path` leads from there to where it was raised."""
-        return SpecError([Problem((*path, *p.path), p.message) for p in self.problems])
+        return SpecError([replace(p, path=(*path, *p.path)) for p in self.problems])
 
 
 class Problems:

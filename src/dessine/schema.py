@@ -31,9 +31,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from dessine.letters import lookalikes
 from dessine.registry import MOST, Node, Path, Problem, Registry, SpecError, did_you_mean, quoted
 
 F = TypeVar("F", bound=Callable[..., Any])
+MOST_ERRORS = 1_000
+"""Of pydantic, that are put into words."""
 
 
 def _once(function: F) -> F:
@@ -245,10 +248,13 @@ def _translate(hint: Any) -> Any:
     origin, args = get_origin(hint), get_args(hint)
     if isinstance(hint, type) and issubclass(hint, Node):
         return annotation(hint)
-    if hint in (int, float, str, bool):
+    if hint is int:
+        return Annotated[int, Strict(), BeforeValidator(_whole)]
+    if hint in (float, str, bool):
         return Annotated[hint, Strict()]
     if origin is Annotated:
-        return Annotated[(_translate(args[0]), *args[1:])]
+        before = [BeforeValidator(_whole)] if args[0] is int else []  # after the limits, so that the JSON schema tells them
+        return Annotated[(Annotated[int, Strict()] if before else _translate(args[0]), *args[1:], *before)]
     if origin in (Union, types.UnionType):
         nodes = [a for a in args if isinstance(a, type) and issubclass(a, Node)]
         kept = [*nodes, type(None)] if nodes and type(None) in args else nodes or list(args)
@@ -256,6 +262,11 @@ def _translate(hint: Any) -> Any:
     if origin is list:
         return list[_translate(args[0])]  # type: ignore[misc]
     return hint
+
+
+def _whole(value: Any) -> Any:
+    """1e3 and 1000.0 are whole numbers, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else value
 
 
 def accepted(hint: Any) -> str:
@@ -316,7 +327,7 @@ def problems(error: ValidationError, cls: type[Node], also: tuple[str, ...] = ()
     found: list[Problem] = []
     wrong: list[Problem] = []  # of type or range
     suggested: set[tuple[Path, str]] = set()
-    for one in error.errors(include_url=False):
+    for one in error.errors(include_url=False)[:MOST_ERRORS]:
         kind, value, last = one["type"], one.get("input"), one["loc"][-1] if one["loc"] else ""
         path, owner, hint = _locate(cls, one["loc"][:-1] if kind in ("extra_forbidden", "missing") else one["loc"])
         if kind == "extra_forbidden":
@@ -339,8 +350,12 @@ def problems(error: ValidationError, cls: type[Node], also: tuple[str, ...] = ()
             if kind == "less_than_equal" and one["ctx"]["le"] == MOST:
                 wants = f"at most {MOST:,}"
             nearest = did_you_mean(value, get_args(hint)) if get_origin(hint) is Literal else ""
-            wrong.append(Problem(path, f"expects {wants}, got {shown(value)}{nearest}"))
-    deepest = [p for p in wrong if not any(q.path != p.path and q.path[: len(p.path)] == p.path for q in wrong)]
+            large = ", which is too large a number" if hasattr(value, "word") and abs(value) == math.inf else ""
+            odd = lookalikes(value) if isinstance(value, str) else ""
+            message = f"expects {wants}, got {shown(value)}{large}{nearest}{odd}"
+            wrong.append(Problem(path, message, text=kind == "string_type"))
+    above = {p.path[:n] for p in wrong for n in range(len(p.path))}
+    deepest = [p for p in wrong if p.path not in above]
     found = [
         p for p in found if not any(p.path == at and p.message.startswith(f"'{name}' is missing") for at, name in suggested)
     ]
@@ -427,7 +442,7 @@ def _written(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float) and not math.isfinite(value):
-        return {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}[str(value)]
+        return {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}.get(str(value), str(value))
     if isinstance(value, str):
         return value if value.isprintable() else repr(value)
     return str(value)

@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 
-from dessine.spec import BadSpec, change
+from dessine.experiment import Experiment
+from dessine.spec import BadSpec, change, check_document, read
 from dessine.spec.text import parse
 
+CONFIG = Path(__file__).parents[2] / "configs" / "gan_ring.yaml"
 TEXT = """\
 game:
   loss: minimax
@@ -61,7 +65,6 @@ def test_the_last_of_two_wins(document):
         ("game.layers[0].units.x=1", "game.layers[0].units is not a mapping"),
         ("name={", "the value is not YAML"),
         ("name=!!int 3", "the tag '!!int' is not accepted"),
-        ("name=" + "9" * 5000, "is too large"),
         ("extends=a.yaml", "extends stands in a file"),
     ],
 )
@@ -72,6 +75,63 @@ def test_what_cannot_be_put_in_is_told_with_the_command_line(document, override,
     assert error.value.lines[0].startswith(f"command line {override}: ")
     assert says in error.value.lines[0]
     assert document.data == before
+
+
+WORDS = [
+    "3e563",
+    "0123",
+    "2024",
+    "1e3",
+    "true",
+    "True",
+    "null",
+    "~",
+    "12:30",
+    "[a]",
+    "{a: b}",
+    "a: b",
+    "1_000",
+    "9" * 60,
+    "#3",
+    "run #3",
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_where_text_is_wanted_the_letters_are_taken(word):
+    assert named(Path(CONFIG), f"name={word}") == word
+
+
+@pytest.mark.parametrize("word", ["3e563", "0123", "2024", "True", "null", "12:30", "9" * 60, "1.50"])
+def test_so_are_those_of_a_file_and_of_what_it_extends(tmp_path, word):
+    child, grandchild = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    child.write_text(f"extends: {CONFIG}\nname: {word}\n")
+    grandchild.write_text("extends: a.yaml\nseed: 1\n")
+    assert named(child) == named(grandchild) == word
+    assert named(grandchild, "name=0x") == "0x"
+
+
+@pytest.mark.parametrize(("written", "steps"), [("1e3", 1000), ("1_000", 1000), ("1000.0", 1000), ("10.", 10), ("2.5e1", 25)])
+def test_whole_numbers_may_be_written_with_a_point_or_a_power(written, steps):
+    document = read(Path(CONFIG), [f"training.steps={written}"])
+    made = check_document(document, Experiment).model_dump()["training"]["steps"]
+    assert made == steps
+    assert type(made) is int
+
+
+@pytest.mark.parametrize("written", ["1e3.5", "2.5", "1e-1", "true", "'10'", ".inf", "1e400"])
+def test_what_is_no_whole_number_is_told(written):
+    with pytest.raises(BadSpec, match=r"training\.steps: expects a whole number of at least 1"):
+        check_document(read(Path(CONFIG), [f"training.steps={written}"]), Experiment)
+
+
+def test_a_list_of_a_hundred_thousand_is_refused_at_once(document):
+    with pytest.raises(BadSpec, match="more than 30,000 values"):
+        change(document, ["name=[" + "1," * 100_000 + "]"])
+
+
+def named(path, *overrides):
+    return check_document(read(path, overrides), Experiment).model_dump()["name"]
 
 
 def test_all_wrong_overrides_are_told(document):

@@ -65,7 +65,7 @@ def test_options_for_an_inherited_bare_name_extend_it(write):
 
 def test_lines_name_the_file_that_holds_the_mistake_in_order(write):
     base = write("base.yaml", GOOD + "sede: 1\n")
-    child = write("child.yaml", "extends: base.yaml\nname: 3\ntraining:\n  batch_size: 0\n")
+    child = write("child.yaml", "extends: base.yaml\nname: []\ntraining:\n  batch_size: 0\n")
     found = [line.split(": ")[0] for line in lines(child)]
     assert found == [f"{child}:2", f"{child}:4", f"{base}:7"]
 
@@ -80,6 +80,34 @@ def test_a_missing_parent_is_named_at_the_line_of_extends(write, tmp_path):
 def test_a_circle_is_named(write, tmp_path):
     a, b = write("a.yaml", "extends: b.yaml\n"), write("b.yaml", "name: b\nextends: a.yaml\n")
     assert lines(a) == [f"{b}:2: extends: in a circle: {a} -> {b} -> {a}"]
+
+
+def test_parents_that_double_at_each_level_are_refused(write):
+    write("l0.yaml", GOOD)
+    for i in range(1, 14):
+        write(f"l{i}.yaml", f"extends: [l{i - 1}.yaml, l{i - 1}.yaml]\n")
+    (line,) = lines(write("top.yaml", "extends: [l13.yaml, l13.yaml]\n"))
+    assert "extends: more than 100 files in all" in line
+
+
+def test_large_parents_count_together(write):
+    write("a.yaml", "#" * 300_000)
+    write("b.yaml", "name: x\n#" + "#" * 300_000)
+    child = write("c.yaml", "extends: [b.yaml, a.yaml]\n")
+    assert lines(child)[0].endswith("is larger than a config can be, with what it extends (500,000 bytes)")
+
+
+def test_links_that_go_round_are_told(write, tmp_path):
+    (tmp_path / "a.yaml").symlink_to("b.yaml")
+    (tmp_path / "b.yaml").symlink_to("a.yaml")
+    child = write("c.yaml", "extends: a.yaml\n")
+    assert "symbolic links" in lines(child)[0]
+    assert "symbolic links" in lines(tmp_path / "a.yaml")[0]
+
+
+def test_names_too_long_for_a_file_are_told(tmp_path, write):
+    assert "name too long" in lines(tmp_path / ("x" * 300))[0]
+    assert "name too long" in lines(write("c.yaml", f"extends: {'x' * 300}\n"))[0]
 
 
 @pytest.mark.parametrize("wrong", ["5", "null", "{a: b}", "[]", "[base.yaml, 3]", "''"])
@@ -99,7 +127,7 @@ def test_the_other_suffix_is_suggested(write, tmp_path):
     ("content", "says"),
     [
         (b"name: \xff\n", ":1: is not UTF-8 text"),
-        ("name: x".encode("utf-16"), "is UTF-16: save it as UTF-8"),
+        ("name: x".encode("utf-16"), "is UTF-16 or UTF-32: save it as UTF-8"),
         (b"#" * 1_000_001, "larger than a config can be"),
         (b"", "is empty"),
     ],

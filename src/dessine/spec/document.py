@@ -10,6 +10,9 @@ from dessine.registry import Node, Problem, SpecError, dotted
 from dessine.registry import Path as KeyPath
 from dessine.schema import Schema, check
 
+MOST_LINES = 200
+"""Mistakes that are told of one config; who makes more has made the same one again and again."""
+
 
 class BadSpec(Exception):
     """Mistakes in a config; `lines` says each, with its file and line."""
@@ -44,29 +47,37 @@ class Fault:
 
 @dataclass
 class Document:
-    """data: plain; source: the user's text; places: where each key path stood; faults: what is wrong whatever it means."""
+    """data: plain; source: the user's text; places: where each key path stood; faults: what is wrong whatever it means.
+
+    words: how each value that is no text was written: where text is wanted, these are its letters.
+    """
 
     data: dict[str, Any]
     source: str
     places: dict[KeyPath, Place] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    words: dict[KeyPath, str] = field(default_factory=dict)
 
     def place(self, path: KeyPath) -> Place:
         """Of the nearest key that is written somewhere."""
         return next((self.places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in self.places), Place("config"))
 
-    def forget(self, path: KeyPath) -> None:
-        """What stood below `path` is replaced: so are its places."""
-        for old in [p for p in self.places if len(p) > len(path) and p[: len(path)] == path]:
-            del self.places[old]
+    def forget(self, *paths: KeyPath) -> None:
+        """What stood at `paths` is replaced: so are the places below, and how it was written."""
+        gone = set(paths)
+        if not gone:
+            return
+        self.places = {p: x for p, x in self.places.items() if not any(p[:n] in gone for n in range(len(p)))}
+        self.words = {p: x for p, x in self.words.items() if not any(p[:n] in gone for n in range(len(p) + 1))}
 
     def lines(self, problems: Iterable[Problem] = ()) -> list[str]:
         """Every fault and problem, one line each, in the order of files and lines; what an alias repeats is said once."""
-        distrusted = [fault.path for fault in self.faults if fault.path]
+        distrusted = {fault.path for fault in self.faults if fault.path}
+        above = {path[:n] for path in distrusted for n in range(len(path))}
         told: dict[tuple[Any, ...], tuple[Place, str]] = {(f.place, f.message): (f.place, str(f)) for f in self.faults}
         for p in problems:
-            follows = any(p.path and p.path[:n] == path[:n] for path in distrusted for n in [min(len(path), len(p.path))])
-            if follows and not p.message.startswith("unknown key"):
+            follows = p.path in above or any(p.path[:n] in distrusted for n in range(len(p.path) + 1))
+            if p.path and follows and not p.message.startswith("unknown key"):
                 continue
             place, where = self.place(p.path), dotted(p.path)
             text = f"{place}: {where + ': ' if where else ''}{p.message}"
@@ -74,15 +85,34 @@ class Document:
         files = list(dict.fromkeys(place.file for place in self.places.values() if place.line))
         rank = {file: n for n, file in enumerate(files)}
         ordered = sorted(told.values(), key=lambda t: (rank.get(t[0].file, len(rank)), t[0].line, t[0].column))
-        return list(dict.fromkeys(text for _, text in ordered))
+        lines = list(dict.fromkeys(text for _, text in ordered))
+        more = [f"{self.place(())}: and {len(lines) - MOST_LINES:,} more mistakes"] if len(lines) > MOST_LINES else []
+        return [*lines[:MOST_LINES], *more]
 
 
 def check_document(document: Document, cls: type[Node]) -> Schema:
-    """Check against `cls`. Raises BadSpec with every mistake, those that `read` has found included."""
+    """Check against `cls`. Raises BadSpec with every mistake, those that `read` has found included.
+
+    A word that YAML reads as a number, true, null or a list is text where only text will do: `name: 2024`, `name=[a]`.
+    """
     try:
-        made = check(cls, document.data, also=("extends",))
+        try:
+            made = check(cls, document.data, also=("extends",))
+        except SpecError as error:
+            words = {p.path: document.words[p.path] for p in error.problems if p.text and p.path in document.words}
+            if not words:
+                raise
+            for path, word in words.items():
+                _replace(document.data, path, word)
+            made = check(cls, document.data, also=("extends",))
     except SpecError as error:
         raise BadSpec(document.lines(error.problems)) from None
     if document.faults:
         raise BadSpec(document.lines())
     return made
+
+
+def _replace(data: Any, path: KeyPath, new: str) -> None:
+    for key in path[:-1]:
+        data = data[key]
+    data[path[-1]] = new

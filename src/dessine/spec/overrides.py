@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from yaml import ScalarNode
+
 from dessine.registry import Path as KeyPath
 from dessine.registry import SpecError, dotted
 from dessine.spec.document import BadSpec, Document, Fault, Place
-from dessine.spec.text import Builder, compose
+from dessine.spec.text import Budget, Builder, Spent, compose
 
 
 def change(document: Document, overrides: Sequence[str]) -> None:
@@ -26,11 +28,14 @@ def put(document: Document, overrides: Sequence[str]) -> list[Fault]:
         place = Place(f"command line {override}" if override.isprintable() else f"command line {override!r}")
         try:
             path, written = _parts(override)
-            path = _set(document.data, path, value(written))
+            new = value(written)
+            path = _set(document.data, path, new)
         except SpecError as error:
             faults.append(Fault(place, str(error)))
             continue
         document.forget(path)
+        if not isinstance(new, str) and written.strip():
+            document.words[path] = written.strip()
         for n in range(1, len(path) + 1):
             if n == len(path) or path[:n] not in document.places:
                 document.places[path[:n]] = place
@@ -39,18 +44,21 @@ def put(document: Document, overrides: Sequence[str]) -> list[Fault]:
 
 def value(text: str) -> Any:
     """What stands behind the `=` of an override, as plain data. Raises SpecError."""
+    budget = Budget()
+    builder = Builder("value", budget)
     try:
-        tree = compose(text)
-    except SyntaxError as error:
-        raise SpecError(f"the value is not YAML: {error.msg}") from None
-    builder = Builder("value")
-    try:
+        tree = compose(text, budget)
         new = None if tree is None else builder.build(tree)
-    except BadSpec as error:
+    except SyntaxError as error:
+        raise SpecError(
+            f"the value is not YAML: {error.msg} (text stands in quotes, those of YAML within those of the shell)"
+        ) from None
+    except Spent as error:
         raise SpecError(str(error)) from None
     if builder.faults:
         raise SpecError(builder.faults[0].message)
-    return new
+    plain = isinstance(tree, ScalarNode) and tree.style is None
+    return text.strip() if plain and isinstance(new, str) else new  # a '#' begins no comment here
 
 
 def _parts(text: str) -> tuple[KeyPath, str]:

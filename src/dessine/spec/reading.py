@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from dessine.registry import Path as KeyPath
 from dessine.schema import shown
 from dessine.spec.document import BadSpec, Document, Fault
 from dessine.spec.overrides import put
-from dessine.spec.text import parse
+from dessine.spec.text import Budget, parse
 
-LARGEST_FILE = 1_000_000
+LARGEST_FILE = 500_000
 """Bytes: what is larger is no config, and would take minutes to read."""
 MOST_ANCESTORS = 20
+MOST_FILES = 100
+"""That one config extends, each counted as often as it is extended: two parents each, on ten levels, are 2,000."""
 
 
 def read(path: Path, overrides: Sequence[str] = ()) -> Document:
@@ -25,14 +28,23 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Document:
     Raises BadSpec where nothing can be made of it; smaller faults stay in the document for `check_document` to tell with
     everything else.
     """
-    document = _read(path, ())
+    document = _read(path, (), Reading())
     document.faults += put(document, overrides)
     return document
 
 
-def _read(path: Path, above: tuple[Path, ...]) -> Document:
+@dataclass
+class Reading:
+    """What reading one config may still cost, all that it extends included."""
+
+    files: int = MOST_FILES
+    bytes: int = LARGEST_FILE
+    values: Budget = field(default_factory=Budget)
+
+
+def _read(path: Path, above: tuple[Path, ...], left: Reading) -> Document:
     """The file with its parents below it; `above` are the files that extend it."""
-    document = parse(_text_of(path), str(path))
+    document = parse(_text_of(path, left), str(path), left.values)
     wrote = "extends" in document.data
     extends = document.data.pop("extends", [])
     names = [extends] if isinstance(extends, str) else extends
@@ -46,16 +58,19 @@ def _read(path: Path, above: tuple[Path, ...]) -> Document:
     for i, name in enumerate(names):
         place = document.place(("extends", i) if isinstance(extends, list) else ("extends",))
         target = path.parent / os.path.expanduser(name)
+        left.files -= 1
         chain = [*above, path]
         same = [i for i, file in enumerate(chain) if _same(file, target)]
         if same:
             lost.append(Fault(place, f"extends: in a circle: {' -> '.join(map(str, [*chain[same[0] :], target]))}"))
         elif len(chain) > MOST_ANCESTORS:
             lost.append(Fault(place, f"extends: more than {MOST_ANCESTORS} files above each other"))
-        elif not target.is_file():
+        elif left.files < 0:
+            raise BadSpec([f"{place}: extends: more than {MOST_FILES} files in all"])
+        elif not os.path.isfile(target):
             lost.append(Fault(place, f"extends: {_missing(target)}"))
         else:
-            _merge(merged, _read(target, (*above, path)))
+            _merge(merged, _read(target, (*above, path), left))
     if lost:  # what the parents would have given cannot be missed one by one
         document.faults += lost
         raise BadSpec(document.lines())
@@ -63,18 +78,19 @@ def _read(path: Path, above: tuple[Path, ...]) -> Document:
     return merged
 
 
-def _text_of(path: Path) -> str:
+def _text_of(path: Path, left: Reading) -> str:
     try:
         with path.open("rb") as file:
-            raw = file.read(LARGEST_FILE + 1)
+            raw = file.read(left.bytes + 1)
     except FileNotFoundError:
         raise BadSpec([_missing(path)]) from None
     except (OSError, ValueError) as error:
         raise BadSpec([f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
-    if len(raw) > LARGEST_FILE:
-        raise BadSpec([f"{path}: is larger than a config can be ({LARGEST_FILE:,} bytes)"])
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise BadSpec([f"{path}: is UTF-16: save it as UTF-8"])
+    if len(raw) > left.bytes:
+        raise BadSpec([f"{path}: is larger than a config can be, with what it extends ({LARGEST_FILE:,} bytes)"])
+    left.bytes -= len(raw)
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in raw[:4]:
+        raise BadSpec([f"{path}: is UTF-16 or UTF-32: save it as UTF-8"])
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
@@ -86,8 +102,14 @@ def _missing(path: Path) -> str:
     """That there is no such file, and which one may be meant."""
     text = f"{path}: no such file"
     try:
-        if path.is_dir():
+        if os.path.isdir(path):
             return f"{path}: is a folder: expects a file"
+        os.stat(path)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        return f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
+    try:
         there = sorted(p.name for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml"))
     except (OSError, ValueError):
         return text
@@ -98,23 +120,26 @@ def _missing(path: Path) -> str:
 
 
 def _same(a: Path, b: Path) -> bool:
-    return a.resolve() == b.resolve()
+    return os.path.realpath(a) == os.path.realpath(b)
 
 
 def _merge(base: Document, child: Document) -> None:
     """The child wins; mappings of one type merge, everything else is replaced."""
-    _merge_below(base, child.data, base.data, ())
+    replaced: list[KeyPath] = []
+    _merge_below(child.data, base.data, (), replaced)
+    base.forget(*replaced)
     base.places |= child.places
+    base.words |= child.words
     base.faults += child.faults
 
 
-def _merge_below(document: Document, child: dict[str, Any], base: dict[str, Any], at: KeyPath) -> None:
+def _merge_below(child: dict[str, Any], base: dict[str, Any], at: KeyPath, replaced: list[KeyPath]) -> None:
     for key, value in child.items():
         old = base.get(key)
         if isinstance(old, str) and isinstance(value, dict) and "type" not in value:
             old = base[key] = {"type": old}  # a bare name is short for {type: name}
         if isinstance(old, dict) and isinstance(value, dict) and value.get("type", old.get("type")) == old.get("type"):
-            _merge_below(document, value, old, (*at, key))
+            _merge_below(value, old, (*at, key), replaced)
         else:
-            document.forget((*at, key))
+            replaced.append((*at, key))
             base[key] = value

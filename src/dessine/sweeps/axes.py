@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, exp, log
@@ -78,7 +79,8 @@ def listed(written: Any) -> list[Any]:
         raise SpecError(f"expects a list of values, or range(start, stop, step); got {written!r}")
     if not values:
         raise SpecError("has no values")
-    twice = [v for i, v in enumerate(values) if v in values[:i] and type(v) is type(values[values.index(v)])]
+    counted = Counter(f"{type(v).__name__} {v!r}" for v in values)
+    twice = [v for v in values if counted[f"{type(v).__name__} {v!r}"] > 1]
     if twice:
         raise SpecError(f"has {twice[0]!r} twice")
     return values
@@ -108,7 +110,7 @@ def _call(text: str) -> tuple[str, list[Any]] | None:
     numbers = [value(part) for part in split(match[2], ",")]
     if not all(isinstance(n, int | float) and not isinstance(n, bool) and n - n == 0 for n in numbers):
         raise SpecError(f"{text}: expects {CALLS[match[1]]}")
-    return match[1], numbers
+    return match[1], [+n for n in numbers]  # without how they were spelled
 
 
 def _range(written: str, numbers: list[Any]) -> list[Any]:

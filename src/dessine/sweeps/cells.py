@@ -12,7 +12,10 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from math import isfinite
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le
 
 from dessine.registry import DEFAULTS, Count, Like, Node, SpecError, Whole
 from dessine.spec import BadSpec, Document, change, inline
@@ -36,7 +39,7 @@ class Axes(Node):
         grid: dict[str, Any] = {},  # noqa: B006
         zip: list[dict[str, Any]] = [],  # noqa: B006
         random: dict[str, str] = {},  # noqa: B006
-        samples: Count = 10,
+        samples: Annotated[int, Ge(1), Le(MOST_CELLS)] = 10,
         seed: Whole = 0,
     ):
         self.grid = {key: _at(("grid", key), listed, values) for key, values in grid.items()}
@@ -112,7 +115,7 @@ class Sweep(Node):
         name: str | None = None,
         set: dict[str, Any] = {},  # noqa: B006
         axes: Like[Axes] = DEFAULTS,
-        seeds: Count | list[Whole] | None = None,
+        seeds: Annotated[int, Ge(1), Le(MOST_CELLS)] | list[Whole] | None = None,
         paired: bool = True,
         search: Search | None = None,
     ):
@@ -257,7 +260,7 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
 
 def shown(value: Any) -> str:
     """A value as it stands in names and legends."""
-    if isinstance(value, float):
+    if isinstance(value, float) and isfinite(value):
         return f"{value:g}"
     if isinstance(value, dict) and "type" in value:
         rest = ", ".join(f"{k}={shown(v)}" for k, v in value.items() if k != "type")

@@ -1,0 +1,43 @@
+"""Characters that nobody sees, or that look like those YAML needs: named, so that one can find and replace them."""
+
+from __future__ import annotations
+
+import unicodedata
+
+JOINERS = "\u200c\u200d"
+"""They change letters of Persian and Hindi, and join emoji: part of the text."""
+QUOTES = "“”„‟‘’‚‛"
+DASHES = "−–—‐‑"
+
+
+def named(char: str) -> str:
+    """U+00A0 -> "the invisible character U+00A0 (no-break space)"."""
+    kind = "invisible character" if invisible(char) else f"character {char}"
+    return f"the {kind} U+{ord(char):04X} ({unicodedata.name(char, 'without a name').lower()})"
+
+
+def invisible(char: str) -> bool:
+    """Whether an editor shows nothing, or what looks like a space."""
+    if char in " \t\n" or char in JOINERS or 0xE0020 <= ord(char) <= 0xE007F:  # the last are part of some flags
+        return False
+    return unicodedata.category(char) in ("Zs", "Zl", "Zp", "Cf", "Cc")
+
+
+def meant(char: str) -> str:
+    """The character of ASCII that `char` looks like; empty if there is none."""
+    if char.isascii():
+        return ""
+    if char in QUOTES:
+        return "'" if char in "‘’‚‛" else '"'
+    if char in DASHES:
+        return "-"
+    plain = unicodedata.normalize("NFKC", char)
+    return plain if len(plain) == 1 and "!" <= plain <= "~" else ""
+
+
+def lookalikes(text: str) -> str:
+    """The end of an error message about `text`: what in it is not what it looks like, or nothing."""
+    char = next((c for c in text if invisible(c) or meant(c)), None)
+    if char is None:
+        return ""
+    return f"; there is {named(char)}" + (f": take {meant(char)}" if meant(char) else ", take it away")
