@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 
 FLOORS = [
     ["registry", "streams", "intervals", "threads", "letters"],
-    ["schema"],
+    ["schema", "paths"],
     ["nn", "losses", "optimizers"],
     ["constraints"],
     ["data", "runs", "plots", "spec"],

@@ -8,6 +8,7 @@ import click
 import numpy as np
 
 from dessine.cli.loading import load
+from dessine.cli.paths import PATH
 from dessine.games import Probe
 from dessine.nn import Mode
 from dessine.streams import Streams
@@ -20,7 +21,7 @@ hundred thousand relus need the narrowest."""
 
 
 @click.command("check-grad", epilog="Example: dessine check-grad configs/gan_mnist.yaml")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=PATH)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]")
 def command(config: Path, overrides: tuple[str, ...]) -> None:
     """Compare every layer's gradient with central differences along random directions, in float64; name the worst."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from dessine.cli.loading import load, warned
+from dessine.cli.paths import PATH
 from dessine.experiment import Experiment
 from dessine.schema import json_schema
 from dessine.spec import dump
@@ -20,7 +21,7 @@ def command() -> None:
 
 
 @command.command(epilog="Example: dessine config check configs/gan_mnist.yaml training.steps=10")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=PATH)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]")
 def check(config: Path, overrides: tuple[str, ...]) -> None:
     """Say every mistake in CONFIG, or that there is none; and warn of what is allowed, but hardly meant."""
@@ -33,7 +34,7 @@ def check(config: Path, overrides: tuple[str, ...]) -> None:
 
 
 @command.command(epilog="Example: dessine config show configs/gan_ring.yaml seed=3")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=PATH)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]")
 def show(config: Path, overrides: tuple[str, ...]) -> None:
     """Print CONFIG with every default and override written out."""

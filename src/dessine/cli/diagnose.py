@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from dessine.cli.loading import load
+from dessine.cli.paths import PATH, RUN
 from dessine.experiment import Experiment, diagnosis
 from dessine.games import Adversarial
 from dessine.games.game import FIXED_SEED
@@ -30,11 +31,11 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--count", type=click.IntRange(50), default=2000, show_default=True, help="Samples to look at, of each repeat.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of these samples.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
+@click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
 def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> None:
     """Say what is the matter with RUN: healthy, collapsing, collapsed, dead, diverged or memorising.
 

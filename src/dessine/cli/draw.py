@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from dessine.cli.loading import open_run
+from dessine.cli.paths import FILE, PATH, RUN
 from dessine.experiment import Experiment
 from dessine.games.game import FIXED_SEED
 from dessine.plots.grid import save_grid
@@ -20,12 +21,12 @@ PORTION = 500
 
 
 @click.command(epilog="Example: dessine draw last --count 64 --seed 1 --out digits.png")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--count", type=click.IntRange(1), default=64, show_default=True, help="How many.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latents: the same, the same images.")
 @click.option("--average", is_flag=True, help="By the moving average of the generator (game.average).")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="FILE.png or FILE.npz")
-@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
+@click.option("--out", type=FILE, required=True, help="FILE.png or FILE.npz")
+@click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
 def command(run: str, count: int, seed: int, average: bool, out: Path, runs_dir: Path) -> None:
     """Draw COUNT images with the generator of RUN: a grid (.png), or `images`, float32 in [0, 1], (N, 28, 28) (.npz)."""
     if out.suffix.lower() not in (".png", ".npz"):

@@ -12,6 +12,7 @@ import click
 
 from dessine.cli.along import measure_checkpoints
 from dessine.cli.loading import open_run
+from dessine.cli.paths import PATH, RUN
 from dessine.games import Context
 from dessine.runs.files import finite, own_folder, write_json
 from dessine.scores.table import ALL, GROUPS
@@ -52,7 +53,7 @@ class Names(click.ParamType):
 
 
 @click.command(epilog=EPILOG)
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--count", type=click.IntRange(1), default=10_000, show_default=True, help="Examples of each side, at most.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn.")
 @click.option("--only", type=Names(), help="These scores and nothing else; left out: all but the slow ones.")
@@ -61,7 +62,7 @@ class Names(click.ParamType):
     "--checkpoints", is_flag=True, help="Quick scores of every checkpoint, and how the critic's estimate follows them."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are.")
+@click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
 def command(
     run: str, count: int, seed: int, only: list[str] | None, every: bool, checkpoints: bool, as_json: bool, runs_dir: Path
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from dessine.cli.paths import FILE, PATH, RUN
 from dessine.registry import SpecError
 from dessine.runs.collection import Filter, Row, duration, in_order, read_row, select, survey
 from dessine.runs.comparison import Setting, clipped, count_of, differences, metrics_of, settings, shown
@@ -33,9 +34,7 @@ class Seconds(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-runs_option = click.option(
-    "--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where run folders are."
-)
+runs_option = click.option("--runs-dir", type=PATH, default=Path("runs"), show_default=True, help="Where run folders are.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
@@ -91,14 +90,12 @@ def list_runs(
 
 
 @command.command(epilog="Example: dessine runs compare 2026-11-23 runs/2026-11-24_sweep_xor --metrics test_success")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, type=RUN, metavar="RUN...")
 @click.option("--metrics", default="", metavar="NAME,...", help="What is compared; left out: the goals of the game.")
 @click.option(
     "--against", type=click.Choice(["step", "epoch", "examples"]), default="step", show_default=True, help="What is across."
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="FILE.png; left out: comparison.png beside the runs."
-)
+@click.option("--out", type=FILE, help="FILE.png; left out: comparison.png beside the runs.")
 @json_option
 @runs_option
 def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None, as_json: bool, runs_dir: Path) -> None:
@@ -133,8 +130,8 @@ def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None,
 
 
 @command.command(epilog="Example: dessine runs diff last configs/xor.yaml")
-@click.argument("first", metavar="RUN")
-@click.argument("second", metavar="RUN")
+@click.argument("first", type=RUN, metavar="RUN")
+@click.argument("second", type=RUN, metavar="RUN")
 @json_option
 @runs_option
 def diff(first: str, second: str, as_json: bool, runs_dir: Path) -> None:
@@ -151,7 +148,7 @@ def diff(first: str, second: str, as_json: bool, runs_dir: Path) -> None:
 
 
 @command.command(epilog="Example: dessine runs rm status=failed --older-than 7d")
-@click.argument("runs", nargs=-1, metavar="[RUN | KEY=VALUE ...]")
+@click.argument("runs", nargs=-1, type=RUN, metavar="[RUN | KEY=VALUE ...]")
 @click.option("--failed", is_flag=True, help="Only those that failed.")
 @click.option("--older-than", type=Seconds(), help="Only those begun longer ago than 7d, 12h, 30m ...")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -211,8 +208,8 @@ def _ask_and_remove(chosen: list[Row], yes: bool) -> None:
 
 
 @command.command(epilog="Example: dessine runs report last")
-@click.argument("run")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="FILE.html; left out: RUN/report.html.")
+@click.argument("run", type=RUN)
+@click.option("--out", type=FILE, help="FILE.html; left out: RUN/report.html.")
 @runs_option
 def report(run: str, out: Path | None, runs_dir: Path) -> None:
     """Write one HTML page of RUN. It tells results, samples over time, curves, scores, config, and where they come from.

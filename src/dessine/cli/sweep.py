@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from dessine.cli.paths import PATH
 from dessine.cli.sweep_plan import Plan, seconds_known
 from dessine.cli.sweep_screen import Screen, duration
 from dessine.experiment import stop_requests
@@ -34,16 +35,12 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=PATH)
 @click.argument("words", nargs=-1, metavar="[KEY=VALUES ...]")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Runs at once.  [default: cores; Dask: its threads; SLURM: 32]")
 @click.option("--threads", type=click.IntRange(1), help="BLAS threads of each run.  [default: cores / jobs; elsewhere 1]")
-@click.option(
-    "--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where the sweep's folder is made or found."
-)
-@click.option(
-    "--sweep-dir", type=click.Path(path_type=Path), help="The sweep's folder itself; it may hold cells of an earlier grid."
-)
+@click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where the sweep's folder is made or found.")
+@click.option("--sweep-dir", type=PATH, help="The sweep's folder itself; it may hold cells of an earlier grid.")
 @click.option("--name", help="Ends the folder's name.  [default: the config's]")
 @click.option("--samples", type=click.IntRange(1), help="Random points, where a key is uniform(...) or log_uniform(...).")
 @click.option("--fail-fast", is_flag=True, help="Stop everything when a run fails, instead of going on.")

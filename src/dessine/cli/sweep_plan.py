@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dessine.experiment import Experiment
+from dessine.paths import expanded
 from dessine.registry import SpecError
 from dessine.runs.metrics import flat, full_name
 from dessine.spec import BadSpec, Document, check_document, read
@@ -48,7 +49,10 @@ class Plan:
         _add(document.data, self.words, asked)
         schema = check_document(document, Sweep)
         self.sweep: Sweep = schema.node
-        base = config.parent / self.sweep.base if own else config
+        try:
+            base = config.parent / expanded(self.sweep.base) if own else config
+        except SpecError as error:
+            raise BadSpec([f"{self.places[('base',)]}: base: {error}"]) from None
         try:
             self.base = read(base)
         except BadSpec as error:

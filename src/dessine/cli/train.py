@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from dessine.cli.errors import explain
 from dessine.cli.loading import load, warned
+from dessine.cli.paths import PATH, RUN
 from dessine.experiment import Experiment, Stopped, train
 from dessine.runs.comparison import differences
 from dessine.runs.run import Run
@@ -38,10 +39,10 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("arguments", nargs=-1, metavar="CONFIG [KEY=VALUE ...]")
-@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), help="Where run folders are made.")
-@click.option("--run-dir", type=click.Path(path_type=Path), help="The run folder itself, instead of a timestamped one.")
-@click.option("--resume", metavar="RUN", help="Go on with a run in place: RUN is its folder, its name or 'last'.")
-@click.option("--from", "source", metavar="RUN", help="Start anew from a run's config.")
+@click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are made.")
+@click.option("--run-dir", type=PATH, help="The run folder itself, instead of a timestamped one.")
+@click.option("--resume", type=RUN, metavar="RUN", help="Go on with a run in place: RUN is its folder, its name or 'last'.")
+@click.option("--from", "source", type=RUN, metavar="RUN", help="Start anew from a run's config.")
 @click.option("--dry-run", is_flag=True, help="Check everything, create nothing.")
 @click.option("--quiet", is_flag=True, help="Print only the run's folder.")
 def command(
@@ -64,7 +65,7 @@ def command(
     if not (named or resume or source):
         raise click.UsageError("which config? Example: dessine train configs/gan_mnist.yaml")
     old = Run.find(resume or source or "", runs_dir) if resume or source else None
-    config = old.path / "config.yaml" if old else Path(named[0])
+    config = old.path / "config.yaml" if old else PATH.convert(named[0], None, click.get_current_context())
     experiment, document, resolved = load(config, overrides)
     if resume and old:
         _same_past(old, experiment, resolved)

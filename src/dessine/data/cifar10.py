@@ -15,6 +15,7 @@ from annotated_types import MinLen
 
 from dessine.data.dataset import Array, Available, Dataset, Examples, Split, datasets
 from dessine.data.fetch import CIFAR10_ARCHIVE, CIFAR10_FILES, CIFAR10_FOLDER, CIFAR10_PAGE, cache_folder
+from dessine.paths import expanded
 from dessine.registry import Count, SpecError
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -44,8 +45,8 @@ class Cifar10(Dataset):
         self.path, self.classes, self.limit, self.scale = path, classes, limit, scale
 
     def load(self) -> Split:
-        folder = cache_folder() / "cifar10" if self.path is None else Path(self.path).expanduser()
         try:
+            folder = cache_folder() / "cifar10" if self.path is None else expanded(self.path)
             parts = read_files(folder, self.path is None)
         except SpecError as error:
             raise error if self.path is None else error.below("path") from None

@@ -15,6 +15,9 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from dessine.paths import expanded
+from dessine.registry import SpecError
+
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
 TIMEOUT = (4, 30)
 """Seconds until a mirror must answer, and between two pieces of a file: a closed network should be noticed quickly."""
@@ -51,9 +54,12 @@ class FetchError(Exception):
 
 
 def cache_folder() -> Path:
-    """`DESSINE_DATA`, or the system's own place for caches."""
+    """`DESSINE_DATA`, or the system's own place for caches. Raises SpecError where that is no path."""
     if named := os.environ.get("DESSINE_DATA"):
-        return Path(named).expanduser()
+        try:
+            return expanded(named)
+        except SpecError as error:
+            raise SpecError(f"DESSINE_DATA={error}") from None
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("dessine", appauthor=False))

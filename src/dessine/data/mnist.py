@@ -11,6 +11,7 @@ from annotated_types import Ge, Le, MinLen
 from dessine.data.dataset import Array, Available, Dataset, Examples, Split, datasets
 from dessine.data.fetch import cache_folder, full_mnist
 from dessine.data.idx import PARTS, count, read_part
+from dessine.paths import expanded
 from dessine.registry import Count, SpecError
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -41,8 +42,8 @@ class Mnist(Dataset):
         self.source, self.path, self.digits, self.limit, self.scale = source, path, digits, limit, scale
 
     def load(self) -> Split:
-        folder, source, notice = self._choose()
         try:
+            folder, source, notice = self._choose()
             whole = [read_part(folder, part, cache_folder() / "arrays") for part in PARTS]
         except SpecError as error:
             raise error if self.path is None else error.below("path") from None
@@ -54,7 +55,7 @@ class Mnist(Dataset):
     def _choose(self) -> tuple[Path, str, str]:
         """The folder, its name for the run's record, and what the user must know about it."""
         if self.path is not None:
-            return Path(self.path).expanduser(), self.path, ""
+            return expanded(self.path), self.path, ""
         full = None if self.source == "sample" else full_mnist()
         if full is not None:
             return full, "full", ""

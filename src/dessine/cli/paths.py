@@ -1,0 +1,43 @@
+"""What commands take for paths and for runs: the types of their parameters."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dessine.paths import expanded
+from dessine.registry import SpecError
+
+
+class UserPath(click.Path):
+    """A path, with its home written out."""
+
+    def __init__(self, dir_okay: bool = True):
+        super().__init__(path_type=Path, dir_okay=dir_okay)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(expanded(value), param, ctx)
+        except SpecError as error:
+            self.fail(str(error), param, ctx)
+
+
+class RunName(click.ParamType):
+    """A run: its folder, its name, or `last`; or a filter, or a config, where a command takes one in a run's place."""
+
+    name = "run"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        if not text.startswith("~"):
+            return text
+        try:
+            return str(expanded(text))
+        except SpecError as error:
+            return self.fail(str(error), param, ctx) if os.sep in text else text
+
+
+PATH, FILE, RUN = UserPath(), UserPath(dir_okay=False), RunName()
