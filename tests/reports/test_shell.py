@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 from hashlib import sha256
+from pathlib import Path
 
+import pytest
 from PIL import Image
 
+import dessine
 from dessine.reports import facts, figure, page, section, table
 
 EVIL = """<script>alert("x")</script>&'"""
@@ -25,6 +29,22 @@ def test_text_is_escaped_everywhere(tmp_path):
         assert "<script>" not in made
         assert "&lt;script&gt;" in made
         assert '="&#x27;' not in made
+
+
+@pytest.mark.parametrize("made", [section("h", EVIL), page("t", EVIL), page("t", "", EVIL), table(["a"], [[EVIL]], EVIL)])
+def test_text_in_the_place_of_html_is_text(made):
+    assert "<script>alert" not in made
+
+
+MODULES = [*(Path(dessine.__file__).parent / "reports").glob("*.py"), Path(dessine.__file__).parent / "sweeps/page.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_only_constants_become_html_so_that_nobody_can_forget_to_escape(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Markup")]
+    assert all(isinstance(arg, ast.Constant) for call in calls for arg in (*call.args, *call.keywords))
+    assert "unescape" not in ast.unparse(tree)
 
 
 def test_a_page_runs_its_own_script_and_no_other():

@@ -1,5 +1,5 @@
 """Self-contained HTML pages: one file that opens without a network, years later, on a narrow screen too."""
 
-from dessine.reports.shell import facts, figure, page, section, table
+from dessine.reports.shell import facts, figure, joined, page, preformatted, section, table
 
-__all__ = ["facts", "figure", "page", "section", "table"]
+__all__ = ["facts", "figure", "joined", "page", "preformatted", "section", "table"]

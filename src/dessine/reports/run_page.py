@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import tempfile
 from datetime import datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from dessine.intervals import summarise_repeats
 from dessine.plots.compare import save_comparison
-from dessine.reports.shell import data_uri, facts, figure, page, section, table
+from dessine.reports.shell import data_uri, facts, figure, folded, joined, page, preformatted, section, table
 from dessine.runs.collection import Row
 from dessine.runs.comparison import Track, settings
 from dessine.runs.files import write_atomically
@@ -41,7 +41,7 @@ CAPTIONS = {
     "interpolation": "Each row goes from one latent to another",
 }
 
-SCRIPT = """
+SCRIPT = Markup("""
 for (const box of document.querySelectorAll('.samples')) {
   const frames = [...box.querySelectorAll('img')];
   const slider = box.querySelector('input');
@@ -55,7 +55,7 @@ for (const box of document.querySelectorAll('.samples')) {
   slider.addEventListener('input', show);
   show();
 }
-"""
+""")
 
 
 def save_run_page(row: Row, path: Path) -> Path:
@@ -64,7 +64,7 @@ def save_run_page(row: Row, path: Path) -> Path:
     return path
 
 
-def run_page(row: Row) -> str:
+def run_page(row: Row) -> Markup:
     """The page as HTML."""
     track, summary = Track(row), _json(row.path / "summary.json")
     parts = [
@@ -78,10 +78,10 @@ def run_page(row: Row) -> str:
         section("Where it comes from", _provenance(row)),
         section("Log", _log(row.path / "log.txt")),
     ]
-    return page(row.name, "\n".join(part for part in parts if part), SCRIPT)
+    return page(row.name, joined(parts), SCRIPT)
 
 
-def _head(row: Row) -> str:
+def _head(row: Row) -> Markup:
     name = row.spec.get("name")
     began = datetime.fromtimestamp(row.began).astimezone().strftime("%Y-%m-%d %H:%M")
     steps = f"at step {row.step:,}" if row.step is not None else ""
@@ -92,15 +92,14 @@ def _head(row: Row) -> str:
     if row.seed is not None and (row.repeats or 1) > 1:
         seeds = f"{row.repeats} repeats, seeds {row.seed} to {row.seed + (row.repeats or 1) - 1}"
     told = " · ".join(part for part in (steps, seeds, f"began {began}", took) if part)
-    lines = [f"<h1>{escape(str(name or row.name))}</h1>"]
-    lines.append(f'<p><strong class="{GOOD.get(row.status, "quiet")}">{escape(row.status)}</strong> {escape(told)}</p>')
-    lines.append(f'<p class="quiet">{escape(row.name)}</p>')
-    if row.reason:
-        lines.append(f'<p class="bad">{escape(row.reason)}</p>')
-    return "<header>\n" + "\n".join(lines) + "\n</header>"
+    status = Markup('<p><strong class="{}">{}</strong> {}</p>').format(GOOD.get(row.status, "quiet"), row.status, told)
+    reason = Markup('<p class="bad">{}</p>').format(row.reason) if row.reason else ""
+    heading = Markup("<h1>{}</h1>").format(name or row.name)
+    folder = Markup('<p class="quiet">{}</p>').format(row.name)
+    return Markup("<header>\n{}\n</header>").format(joined([heading, status, folder, reason]))
 
 
-def _results(row: Row, track: Track, summary: dict[str, Any]) -> str:
+def _results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
     """One line for each goal; then whatever else the game has summed up."""
     goals, best, rows = row.info.get("goals"), summary.get("best"), []
     told_of = goals if isinstance(goals, dict) else {}
@@ -116,31 +115,29 @@ def _results(row: Row, track: Track, summary: dict[str, Any]) -> str:
         rows.append([goal, better, told["mean"], *sure, most.get("value"), at])
     several = ["95 % interval", "repeats"] if track.repeats > 1 else []
     heads = ["metric", "better", "at the end", *several, "best", "at step"]
-    made = table(heads, rows, numbers_from=2) if rows else ""
+    made = table(heads, rows, numbers_from=2) if rows else Markup()
     own = {
         key: v for key, v in summary.items() if key not in ("last", "best", "status", "step", "reason", "diagnosis", *told_of)
     }
     return made + facts({_words(key): _line(v) for key, v in own.items()})
 
 
-def _diagnosis(told: Any) -> str:
+def _diagnosis(told: Any) -> Markup:
     """The verdict, the numbers behind it and what to try, as they were when the run ended."""
     if not isinstance(told, dict) or not {"verdict", "words"} <= told.keys():
-        return ""
+        return Markup()
     sort = {"healthy": "good", "unknown": "quiet"}.get(told["verdict"], "bad")
     since = f" since step {told['first_bad_step']:,}" if isinstance(told.get("first_bad_step"), int) else ""
-    parts = [f'<p><strong class="{sort}">{escape(str(told["verdict"]))}</strong>{since}: {escape(str(told["words"]))}</p>']
+    said = Markup('<p><strong class="{}">{}</strong>{}: {}</p>').format(sort, told["verdict"], since, told["words"])
     rows = [[one.get("name"), one.get("threshold"), one.get("why"), one.get("value")] for one in _listed(told, "evidence")]
-    parts.append(table(["number", "threshold", "why there", "at the end"], rows, numbers_from=3) if rows else "")
+    evidence = table(["number", "threshold", "why there", "at the end"], rows, numbers_from=3) if rows else ""
+    with_change, without = Markup("<li><code>{}</code>: {}</li>"), Markup("<li>{1}</li>")
     tried = [(str(one.get("override") or ""), str(one.get("why") or "")) for one in _listed(told, "advice")]
-    items = [
-        f"<li><code>{escape(change)}</code>: {escape(why)}</li>" if change else f"<li>{escape(why)}</li>"
-        for change, why in tried
-    ]
-    parts.append(f"<p>What to try, one thing at a time:</p><ul>{''.join(items)}</ul>" if items else "")
+    items = Markup().join((with_change if change else without).format(change, why) for change, why in tried)
+    advice = Markup("<p>What to try, one thing at a time:</p><ul>{}</ul>").format(items) if items else ""
     notes = told.get("notes")
-    parts += [f'<p class="quiet">{escape(str(note))}</p>' for note in (notes if isinstance(notes, list) else [])]
-    return "\n".join(part for part in parts if part)
+    noted = [Markup('<p class="quiet">{}</p>').format(note) for note in (notes if isinstance(notes, list) else [])]
+    return joined([said, evidence, advice, *noted])
 
 
 def _listed(told: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -148,52 +145,52 @@ def _listed(told: dict[str, Any], key: str) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def _last(track: Track) -> str:
+def _last(track: Track) -> Markup:
     """Every metric of the last record."""
     if not track.records:
-        return ""
+        return Markup()
     values = {name: summarise_repeats(np.array(v)) for name, v in track.records[-1][1].items()}
     rows = [[name, told["mean"], told["std"]] for name, told in values.items() if told["count"]]
     many = track.repeats > 1
     heads = ["metric", "mean over repeats", "standard deviation"] if many else ["metric", "value"]
     made = table(heads, rows if many else [row[:2] for row in rows])
-    return f"<details><summary>All {len(rows)} metrics of the last record</summary>{made}</details>" if rows else ""
+    return folded(f"All {len(rows)} metrics of the last record", made) if rows else Markup()
 
 
-def samples(folder: Path) -> str:
+def samples(folder: Path) -> Markup:
     """Pictures named step_0000100.png, one at a time, under a slider."""
     frames = [path for path in sorted(folder.glob("step_*.png")) if _is_picture(path)]
     every = len(frames)
     if every > MOST_FRAMES:
         frames = [frames[i] for i in np.linspace(0, every - 1, MOST_FRAMES).round().astype(int)]
     if not frames:
-        return ""
-    images = []
+        return Markup()
+    images, last = [], len(frames) - 1
     for i, frame in enumerate(frames):
         digits = frame.stem.removeprefix("step_")
         step = f"step {int(digits):,}" if digits.isdecimal() else digits
-        hidden = "" if i == len(frames) - 1 else " hidden"
-        images.append(f'<img src="{data_uri(frame)}" alt="Samples at {step}" data-step="{step}"{hidden}>')
-    left = f'<p class="quiet">{MOST_FRAMES} of {every} pictures, evenly chosen.</p>' if every > MOST_FRAMES else ""
-    if len(frames) == 1:
-        return f"<figure>{images[0]}<figcaption>Samples at {step}</figcaption></figure>"
-    last = len(frames) - 1
-    control = (
-        f'<div class="slider"><label for="at">Step</label><input type="range" id="at" min="0" max="{last}" value="{last}">'
-        f'<output for="at">{step}</output></div>'
+        hidden = Markup("") if i == last else Markup(" hidden")
+        made = Markup('<img src="{0}" alt="Samples at {1}" data-step="{1}"{2}>')
+        images.append(made.format(data_uri(frame), step, hidden))
+    if not last:
+        return Markup("<figure>{}<figcaption>Samples at {}</figcaption></figure>").format(images[0], step)
+    slider = Markup(
+        '<div class="slider"><label for="at">Step</label><input type="range" id="at" min="0" max="{0}" value="{0}">'
+        '<output for="at">{1}</output></div>'
     )
-    inner = "\n".join(images)
-    return f'<div class="samples">{control}\n<figure>\n{inner}\n</figure></div>{left}'
+    shown = Markup('<div class="samples">{}\n<figure>\n{}\n</figure></div>').format(slider.format(last, step), joined(images))
+    few = Markup('<p class="quiet">{} of {} pictures, evenly chosen.</p>').format(MOST_FRAMES, every)
+    return shown + (few if every > MOST_FRAMES else "")
 
 
-def _pictures(folder: Path) -> list[str]:
+def _pictures(folder: Path) -> list[Markup]:
     found = [path for path in sorted(folder.glob("*.png")) if _is_picture(path)]
     order = {stem: i for i, stem in enumerate(CAPTIONS)}
     found.sort(key=lambda path: order.get(path.stem, len(order)))
     return [figure(path, CAPTIONS.get(path.stem, path.stem.replace("_", " "))) for path in found]
 
 
-def _drawn(row: Row) -> list[str]:
+def _drawn(row: Row) -> list[Markup]:
     """Curves of a run that has drawn none itself: it is not finished, or was told not to."""
     one = settings([row])[0][0]
     goals = row.info.get("goals")
@@ -207,32 +204,32 @@ def _drawn(row: Row) -> list[str]:
         return [figure(picture, f"{', '.join(names)} so far")]
 
 
-def _scores(folder: Path) -> list[str]:
+def _scores(folder: Path) -> list[Markup]:
     """What `dessine eval` has left: numbers, then pictures."""
     made = []
     for path in sorted(folder.glob("*.json")):
         told = {key: v for key, v in _json(path).items() if key not in ("run", "pictures")}
         means = {key: v for key, v in told.items() if isinstance(v, dict) and {"mean", "std"} <= v.keys()}
         rows = [[_words(key), v["mean"], v["std"], v.get("count")] for key, v in means.items()]
-        made.append(table(["score", "mean", "standard deviation", "count"], rows) if rows else "")
+        made.append(table(["score", "mean", "standard deviation", "count"], rows) if rows else Markup())
         made.append(facts({_words(key): _line(v) for key, v in told.items() if key not in means}))
     return [*made, *_pictures(folder)]
 
 
-def _config(row: Row) -> str:
+def _config(row: Row) -> Markup:
     resolved, own = _read(row.path / "config.yaml"), _read(row.path / "source.yaml")
     parts = []
     if own.strip():
-        parts.append("<p>As it was written:</p>" + _pre(own))
+        parts += [Markup("<p>As it was written:</p>"), preformatted(own)]
     overrides = row.info.get("overrides")
-    if isinstance(overrides, list) and overrides:
-        parts.append("<p>With, from the command line:</p>" + _pre("\n".join(map(str, overrides))))
+    if overrides:
+        parts += [Markup("<p>With, from the command line:</p>"), preformatted("\n".join(map(str, overrides)))]
     if resolved:
-        parts.append(f"<details><summary>With every default written out</summary>{_pre(resolved)}</details>")
-    return "\n".join(parts)
+        parts.append(folded("With every default written out", preformatted(resolved)))
+    return joined(parts)
 
 
-def _provenance(row: Row) -> str:
+def _provenance(row: Row) -> Markup:
     info = row.info
     told = info.get("git")
     git = told if isinstance(told, dict) else {}
@@ -258,17 +255,13 @@ def _provenance(row: Row) -> str:
     )
 
 
-def _log(path: Path) -> str:
+def _log(path: Path) -> Markup:
     lines = _read(path).splitlines()
     if not lines:
-        return ""
+        return Markup()
     kept = "\n".join(lines[-LAST_LINES:])
     told = f"the last {LAST_LINES} of {len(lines):,} lines" if len(lines) > LAST_LINES else f"{len(lines)} lines"
-    return f"<details><summary>log.txt, {told}</summary>{_pre(kept)}</details>"
-
-
-def _pre(text: str) -> str:
-    return f'<pre tabindex="0">{escape(text)}</pre>'
+    return folded(f"log.txt, {told}", preformatted(kept))
 
 
 def _words(key: str) -> str:

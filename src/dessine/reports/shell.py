@@ -1,6 +1,7 @@
 """The parts every page is made of: the page itself, sections, tables, figures. What a page tells belongs to its author.
 
-Functions take text and return HTML; they escape what they are given. Only `body` and `content` are HTML already.
+HTML is `Markup`, which escapes all text that comes into it. What is text alone can nowhere become a tag, whoever wrote it: tags
+stand in constants only.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from html import escape
 from pathlib import Path
 from typing import Any
 
-STYLE = """
+from markupsafe import Markup
+
+STYLE = Markup("""
 :root { --ink: #1d2430; --soft: #5b6472; --line: #dfe3e8; --wash: #f5f7f9; --mark: #1f5fa8; color-scheme: light; }
 * { box-sizing: border-box; }
 body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; color: var(--ink); background: #fff; margin: 0; }
@@ -44,39 +46,56 @@ summary { cursor: pointer; color: var(--mark); padding: .2rem 0; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } main { padding-top: 1rem; }
 }
 @media print { main { max-width: none; } .slider { display: none; } }
-"""
+""")
 
 
-def page(title: str, body: str, script: str = "") -> str:
-    """A whole page. body: HTML, with a heading of its own; script: JavaScript that runs when the body is there.
+def page(title: str, body: str, script: str = "") -> Markup:
+    """A whole page. body: HTML, with a heading of its own; script: JavaScript, as `Markup`, that runs when the body is there.
 
     The page forbids itself to fetch anything, and to run any other script, whatever `body` holds.
     """
-    source = f"'sha256-{base64.b64encode(sha256(script.encode()).digest()).decode()}'" if script else "'none'"
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {source}; base-uri 'none'"
-    head = [
-        '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(title)}</title>",
-        '<link rel="icon" href="data:,">',  # or the browser asks for favicon.ico
-        f"<style>{STYLE}</style>",
-    ]
-    end = f"<script>{script}</script>\n" if script else ""
-    top = '<!doctype html>\n<html lang="en">\n<head>\n' + "\n".join(head)
-    return f"{top}\n</head>\n<body>\n<main>\n{body}\n</main>\n{end}</body>\n</html>\n"
+    digest = base64.b64encode(sha256(script.encode()).digest()).decode()
+    policy = POLICY.format(Markup("'sha256-{}'").format(digest) if script else Markup("'none'"))
+    running = Markup("<script>{}</script>\n").format(script) if script else ""
+    return PAGE.format(policy=policy, title=title, style=STYLE, body=body, script=running)
 
 
-def section(heading: str, *content: str) -> str:
+POLICY = Markup("default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {}; base-uri 'none'")
+PAGE = Markup("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<style>{style}</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+{script}</body>
+</html>
+""")
+"""An icon is named, or the browser asks for favicon.ico."""
+
+
+def joined(parts: Iterable[str]) -> Markup:
+    """HTML and text, line by line; what is empty is left out."""
+    return Markup("\n").join(part for part in parts if part)
+
+
+def section(heading: str, *content: str) -> Markup:
     """Content under a heading; nothing at all where there is no content."""
-    inner = "\n".join(part for part in content if part)
-    return f"<section>\n<h2>{escape(heading)}</h2>\n{inner}\n</section>" if inner else ""
+    inner = joined(content)
+    return Markup("<section>\n<h2>{}</h2>\n{}\n</section>").format(heading, inner) if inner else Markup()
 
 
-def figure(png_path: Path, caption: str) -> str:
+def figure(png_path: Path, caption: str) -> Markup:
     """A picture, PNG or GIF, with its bytes in the page. The caption is also what a screen reader says."""
-    said = escape(caption)
-    return f'<figure><img src="{data_uri(png_path)}" alt="{said}"><figcaption>{said}</figcaption></figure>'
+    made = Markup('<figure><img src="{0}" alt="{1}"><figcaption>{1}</figcaption></figure>')
+    return made.format(data_uri(png_path), caption)
 
 
 def data_uri(path: Path) -> str:
@@ -87,34 +106,51 @@ def data_uri(path: Path) -> str:
 
 def table(
     heads: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "", numbers_from: int = 1, best: Sequence[int] = ()
-) -> str:
+) -> Markup:
     """A table that scrolls by itself where it is wider than the screen. Numbers of type float are shown with 4 digits.
 
     numbers_from: the first column that is set flush right; best: rows to mark.
     """
-    flush = [' class="n"' if i >= numbers_from else "" for i in range(len(heads))]
-    lines = [f"<caption>{escape(caption)}</caption>"] if caption else []
-    top = "".join(f'<th scope="col"{flush[i]}>{escape(head)}</th>' for i, head in enumerate(heads))
-    lines.append(f"<thead><tr>{top}</tr></thead>\n<tbody>")
+    flush = [Markup(' class="n"') if i >= numbers_from else "" for i in range(len(heads))]
+    top = Markup().join(Markup('<th scope="col"{}>{}</th>').format(flush[i], head) for i, head in enumerate(heads))
+    lines = []
     for i, row in enumerate(rows):
-        cells = "".join(
-            f'<th scope="row"{flush[0]}>{_text(v)}</th>' if j == 0 else f"<td{flush[j]}>{_text(v)}</td>"
-            for j, v in enumerate(row)
-        )
-        lines.append(f'<tr class="best">{cells}</tr>' if i in best else f"<tr>{cells}</tr>")
-    inner = "\n".join(lines)
-    name = escape(caption or heads[0])
-    return f'<div class="scroll" tabindex="0" role="region" aria-label="{name}"><table>\n{inner}\n</tbody></table></div>'
+        first, others = Markup('<th scope="row"{}>{}</th>'), Markup("<td{}>{}</td>")
+        cells = Markup().join((others if j else first).format(flush[j], _text(v)) for j, v in enumerate(row))
+        lines.append(Markup("<tr{}>{}</tr>").format(Markup(' class="best"') if i in best else "", cells))
+    return TABLE.format(
+        name=caption or heads[0],
+        caption=Markup("<caption>{}</caption>\n").format(caption) if caption else "",
+        top=top,
+        rows=joined(lines),
+    )
 
 
-def facts(pairs: Mapping[str, Any]) -> str:
+TABLE = Markup("""<div class="scroll" tabindex="0" role="region" aria-label="{name}"><table>
+{caption}<thead><tr>{top}</tr></thead>
+<tbody>
+{rows}
+</tbody></table></div>""")
+
+
+def facts(pairs: Mapping[str, Any]) -> Markup:
     """Names and what they stand for; what is None or empty is left out."""
     told = {name: v for name, v in pairs.items() if v not in (None, "", [], {})}
-    inner = "\n".join(f"<dt>{escape(name)}</dt><dd>{_text(v)}</dd>" for name, v in told.items())
-    return f"<dl>\n{inner}\n</dl>" if told else ""
+    inner = joined(Markup("<dt>{}</dt><dd>{}</dd>").format(name, _text(v)) for name, v in told.items())
+    return Markup("<dl>\n{}\n</dl>").format(inner) if told else Markup()
+
+
+def folded(summary: str, content: str) -> Markup:
+    """Content that opens at a click on its summary."""
+    return Markup("<details><summary>{}</summary>{}</details>").format(summary, content)
+
+
+def preformatted(text: str) -> Markup:
+    """Text with its own line breaks."""
+    return Markup('<pre tabindex="0">{}</pre>').format(text)
 
 
 def _text(v: Any) -> str:
     if v is None or v != v:
         return "–"
-    return escape(f"{v:.4g}" if isinstance(v, float) else str(v))
+    return f"{v:.4g}" if isinstance(v, float) else str(v)

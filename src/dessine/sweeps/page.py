@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 
 from dessine.intervals import summarise_repeats
-from dessine.reports import facts, figure, page, section, table
+from dessine.reports import facts, figure, joined, page, preformatted, section, table
 from dessine.runs.files import write_atomically
 from dessine.sweeps.results import Results, main_effect, samples
 
@@ -30,18 +30,18 @@ def save_page(results: Results, path: Path, title: str, pictures: Sequence[Path]
         "axes": "; ".join(f"{axis.label}: {len(axis.points)} values" for axis in results.axes),
         "command": command,
     }
-    note = '<p class="quiet">Values are those at the end of a run; only completed runs are compared.</p>'
+    note = Markup('<p class="quiet">Values are those at the end of a run; only completed runs are compared.</p>')
     body = [
-        f"<h1>{escape(title)}</h1>",
+        Markup("<h1>{}</h1>").format(title),
         facts(told),
         note if results.done else "",
         *(_settings(results, metric, way) for metric, way in results.metrics.items()),
         *(_differences(results, metric) for metric in results.metrics),
         section("Pictures", *(figure(picture, _caption(picture)) for picture in pictures)),
         _failures(results),
-        section("The sweep", f"<pre>{escape(spec)}</pre>"),
+        section("The sweep", preformatted(spec)),
     ]
-    write_atomically(path, page(title, "\n".join(part for part in body if part)))
+    write_atomically(path, page(title, joined(body)))
     return path
 
 
@@ -50,7 +50,7 @@ def _caption(picture: Path) -> str:
     return CAPTIONS.get(kind, "{}").format(metric)
 
 
-def _settings(results: Results, metric: str, way: str) -> str:
+def _settings(results: Results, metric: str, way: str) -> Markup:
     """Mean, interval and spread of each setting, the best first."""
     rows = []
     for runs in results.settings().values():
@@ -63,12 +63,12 @@ def _settings(results: Results, metric: str, way: str) -> str:
     rows.sort(key=lambda row: row[0], reverse=way == "max")
     heads = [*(axis.label for axis in results.axes), "mean", "95 % from", "to", "std", "n", "seconds"]
     if not rows:
-        return ""
+        return Markup()
     better = f"{'larger' if way == 'max' else 'smaller'} is better; n counts seeds and repeats"
     return section(f"{metric} by setting", table(heads, [row for _, row in rows], better, len(results.axes), best=[0]))
 
 
-def _differences(results: Results, metric: str) -> str:
+def _differences(results: Results, metric: str) -> Markup:
     """Each point of each axis against the first, seed by seed."""
     rows = []
     for axis in results.axes:
@@ -82,7 +82,7 @@ def _differences(results: Results, metric: str) -> str:
             names = [axis.label, axis.name(point), axis.name(axis.points[0])]
             rows.append([*names, float(effect.difference[i]), low, high, effect.seeds, "no" if low <= 0 <= high else "yes"])
     if not rows:
-        return ""
+        return Markup()
     heads = ["axis", "value", "against", "difference", "95 % from", "to", "seeds", "zero left out"]
     how = (
         "The same seeds on both sides, over the settings of the other axes that all values completed. "
@@ -91,6 +91,6 @@ def _differences(results: Results, metric: str) -> str:
     return section(f"{metric}: paired differences", table(heads, rows, how, 3))
 
 
-def _failures(results: Results) -> str:
+def _failures(results: Results) -> Markup:
     rows = [[r.run.path.name, r.status, r.reason] for r in results.rows if r.status != "completed"]
-    return section("Not completed", table(["cell", "status", "reason"], rows, "", 3)) if rows else ""
+    return section("Not completed", table(["cell", "status", "reason"], rows, "", 3)) if rows else Markup()
