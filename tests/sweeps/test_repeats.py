@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +88,11 @@ def test_repeat_that_diverges_leaves_the_others_alone(config: Path, monkeypatch:
     monkeypatch.setattr(repeats, "LARGE", 0)
     code, run = train(config, "--run-dir", config.parent / "apart")
     assert code == 0
-    Run(run.path / "repeats" / "0001").update(status="failed", reason="non-finite values began at step 50")
+    Run(run.path / "repeats" / "0001").update(
+        status="failed",
+        reason="non-finite values began at step 50",
+        non_finite=[{"step": 50, "repeat": 0, "player": "network", "layer": None, "what": "loss"}],
+    )
     (run.path / "repeats" / "0001" / "metrics.jsonl").write_text(
         "".join(json.dumps(r) + "\n" for r in Run(run.path / "repeats" / "0001").metrics()[:2])
     )
@@ -94,3 +100,33 @@ def test_repeat_that_diverges_leaves_the_others_alone(config: Path, monkeypatch:
     records = run.metrics()
     assert records[-1]["step"] == 75
     assert all(v is not None for r in records for i, v in enumerate(r["test_success"]) if i != 1)
+
+
+def test_repeat_that_fails_leaves_the_whole_failed_until_it_is_mended(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeats, "LARGE", 0)
+    _, run = train(config, "repeats=2", "--run-dir", config.parent / "apart")
+    kept = run.path / "repeats" / "0001" / "checkpoints"
+    kept.rename(config.parent / "kept")
+    kept.touch()
+    done = CliRunner().invoke(command, ["--resume", str(run.path), "training.steps=75"])
+    assert isinstance(done.exception, repeats.RepeatFailed)
+    assert (run.status(), run.info()["reason"].split(":")[0]) == ("failed", "repeat 1")
+    kept.unlink()
+    (config.parent / "kept").rename(kept)
+    code, run = train("--resume", run.path)
+    assert (code, run.status(), run.info()["step"], run.metrics()[-1]["step"]) == (0, "completed", 75, 75)
+
+
+def test_killed_parent_takes_its_repeats_along_and_is_never_completed_early(config: Path) -> None:
+    steps, path = 4000, config.parent / "run"
+    apart = "import sys; from dessine.sweeps import repeats; repeats.LARGE = 0; from dessine.cli import main; main()"
+    parent = [sys.executable, "-c", apart, "train"]
+    words = [config, f"training.steps={steps}", "outputs.checkpoint=20", "repeats=2", "--run-dir", path]
+    with subprocess.Popen([*parent, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        while not list(path.glob("repeats/0000/checkpoints/step_*2*.npz")):
+            assert first.poll() is None
+        first.kill()
+    again = subprocess.run([*parent, "--resume", str(path)], capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert [Run(path / "repeats" / r).info()["step"] for r in ("0000", "0001")] == [steps, steps]
+    assert (Run(path).status(), Run(path).info()["step"]) == ("completed", steps)

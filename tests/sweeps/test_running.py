@@ -1,13 +1,14 @@
 """The loop over cells, with launchers that only pretend: no process is started, no clock is waited for."""
 
 import os
+import platform
 import sys
 
 import pytest
 from made import cell, finish, sweep_folder
 
 from dessine.runs.run import Run
-from dessine.sweeps.launchers import THREADS, Job, Local, run_here
+from dessine.sweeps.launchers import THREADS, Job, Local, launch, run_here
 from dessine.sweeps.running import Interrupted, Outcome, Queue, judge, run_cells, steps_made
 
 
@@ -146,6 +147,8 @@ def test_a_run_that_was_begun_is_gone_on_with(folder):
         ("interrupted", 2, "cannot resume\n/somewhere/cells/c\n", Outcome("failed", "cannot resume")),
         (None, 1, "no space left\n\n", Outcome("failed", "no space left")),
         (None, 3, "", Outcome("failed", "ended with exit code 3")),
+        ("running", "job 7: CANCELLED", "", Outcome("killed", "job 7: CANCELLED")),
+        ("completed", "job 7 is not known any more", "", Outcome("completed")),
     ],
 )
 def test_the_folder_says_what_became_of_a_run_and_the_log_where_it_is_silent(tmp_path, status, code, log, outcome):
@@ -207,6 +210,50 @@ def test_a_process_is_interrupted_and_killed_on_its_own(tmp_path, monkeypatch):
     assert handles[0].poll() == -9
     assert handles[1].poll() is None
     handles[1].kill()
+
+
+def test_a_run_that_another_process_trains_is_waited_for_and_then_gone_on_with(tmp_path):
+    place, run = Pretender(), Run(tmp_path / "cells" / "c")
+    finish(run, status="running")
+    with run.lock():
+        handle = launch(place, job(tmp_path))
+        assert handle.poll() is None
+        assert "waits for the process" in handle.queued
+    assert handle.poll() is None
+    assert (len(place.handles), handle.queued) == (1, "")
+    assert handle.poll() == 0
+
+
+@pytest.mark.parametrize("pid", [os.getpid(), 0, 1, -1, "x", 10**12, None])
+def test_a_process_that_a_sweep_has_not_started_gets_no_signal(tmp_path, pid, monkeypatch):
+    monkeypatch.setattr(os, "kill", lambda _, number: number == 0 or pytest.fail("a signal was sent"))
+    run = Run(tmp_path / "cells" / "c")
+    finish(run, status="running")
+    run.update(pid=pid, host=platform.node())
+    with run.lock():
+        handle = launch(Pretender(), job(tmp_path))
+        handle.interrupt()
+        assert handle.poll() == 130
+        handle.kill()
+
+
+def test_a_job_elsewhere_is_told_queued_before_it_is_told_started(folder):
+    class Slow(Pretended):
+        @property
+        def queued(self):
+            return "Resources" if self.looks < 1 else ""
+
+    class Place(Pretender):
+        def launch(self, job):
+            return Slow(job, (0, "completed"), False)
+
+    class Wordy(Diary):
+        def queued(self, cell, why):
+            self.lines.append(f"queue {cell.label}: {why}")
+
+    diary = Wordy()
+    assert run_cells(Queue([cell(0)]), folder, Place(), diary, lambda: False, 1, 1) == 0
+    assert diary.lines == ["queue cell 0: Resources", "start cell 0", "completed cell 0"]
 
 
 def test_the_last_whole_line_tells_how_far_a_run_is(tmp_path):

@@ -62,6 +62,9 @@ def group() -> None:
 
 def main() -> None:
     """Entry point. Exit codes: 0 done, 1 failed, 2 usage or config, 130 interrupted."""
+    from dessine.sweeps.lifeline import end_with_parent
+
+    end_with_parent()  # before anything slow is loaded
     from dessine.cli.errors import guarded
 
     sys.exit(guarded(group))

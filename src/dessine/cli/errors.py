@@ -43,6 +43,7 @@ def _known(error: Exception) -> int:
     from dessine.registry import SpecError
     from dessine.runs.run import RunError
     from dessine.spec import BadSpec
+    from dessine.sweeps.repeats import RepeatFailed
 
     if isinstance(error, Stopped):  # it has said so already
         return 130
@@ -55,7 +56,7 @@ def _known(error: Exception) -> int:
     if isinstance(error, RunError):
         _say(str(error))
         return 2
-    if not isinstance(error, NonFiniteError | OSError | MemoryError):
+    if not isinstance(error, NonFiniteError | RepeatFailed | OSError | MemoryError):
         _say("".join(traceback.format_exception(error)).rstrip(), "", "This is a mistake in dessine, not yours.")
     _say(explain(error))
     return 1

@@ -32,6 +32,10 @@ class Screen:
                 tqdm(total=0, bar_format="{desc}", position=i + 1, leave=False, dynamic_ncols=True) for i in range(high)
             ]
 
+    def queued(self, cell: Cell, why: str) -> None:
+        if self.bar is None and not self.quiet:
+            self.say(f"queued: {cell.label}: {why}")
+
     def started(self, cell: Cell, resumed: bool) -> None:
         if self.bar is None and not self.quiet:
             self.say(f"{'going on' if resumed else 'started'}: {cell.label}")
@@ -68,6 +72,8 @@ class Screen:
         self.bar.refresh()
 
     def _line(self, one: Running) -> str:
+        if one.queued:
+            return f"        {one.cell.label}  {one.queued}"
         made, steps = steps_made(one.run), self.steps(one.cell)
         share = f"{100 * made / steps:3.0f}%" if steps else "    "
         return f"  {share}  {one.cell.label}  step {made:,}{f'/{steps:,}' if steps else ''}"

@@ -1,7 +1,7 @@
 """A sweep's folder: found again by what the sweep is, locked while it runs, and what state each of its cells is in.
 
 sweep.yaml says what varies, base.yaml what every run starts from, sweep.json which sweep this is; cells/ holds one ordinary
-run folder per cell, logs/ what each run printed.
+run folder per cell, logs/ what each run printed, .jobs/ what a cluster and its jobs tell each other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SweepFolder:
 
     def __init__(self, path: Path):
         self.path = path
-        self.cells, self.logs, self.plots = path / "cells", path / "logs", path / "plots"
+        self.cells, self.logs, self.plots, self.jobs = path / "cells", path / "logs", path / "plots", path / ".jobs"
 
     @staticmethod
     def is_one(path: Path) -> bool:

@@ -17,6 +17,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dessine.runs.run import Run, RunError
+from dessine.sweeps import lifeline
+
+INTERRUPTED = 130
+"""The exit code of a run that was asked to stop, and has saved."""
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -48,21 +52,29 @@ class Job:
             shutil.rmtree(folder)  # its process ended before it had written what it was to do
         return [*train, self.base, *self.overrides, "--run-dir", self.folder]
 
+    def ask_to_stop(self) -> None:
+        """Whoever trains the run elsewhere saves and stops; what still waits in a queue ends when its turn comes."""
+        Path(self.stop).parent.mkdir(exist_ok=True)
+        Path(self.stop).touch()
+
     def start(self) -> subprocess.Popen[bytes]:
-        """The process, in a session of its own: a Ctrl-C in the terminal is passed on by us, once."""
+        """The process; it ends with us."""
         env = os.environ | dict.fromkeys(THREADS, str(self.threads))  # read when NumPy loads, so it must be set before
-        cwd = self.cwd if Path(self.cwd).is_dir() else None
         with open(self.log, "ab") as log:
-            return subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=cwd, start_new_session=True
-            )
+            return lifeline.start(self.command(), env, log, self.cwd if Path(self.cwd).is_dir() else None)
 
 
 class Handle(Protocol):
-    """A job that was launched."""
+    """A job that was launched.
 
-    def poll(self) -> int | None:
-        """The exit code (minus the signal's number, if one ended it), or None while it is queued or running."""
+    A place with a queue gives its handles a text `queued`: why the job waits, empty once it runs.
+    """
+
+    def poll(self) -> int | str | None:
+        """The exit code (minus the signal's number, if one ended it), or None while it is queued or running.
+
+        Where the place has no exit code, because it lost the job: what it says became of it.
+        """
 
     def interrupt(self) -> None:
         """Ask it to save and stop; `poll` tells when it has."""
@@ -90,7 +102,7 @@ class Process:
     def __init__(self, job: Job):
         self.process = job.start()
 
-    def poll(self) -> int | None:
+    def poll(self) -> int | str | None:
         return self.process.poll()
 
     def interrupt(self) -> None:
@@ -116,28 +128,55 @@ class Local:
         pass
 
 
-class Found:
-    """A run that another process is still training, left over from a sweep that was killed; we only wait for it."""
+class Waiting:
+    """A job whose run another process still trains: it starts when that has ended, and goes on from what that has saved.
 
-    def __init__(self, folder: Path):
-        self.run = Run(folder)
+    The other may be what a killed sweep has left behind, or the user's own. It is asked by the job's stop file, which is all
+    that jobs elsewhere look at, and never by a signal: the process id in a file may be anybody's by now.
+    """
 
-    def poll(self) -> int | None:
-        return None if trained_by_another(self.run) else 0
+    def __init__(self, place: Launcher, job: Job):
+        self.place, self.job, self.run = place, job, Run(Path(job.folder))
+        self.handle: Handle | None = None
+        self.stopped = False
+
+    @property
+    def queued(self) -> str:
+        if self.handle is None:
+            return f"waits for the process that still trains it ({self.run.info().get('pid')})"
+        return getattr(self.handle, "queued", "")
+
+    def poll(self) -> int | str | None:
+        if self.handle is None:
+            if self.stopped:
+                return INTERRUPTED
+            if trained_by_another(self.run):
+                return None
+            self.handle = self.place.launch(self.job)
+        return self.handle.poll()
 
     def interrupt(self) -> None:
-        self._signal(signal.SIGINT)
+        self.stopped = True
+        if self.handle is None:
+            self.job.ask_to_stop()
+        else:
+            self.handle.interrupt()
 
     def kill(self) -> None:
-        self._signal(signal.SIGKILL)
+        self.interrupt()
+        if self.handle is not None:
+            self.handle.kill()
 
-    def _signal(self, number: int) -> None:
-        if self.run.status() == "running" and (pid := self.run.info().get("pid")):
-            os.kill(pid, number)
+
+def launch(place: Launcher, job: Job) -> Handle:
+    """Start `job` at `place`, or wait for whoever trains its run."""
+    return Waiting(place, job) if trained_by_another(Run(Path(job.folder))) else place.launch(job)
 
 
 def trained_by_another(run: Run) -> bool:
     """Whether some process holds the run's lock."""
+    if not run.path.is_dir():
+        return False
     try:
         with run.lock():
             return False
@@ -155,25 +194,24 @@ def cores() -> int:
 
 def run_here(job: Job) -> int:
     """Run `job` on the machine that calls this, until it ends or its stop file appears; for workers elsewhere."""
-    run = Run(Path(job.folder))
-    while run.path.is_dir() and trained_by_another(run):  # a worker that died may leave its run behind, still training
-        if Path(job.stop).exists():
-            return 130
+    stop, run = Path(job.stop), Run(Path(job.folder))
+    while not stop.exists() and trained_by_another(run):  # a worker that died leaves its run behind, still saving
         time.sleep(0.2)
-    if Path(job.stop).exists():
-        return 130
+    if stop.exists():
+        return INTERRUPTED
     process = job.start()
     asked = False
     try:
         while (code := process.poll()) is None:
-            if not asked and Path(job.stop).exists():
+            if not asked and stop.exists():
                 process.send_signal(signal.SIGINT)
                 asked = True
             time.sleep(0.1)
         return code
     finally:
-        if process.poll() is None:
-            process.terminate()  # this worker is being closed: the run saves and stops
+        if process.poll() is None:  # the time of this job is over, or its worker is being closed: the run saves and stops
+            process.terminate()
+            process.wait(lifeline.GRACE)
 
 
 def launcher(name: str, options: dict[str, Any]) -> Launcher:

@@ -18,7 +18,7 @@ import numpy as np
 
 from dessine.experiment import Experiment, NonFiniteError, Stopped, finish, stop_requests
 from dessine.runs.run import Run
-from dessine.sweeps.launchers import Handle, Job, Local
+from dessine.sweeps.launchers import Handle, Job, Local, launch
 from dessine.sweeps.running import Outcome, judge, steps_made
 from dessine.threads import cores
 
@@ -27,6 +27,10 @@ LARGE = 20_000
 
 SHARED = ("step", "epoch", "examples")
 """Metrics that are the same for every repeat."""
+
+
+class RepeatFailed(Exception):
+    """A repeat ended without its last step, though its numbers are finite; the run can be resumed when that is mended."""
 
 
 def train_apart(experiment: Experiment) -> bool:
@@ -39,23 +43,24 @@ def train_repeats(
 ) -> dict[str, Any]:
     """Train each repeat in `run`/repeats/, as many at once as the BLAS has threads, then join them. Returns the summary.
 
-    Like `dessine.experiment.train`: the same files, the same exceptions; what has been done is not done again.
+    Like `dessine.experiment.train`: the same files, the same exceptions; what has been done is not done again. The whole is
+    completed only if each repeat has made its last step, or is gone for good. Raises RepeatFailed for any other end.
     """
     folders = [Run(run.path / "repeats" / f"{r:04d}") for r in range(experiment.repeats)]
     folders[0].path.parent.mkdir(exist_ok=True)
     began = time.perf_counter()
     outcomes = _run_all(experiment, run, folders, progress, say)
     step = _join(experiment, run, folders)
-    bad = {r: o for r, o in outcomes.items() if o.bad}
-    if bad:
-        run.update(reason="; ".join(f"repeat {r}: {o.reason}" for r, o in sorted(bad.items())))
-    if any(o.status == "interrupted" for o in outcomes.values()) or len(outcomes) < len(folders):
+    if bad := {r: o.reason for r, o in outcomes.items() if o.bad}:
+        run.update(reason="; ".join(f"repeat {r}: {reason}" for r, reason in sorted(bad.items())))
+    left = [one for one in folders if not _ended(one, experiment.steps)]
+    if not left and not all(map(_gone, folders)):
+        return finish(experiment, run, step, began, "completed")
+    if left and (len(outcomes) < len(folders) or any(o.status == "interrupted" for o in outcomes.values())):
         finish(experiment, run, step, began, "interrupted")
         raise Stopped(f"stopped after step {step} of {experiment.steps}")
-    if len(bad) == len(folders) or any(o.status == "killed" for o in bad.values()):
-        finish(experiment, run, step, began, "failed")
-        raise NonFiniteError(run.info()["reason"])
-    return finish(experiment, run, step, began, "completed")
+    finish(experiment, run, step, began, "failed")
+    raise (RepeatFailed if left else NonFiniteError)(run.info()["reason"])
 
 
 def _run_all(
@@ -70,19 +75,23 @@ def _run_all(
     outcomes = {r: Outcome("completed") for r in range(len(folders)) if r not in waiting}
     launcher, logs = Local(), run.path / "repeats"
     running: dict[int, Handle] = {}
+    told: set[int] = set()
     asked = False
     with stop_requests() as stop:
         try:
             while running or (waiting and not stop()):
                 while waiting and len(running) < cores() and not stop():  # as many as the BLAS may have: a sweep shares cores
                     r = waiting.popleft()
-                    running[r] = launcher.launch(_job(experiment, run, r, folders[r], logs / f"{r:04d}.log"))
+                    running[r] = launch(launcher, _job(experiment, run, r, folders[r], logs / f"{r:04d}.log"))
                 if stop() and not asked:
                     asked = True
                     for handle in running.values():
                         handle.interrupt()
                 for r, handle in list(running.items()):
                     code = handle.poll()
+                    if code is None and (why := getattr(handle, "queued", "")) and r not in told:
+                        told.add(r)
+                        say(f"repeat {r}: {why}")
                     if code is not None:
                         del running[r]
                         outcomes[r] = judge(folders[r], code, logs / f"{r:04d}.log")
@@ -99,9 +108,8 @@ def _run_all(
 
 
 def _ended(one: Run, steps: int) -> bool:
-    """Whether a repeat has nothing left to do: it has made all its steps, or its numbers are no longer finite."""
-    info = one.info()
-    return bool(info.get("status") == "completed" and steps_made(one) >= steps)
+    """Whether a repeat has nothing left to do: it has made all its steps, or is gone for good."""
+    return _gone(one) or (one.info().get("status") == "completed" and steps_made(one) >= steps)
 
 
 def _job(experiment: Experiment, run: Run, r: int, one: Run, log: Path) -> Job:
@@ -141,8 +149,9 @@ def _join(experiment: Experiment, run: Run, folders: list[Run]) -> int:
 
 
 def _gone(one: Run) -> bool:
-    """Whether a repeat stopped for good before its last step."""
-    return one.info().get("status") == "failed"
+    """Whether a repeat stopped for good before its last step: its numbers are no longer finite, and nothing else is wrong."""
+    info = one.info()
+    return bool(info.get("status") == "failed" and info.get("non_finite"))
 
 
 def _merged(values: list[Any], key: str = "") -> Any:

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from typing import Protocol
 from dessine.runs.run import Run
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.folder import SweepFolder
-from dessine.sweeps.launchers import Found, Handle, Job, Launcher
+from dessine.sweeps.launchers import INTERRUPTED, Handle, Job, Launcher, launch
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,8 @@ class Queue:
 class Watcher(Protocol):
     """Is told what happens, at once."""
 
+    def queued(self, cell: Cell, why: str) -> None: ...
+
     def started(self, cell: Cell, resumed: bool) -> None: ...
 
     def ended(self, cell: Cell, outcome: Outcome, seconds: float) -> None: ...
@@ -72,13 +73,24 @@ class Watcher(Protocol):
 
 @dataclass
 class Running:
-    """A cell that has been launched."""
+    """A cell that has been launched. resumed: whether it goes on; queued: why it does not run yet."""
 
     cell: Cell
     run: Run
     handle: Handle
     log: Path
+    resumed: bool
+    queued: str = ""
     began: float = field(default_factory=time.monotonic)
+
+    def look(self, watcher: Watcher) -> None:
+        """Tell when it enters the queue, and when it really begins."""
+        was, self.queued = self.queued, getattr(self.handle, "queued", "")
+        if self.queued and self.queued != was:
+            watcher.queued(self.cell, self.queued)
+        elif was and not self.queued:
+            self.began = time.monotonic()
+            watcher.started(self.cell, self.resumed)
 
 
 class Interrupted(Exception):
@@ -99,18 +111,18 @@ def run_cells(
 
     Raises Interrupted once every run has stopped, after `stop` has become true. A KeyboardInterrupt kills them.
     """
-    token = folder.path.absolute() / f".stop-{uuid.uuid4().hex[:12]}"
     running: list[Running] = []
     bad, why = 0, ""
     try:
         while True:
             while not why and len(running) < slots and (cell := feed.take()) is not None:
-                running.append(_start(cell, folder, launcher, watcher, threads, token))
+                running.append(_start(cell, folder, launcher, watcher, threads))
             if not running:
                 break
             for one in list(running):
                 code = one.handle.poll()
                 if code is None:
+                    one.look(watcher)
                     continue
                 running.remove(one)
                 outcome = judge(one.run, code, one.log)
@@ -130,24 +142,21 @@ def run_cells(
         for one in running:
             one.handle.kill()
         raise
-    finally:
-        if not running:
-            token.unlink(missing_ok=True)
     if why == "interrupted" or stop():
         raise Interrupted
     return bad
 
 
-def _start(cell: Cell, folder: SweepFolder, launcher: Launcher, watcher: Watcher, threads: int, token: Path) -> Running:
+def _start(cell: Cell, folder: SweepFolder, place: Launcher, watcher: Watcher, threads: int) -> Running:
     run, log = folder.run(cell), folder.logs.absolute() / f"{cell.folder}.log"
     resumed = (run.path / "config.yaml").is_file()
-    if folder.state(cell) == "busy":
-        handle: Handle = Found(run.path)
-    else:
-        base, at = str(folder.path.absolute() / "base.yaml"), str(run.path.absolute())
-        handle = launcher.launch(Job(base, cell.overrides, at, str(log), threads, str(token), os.getcwd()))
-    watcher.started(cell, resumed)
-    return Running(cell, run, handle, log)
+    base, at, stop = folder.path.absolute() / "base.yaml", run.path.absolute(), folder.jobs.absolute() / f"{cell.folder}.stop"
+    handle = launch(place, Job(str(base), cell.overrides, str(at), str(log), threads, str(stop), os.getcwd()))
+    one = Running(cell, run, handle, log, resumed)
+    one.look(watcher)
+    if not one.queued:
+        watcher.started(cell, resumed)
+    return one
 
 
 def _interrupt(running: list[Running], watcher: Watcher, why: str) -> None:
@@ -156,17 +165,22 @@ def _interrupt(running: list[Running], watcher: Watcher, why: str) -> None:
         one.handle.interrupt()
 
 
-def judge(run: Run, code: int, log: Path) -> Outcome:
-    """What became of a run that ended with `code`: its folder says; the code and the log say more only where it is silent."""
+def judge(run: Run, code: int | str, log: Path) -> Outcome:
+    """What became of a run that ended with `code`: its folder says; the code and the log say more only where it is silent.
+
+    code: or, where the place has lost the run, what it says of it; then the run may still have ended well.
+    """
     info = run.info()
     status = info.get("status")
-    if status == "completed" and code == 0:
+    if status == "completed" and (isinstance(code, str) or code == 0):
         return Outcome("completed")
     if status == "failed":
         return Outcome("failed", info.get("reason") or _last_line(log))
+    if isinstance(code, str):
+        return Outcome("killed", code)
     if code < 0:
         return Outcome("killed", f"killed by {_signal_name(-code)}")
-    if code == 130 or (status == "interrupted" and code == 0):
+    if code == INTERRUPTED or (status == "interrupted" and code == 0):
         return Outcome("interrupted")
     return Outcome("failed", _last_line(log) or f"ended with exit code {code}")
 
