@@ -8,7 +8,7 @@ import pytest
 from made import cell, finish, sweep_folder
 
 from dessine.runs.run import Run
-from dessine.sweeps.launchers import THREADS, Job, Local, launch, run_here
+from dessine.sweeps.launchers import THREADS, Job, Local, run_here, when_free
 from dessine.sweeps.running import Interrupted, Outcome, Queue, judge, run_cells, steps_made
 
 
@@ -216,7 +216,7 @@ def test_a_run_that_another_process_trains_is_waited_for_and_then_gone_on_with(t
     place, run = Pretender(), Run(tmp_path / "cells" / "c")
     finish(run, status="running")
     with run.lock():
-        handle = launch(place, job(tmp_path))
+        handle = when_free(job(tmp_path), place.launch)
         assert handle.poll() is None
         assert "waits for the process" in handle.queued
     assert handle.poll() is None
@@ -231,7 +231,7 @@ def test_a_process_that_a_sweep_has_not_started_gets_no_signal(tmp_path, pid, mo
     finish(run, status="running")
     run.update(pid=pid, host=platform.node())
     with run.lock():
-        handle = launch(Pretender(), job(tmp_path))
+        handle = when_free(job(tmp_path), Pretender().launch)
         handle.interrupt()
         assert handle.poll() == 130
         handle.kill()

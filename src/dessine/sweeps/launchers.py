@@ -12,10 +12,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from dessine.experiment import stop_requests
+from dessine.runs.files import write_atomically
 from dessine.runs.run import Run, RunError
 from dessine.sweeps import lifeline
 
@@ -51,6 +54,17 @@ class Job:
         if folder.exists():
             shutil.rmtree(folder)  # its process ended before it had written what it was to do
         return [*train, self.base, *self.overrides, "--run-dir", self.folder]
+
+    @property
+    def told(self) -> Path:
+        """What a job elsewhere says of itself: the file is empty while it runs, then holds an exit code, or what went wrong."""
+        return Path(self.stop).with_suffix(".told")
+
+    def clear(self) -> None:
+        """Forget what was asked of an earlier job of this run, and what that has told."""
+        Path(self.stop).parent.mkdir(exist_ok=True)
+        for file in (Path(self.stop), self.told):
+            file.unlink(missing_ok=True)
 
     def ask_to_stop(self) -> None:
         """Whoever trains the run elsewhere saves and stops; what still waits in a queue ends when its turn comes."""
@@ -122,7 +136,7 @@ class Local:
         self.slots = cores()
 
     def launch(self, job: Job) -> Handle:
-        return Process(job)
+        return when_free(job, Process)
 
     def close(self) -> None:
         pass
@@ -135,8 +149,8 @@ class Waiting:
     that jobs elsewhere look at, and never by a signal: the process id in a file may be anybody's by now.
     """
 
-    def __init__(self, place: Launcher, job: Job):
-        self.place, self.job, self.run = place, job, Run(Path(job.folder))
+    def __init__(self, job: Job, start: Callable[[Job], Handle]):
+        self.job, self.start, self.run = job, start, Run(Path(job.folder))
         self.handle: Handle | None = None
         self.stopped = False
 
@@ -152,7 +166,7 @@ class Waiting:
                 return INTERRUPTED
             if trained_by_another(self.run):
                 return None
-            self.handle = self.place.launch(self.job)
+            self.handle = self.start(self.job)
         return self.handle.poll()
 
     def interrupt(self) -> None:
@@ -168,9 +182,9 @@ class Waiting:
             self.handle.kill()
 
 
-def launch(place: Launcher, job: Job) -> Handle:
-    """Start `job` at `place`, or wait for whoever trains its run."""
-    return Waiting(place, job) if trained_by_another(Run(Path(job.folder))) else place.launch(job)
+def when_free(job: Job, start: Callable[[Job], Handle]) -> Handle:
+    """Start `job`, at once or when nobody trains its run any more."""
+    return Waiting(job, start) if trained_by_another(Run(Path(job.folder))) else start(job)
 
 
 def trained_by_another(run: Run) -> bool:
@@ -193,25 +207,36 @@ def cores() -> int:
 
 
 def run_here(job: Job) -> int:
-    """Run `job` on the machine that calls this, until it ends or its stop file appears; for workers elsewhere."""
-    stop, run = Path(job.stop), Run(Path(job.folder))
-    while not stop.exists() and trained_by_another(run):  # a worker that died leaves its run behind, still saving
-        time.sleep(0.2)
-    if stop.exists():
-        return INTERRUPTED
-    process = job.start()
-    asked = False
+    """Run `job` on the machine that calls this, until it ends or is asked to stop; for workers elsewhere."""
     try:
-        while (code := process.poll()) is None:
-            if not asked and stop.exists():
-                process.send_signal(signal.SIGINT)
-                asked = True
-            time.sleep(0.1)
-        return code
-    finally:
-        if process.poll() is None:  # the time of this job is over, or its worker is being closed: the run saves and stops
-            process.terminate()
-            process.wait(lifeline.GRACE)
+        code = _run_here(job)
+    except Exception as error:  # such as submitit's, when the time of the job is nearly over
+        write_atomically(job.told, " ".join(str(error).split()))
+        raise
+    write_atomically(job.told, str(code))
+    return code
+
+
+def _run_here(job: Job) -> int:
+    stop, run = Path(job.stop), Run(Path(job.folder))
+    with stop_requests() as signalled:
+        while not (stopping := signalled() or stop.exists()) and trained_by_another(run):
+            time.sleep(0.2)  # a worker that died leaves its run behind, still saving
+        if stopping:
+            return INTERRUPTED
+        process = job.start()
+        write_atomically(job.told, "")
+        try:
+            while (code := process.poll()) is None:
+                if not stopping and (signalled() or stop.exists()):
+                    stopping = True
+                    process.send_signal(signal.SIGINT)
+                time.sleep(0.1)
+            return code
+        finally:
+            if process.poll() is None:  # the worker is being closed: the run saves and stops
+                process.terminate()
+                process.wait(lifeline.GRACE)
 
 
 def launcher(name: str, options: dict[str, Any]) -> Launcher:

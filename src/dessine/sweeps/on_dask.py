@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from pathlib import Path
 from typing import Any
 
-from dessine.sweeps.launchers import Handle, Job, LauncherError, run_here
-
-LOST = -9
+from dessine.sweeps.launchers import Handle, Job, LauncherError, run_here, when_free
 
 
 class Dask:
@@ -30,9 +27,12 @@ class Dask:
         self.slots = sum(self.client.nthreads().values()) or 1
 
     def launch(self, job: Job) -> Handle:
+        return when_free(job, self._submit)
+
+    def _submit(self, job: Job) -> Handle:
+        job.clear()
         # Dask gives the job of a worker that died to another worker, where it goes on from its checkpoint.
-        future = self.client.submit(run_here, job, key=f"dessine-{uuid.uuid4().hex}", pure=False)
-        return Task(future, job)
+        return Task(self.client.submit(run_here, job, key=f"dessine-{uuid.uuid4().hex}", pure=False), job)
 
     def close(self) -> None:
         self.client.close()
@@ -44,13 +44,19 @@ class Task:
     def __init__(self, future: Any, job: Job):
         self.future, self.job = future, job
 
-    def poll(self) -> int | None:
+    @property
+    def queued(self) -> str:
+        return "" if self.job.told.exists() else "waits for a worker"
+
+    def poll(self) -> int | str | None:
         if self.future.status == "pending":
             return None
-        return int(self.future.result()) if self.future.status == "finished" else LOST
+        if self.future.status == "finished":
+            return int(self.future.result())
+        return f"Dask: {self.future.status}"
 
     def interrupt(self) -> None:
-        Path(self.job.stop).touch()  # a run sees it and stops; what still waits ends at once when its turn comes
+        self.job.ask_to_stop()  # a run sees it and stops; what still waits ends at once when its turn comes
 
     def kill(self) -> None:
         self.interrupt()

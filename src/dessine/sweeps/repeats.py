@@ -18,7 +18,7 @@ import numpy as np
 
 from dessine.experiment import Experiment, NonFiniteError, Stopped, finish, stop_requests
 from dessine.runs.run import Run
-from dessine.sweeps.launchers import Handle, Job, Local, launch
+from dessine.sweeps.launchers import Handle, Job, Local
 from dessine.sweeps.running import Outcome, judge, steps_made
 from dessine.threads import cores
 
@@ -82,7 +82,7 @@ def _run_all(
             while running or (waiting and not stop()):
                 while waiting and len(running) < cores() and not stop():  # as many as the BLAS may have: a sweep shares cores
                     r = waiting.popleft()
-                    running[r] = launch(launcher, _job(experiment, run, r, folders[r], logs / f"{r:04d}.log"))
+                    running[r] = launcher.launch(_job(experiment, run, r, folders[r], logs / f"{r:04d}.log"))
                 if stop() and not asked:
                     asked = True
                     for handle in running.values():

@@ -18,7 +18,7 @@ from typing import Protocol
 from dessine.runs.run import Run
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.folder import SweepFolder
-from dessine.sweeps.launchers import INTERRUPTED, Handle, Job, Launcher, launch
+from dessine.sweeps.launchers import INTERRUPTED, Handle, Job, Launcher
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Running:
     run: Run
     handle: Handle
     log: Path
-    resumed: bool
+    resumed: bool = False
     queued: str = ""
     began: float = field(default_factory=time.monotonic)
 
@@ -151,7 +151,7 @@ def _start(cell: Cell, folder: SweepFolder, place: Launcher, watcher: Watcher, t
     run, log = folder.run(cell), folder.logs.absolute() / f"{cell.folder}.log"
     resumed = (run.path / "config.yaml").is_file()
     base, at, stop = folder.path.absolute() / "base.yaml", run.path.absolute(), folder.jobs.absolute() / f"{cell.folder}.stop"
-    handle = launch(place, Job(str(base), cell.overrides, str(at), str(log), threads, str(stop), os.getcwd()))
+    handle = place.launch(Job(str(base), cell.overrides, str(at), str(log), threads, str(stop), os.getcwd()))
     one = Running(cell, run, handle, log, resumed)
     one.look(watcher)
     if not one.queued:
