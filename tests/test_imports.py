@@ -27,7 +27,6 @@ FLOORS = [
 
 LAZY = {
     "matplotlib": "half a second",
-    "mnist": "only to read IDX files",
     "pooch": "only to download",
     "platformdirs": "only to look for downloaded data",
     "scipy.optimize": "a quarter of a second",

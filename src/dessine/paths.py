@@ -1,4 +1,4 @@
-"""Paths as people write them: `~` and `~user` are homes wherever a path is given, for no shell expands them after a `=`."""
+"""Paths as people write them, and as messages show them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from dessine.registry import SpecError
 
 
 def expanded(text: str | os.PathLike[str]) -> Path:
-    """`text` with its home written out. Raises SpecError where there is no such user, or the system takes no such path."""
+    """`text` with its home written out: no shell expands the `~` after a `=`.
+
+    Raises SpecError where there is no such user, or the system takes no such path.
+    """
     path = os.path.expanduser(text)
     if path.startswith("~"):
         user = path[1:].split(os.sep)[0]
@@ -20,6 +23,40 @@ def expanded(text: str | os.PathLike[str]) -> Path:
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         pass  # whether it should be there is known to who asks
     except (OSError, ValueError) as error:  # too long, a link to itself, a null character
-        shown = path if len(path) <= 100 else f"{path[:97]}..."
-        raise SpecError(f"{shown}: {getattr(error, 'strerror', None) or error}") from None
+        short = path if len(path) <= 100 else f"{path[:97]}..."
+        raise SpecError(f"{short}: {getattr(error, 'strerror', None) or error}") from None
     return Path(path)
+
+
+def absolute(path: Path) -> Path:
+    """From the root, without `..` where that leads to the same place: behind a link to a folder it may not."""
+    plain = os.path.abspath(path)
+    same = not os.path.exists(path) or (os.path.exists(plain) and os.path.samefile(plain, path))
+    return Path(plain) if same else path.absolute()
+
+
+def shown(path: Path) -> str:
+    """On one line, and as it can be printed, whatever bytes are in it."""
+    text = str(path)
+    return text if text.isprintable() else repr(text)
+
+
+def mode(path: Path) -> int:
+    """What stands at `path`, as `stat` tells it; 0 for nothing. Raises SpecError if the system does not say."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: Exception) -> SpecError:
+    """What the system says of a path that cannot be read."""
+    return SpecError(f"{shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def listing(folder: Path) -> str:
+    """What lies in a folder, in a few words, such as "a.txt, b, ..."; "nothing" where it is empty."""
+    found = sorted(os.listdir(folder))
+    return ", ".join(shown(Path(name)) for name in found[:6]) + (", ..." if len(found) > 6 else "") if found else "nothing"

@@ -26,6 +26,8 @@ Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Le(1)]
 Decay = Annotated[float, Ge(0), Lt(1)]
+PATH = "a file or folder"
+PathText = Annotated[str, PATH]  # `spec/document.py` makes it absolute
 
 DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 """The node that leaves every option at its default."""
@@ -73,6 +75,8 @@ SYNONYMS = {
     "label_smoothing": "real_labels",
     "label_flip": "label_swap",
     "dataset": "data",
+    "classes": "digits",
+    "labels": "digits",
     "model": "game network",
     "train": "training",
     "trainer": "training",

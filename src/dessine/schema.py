@@ -32,7 +32,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from dessine.letters import lookalikes
-from dessine.registry import MOST, Node, Path, Problem, Registry, SpecError, did_you_mean, quoted
+from dessine.registry import MOST, PATH, Node, Path, Problem, Registry, SpecError, did_you_mean, quoted
 
 F = TypeVar("F", bound=Callable[..., Any])
 MOST_ERRORS = 1_000
@@ -209,6 +209,25 @@ def nodes_below(cls: type[Node]) -> list[type[Node]]:
                 found[node] = None
                 waiting.append(node)
     return list(found)
+
+
+def paths_in(cls: type[Node], node: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
+    """The files and folders that `node` names, with their places in it: what a spec says of a `cls`, not checked yet."""
+    if isinstance(node, list):
+        for i, one in enumerate(node):
+            yield from paths_in(cls, one, (*at, i))
+    if not isinstance(node, dict):
+        return
+    family = cls.registry if not cls.type else None
+    if family:
+        cls = family.members.get(str(node.get("type")), cls)
+    takes = hints(cls) if cls.type or not family else {}
+    for name, value in node.items():
+        hint = takes.get(name)
+        if isinstance(value, str) and any(PATH in get_args(one) for one in (hint, *get_args(hint))):
+            yield (*at, name), value
+        elif below := _node_in(hint):
+            yield from paths_in(below, value, (*at, name))
 
 
 def summary(cls: type) -> str:

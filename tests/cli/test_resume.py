@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -188,6 +189,43 @@ def test_data_that_has_changed_is_refused(dessine, config, images, tmp_path):
     answer = dessine("train", "--resume", "run", "training.steps=18")
     assert answer.code == 2
     assert "are not those it began with" in answer.err
+
+
+def test_data_that_has_moved_is_taken_where_it_is_the_same(dessine, config, images, tmp_path):
+    data = shutil.copytree(images, tmp_path / "data")
+    start = ("train", config, "training.steps=9", f"data.path={data.name}", "--run-dir", "run")
+    assert dessine(*start).code == 0
+    assert f"path: {data}," in (tmp_path / "run/config.yaml").read_text()
+    data.rename(tmp_path / "moved")
+    assert dessine("train", "--resume", "run", "training.steps=18").code == 2
+    assert dessine("train", "--resume", "run", "training.steps=18", "data.path=moved").code == 0
+    info = json.loads((tmp_path / "run/run.json").read_text())
+    assert (info["step"], info["data"], info["spec"]["data"]["path"]) == (18, *[str(tmp_path / "moved")] * 2)
+    straight = tmp_path / "straight"
+    assert dessine("train", config, "training.steps=18", "--run-dir", straight).code == 0
+    assert_same(tmp_path / "run", straight)
+
+
+@pytest.mark.parametrize(("file", "what"), [("train-images-idx3-ubyte", "training"), ("t10k-labels-idx1-ubyte", "test")])
+def test_other_data_at_another_place_is_refused_with_both_checksums(dessine, config, images, tmp_path, file, what):
+    assert dessine("train", config, "training.steps=9", "--run-dir", "run").code == 0
+    before = (tmp_path / "run/config.yaml").read_bytes()
+    path = shutil.copytree(images, tmp_path / "other") / file
+    path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1]))
+    answer = dessine("train", "--resume", "run", "training.steps=18", "data.path=other")
+    assert answer.code == 2
+    assert f"the {what} examples of {tmp_path / 'other'} are not those it began with, of {images} (" in answer.err
+    assert re.search(r"checksum was [0-9a-f]{12}, now [0-9a-f]{12}", answer.err)
+    assert (tmp_path / "run/config.yaml").read_bytes() == before
+
+
+def test_an_older_config_without_todays_options_goes_on(dessine, config, tmp_path):
+    assert dessine("train", config, "training.steps=9", "--run-dir", "run").code == 0
+    path = tmp_path / "run/config.yaml"
+    path.write_text(re.sub(r",\s*transpose: false", "", path.read_text()))
+    assert "transpose" not in path.read_text()
+    assert "is complete" in dessine("train", "--resume", "run").err
+    assert dessine("train", "--resume", "run", "training.steps=18").code == 0
 
 
 def test_run_in_use_is_not_resumed_by_another(dessine, config, tmp_path):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import os
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dessine.data import Dataset, Split
+from dessine.data import Dataset, Split, fetch
 from dessine.data.cifar10 import CLASSES, RECORD, Cifar10
 from dessine.data.fetch import CIFAR10_ARCHIVE, CIFAR10_FILES, CIFAR10_FOLDER
 from dessine.registry import SpecError
@@ -83,12 +85,20 @@ def test_folder_folder_above_archive_and_its_folder_are_the_same(tmp_path: Path)
     assert len(sums) == 1
 
 
-def test_without_a_path_the_cache_folder_is_read(data_folder: Path) -> None:
+def test_without_a_path_the_cache_folder_is_read(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "CIFAR10_BYTES", 4 * RECORD)
     assert "dessine data fetch cifar10" in str(refused())
     assert Cifar10.available() == []
     write_files(data_folder / "cifar10" / CIFAR10_FOLDER)
     assert load().source == "full"
     assert [(a.source, a.train, a.test) for a in Cifar10.available()] == [("full", 20, 4)]
+
+
+def test_what_is_cut_off_in_the_cache_is_not_taken(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "CIFAR10_BYTES", 4 * RECORD)
+    last = write_files(data_folder / "cifar10" / CIFAR10_FOLDER) / CIFAR10_FILES[-1]
+    last.write_bytes(last.read_bytes()[:RECORD])  # whole images
+    assert "is cut off: `dessine data fetch cifar10` gets it again" in str(refused())
 
 
 def test_classes_are_chosen_by_name_before_the_limit_counts(tmp_path: Path) -> None:
@@ -162,3 +172,35 @@ def test_an_archive_that_is_damaged_or_another_is_refused(tmp_path: Path) -> Non
     assert "damaged" in str(refused(path=str(archive)))
     archive.write_bytes(b"no archive")
     assert "damaged" in str(refused(path=str(archive)))
+
+
+def test_a_member_that_says_it_is_huge_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    archive = tmp_path / CIFAR10_ARCHIVE
+    with gzip.open(archive, "wb") as file:
+        member = tarfile.TarInfo(f"{CIFAR10_FOLDER}/{CIFAR10_FILES[0]}")
+        member.size = 2_000_000_000
+        file.write(member.tobuf())
+    assert "data_batch_1.bin in it says it has 2,000,000,000 bytes, where 166,666,666 are the most" in str(
+        refused(path=str(archive))
+    )
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.REGTYPE])
+def test_nothing_else_in_an_archive_is_unpacked_without_bound(tmp_path: Path, kind: bytes) -> None:
+    archive = tmp_path / CIFAR10_ARCHIVE
+    with gzip.open(archive, "wb") as file:
+        member = tarfile.TarInfo("long")
+        member.type, member.size = kind, 2_000_000_000
+        file.write(member.tobuf() + bytes(1024))
+    assert "it holds more than 1,000,000,000 bytes unpacked" in str(refused(path=str(archive)))
+
+
+def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "cifar")
+    (folder / CIFAR10_FILES[2]).unlink()
+    os.mkfifo(folder / CIFAR10_FILES[2])
+    assert "data_batch_3.bin is no ordinary file" in str(refused(path=str(folder)))
+    assert "neither a folder nor a file" in str(refused(path="/dev/zero"))
+    assert "no user" in str(refused(path="~nosuchuser/x"))
+    (tmp_path / "loop").symlink_to("loop")
+    assert "Too many levels" in str(refused(path=str(tmp_path / "loop")))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from idx_files import packed, write_folder
+from idx_files import packed, take_for_mnist, write_folder
 
 from dessine.data import Dataset, Split
 from dessine.data.fetch import FILES, full_mnist
@@ -15,16 +15,10 @@ from dessine.data.mnist import SAMPLE, Mnist
 from dessine.registry import SpecError
 
 
-@pytest.fixture(scope="session")
-def arrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache for all, so that the sample is read through python-mnist once."""
-    return tmp_path_factory.mktemp("data")
-
-
 @pytest.fixture(autouse=True)
-def data_folder(arrays: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DESSINE_DATA", str(arrays))
-    return arrays
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DESSINE_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
 
 
 def load(**options: object) -> Split:
@@ -66,11 +60,45 @@ def test_insisting_on_the_full_set_tells_how_to_get_it() -> None:
 
 
 def test_auto_and_full_take_the_fetched_set_silently(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_folder(tmp_path / "mnist")  # what a fetch leaves behind, in small
+    take_for_mnist(write_folder(tmp_path / "mnist"), monkeypatch)  # what a fetch leaves behind, in small
     monkeypatch.setenv("DESSINE_DATA", str(tmp_path))
     for source in ("auto", "full"):
         split = load(source=source)
         assert (len(split.train), len(split.test), split.source, split.notice) == (12, 5, "full", "")
+
+
+def test_what_lies_in_the_cache_under_mnists_name_and_is_not_mnist_is_not_taken(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = take_for_mnist(write_folder(data_folder / "mnist"), monkeypatch)
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(packed(np.ones(5, np.uint8)))
+    for source in ("auto", "full"):
+        with pytest.raises(SpecError, match="t10k-labels-idx1-ubyte is not MNIST's: `dessine data fetch mnist`") as caught:
+            load(source=source)
+        assert caught.value.problems[0].path == ("source",)
+    assert load(source="sample").source == "sample"
+
+
+def test_nothing_is_kept_of_what_was_read(tmp_path: Path, data_folder: Path) -> None:
+    load(source="sample")
+    load(path=str(write_folder(tmp_path / "own")))
+    assert not data_folder.exists()
+
+
+@pytest.mark.parametrize("place", ["file", "nowhere/deeper", "loop/data", "~nosuchuser/data"])
+def test_a_cache_that_is_no_folder_is_done_without_or_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DESSINE_DATA", place)
+    assert load(source="sample").source == "sample"
+    if place.startswith(("~", "loop")):
+        with pytest.raises(SpecError, match=r"nosuchuser|Too many levels"):
+            load()
+    else:
+        assert load().source == "sample"
 
 
 def test_a_full_set_with_a_file_missing_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,9 +122,41 @@ def test_a_fault_in_ones_own_folder_is_told_at_path(tmp_path: Path) -> None:
     assert caught.value.problems[0].path == ("path",)
 
 
-def test_path_and_source_exclude_each_other() -> None:
-    with pytest.raises(SpecError, match="path or source"):
-        load(path="somewhere", source="full")
+@pytest.mark.parametrize("source", ["auto", "full", "sample"])
+def test_a_path_wins_over_any_source(tmp_path: Path, source: str) -> None:
+    split = load(path=str(write_folder(tmp_path / "own")), source=source)
+    assert (len(split.train), split.source, split.digits) == (12, str(tmp_path / "own"), 0)
+
+
+def test_a_home_folder_that_is_none_is_told_at_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_folder(tmp_path / "own $x")
+    assert len(load(path="~/own $x").train) == 12
+    with pytest.raises(SpecError, match="there is no user 'nosuchuser'") as caught:
+        load(path="~nosuchuser/x")
+    assert caught.value.problems[0].path == ("path",)
+
+
+def test_images_are_turned_upright_when_asked(tmp_path: Path) -> None:
+    folder = str(write_folder(tmp_path / "own", side=(4, 7)))
+    lying, upright = load(path=folder), load(path=folder, transpose=True)
+    assert upright.train.shape == upright.test.shape == (7, 4, 1)
+    np.testing.assert_array_equal(upright.train.x, lying.train.x.transpose(0, 2, 1, 3))
+    assert upright.train.checksum != lying.train.checksum
+
+
+def test_a_folder_of_emnist_says_how_to_turn_its_images(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "own")
+    for path in list(folder.iterdir()):
+        path.rename(folder / f"emnist-letters-{path.name}")
+    assert "data.transpose=true" in load(path=str(folder)).notice
+    assert load(path=str(folder), transpose=True).notice == ""
+
+
+def test_where_data_were_found_below_the_path_is_told(tmp_path: Path) -> None:
+    write_folder(tmp_path / "own" / "MNIST" / "raw")
+    assert load(path=str(tmp_path / "own")).notice == f"the data are those in {tmp_path / 'own' / 'MNIST' / 'raw'}"
+    assert load(path=str(tmp_path / "own" / "MNIST" / "raw")).notice == ""
 
 
 def test_the_limit_counts_after_digits_have_chosen() -> None:

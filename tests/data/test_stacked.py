@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from idx_files import write_folder
+from idx_files import take_for_mnist, write_folder
 
 from dessine.data import Dataset, Split
 from dessine.data.dataset import Examples
@@ -18,7 +18,7 @@ from dessine.registry import SpecError
 @pytest.fixture(autouse=True)
 def small_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full set of 40 training and 20 test images of 6 x 6."""
-    write_folder(tmp_path / "mnist", train=40, test=20)
+    take_for_mnist(write_folder(tmp_path / "mnist", train=40, test=20), monkeypatch)
     monkeypatch.setenv("DESSINE_DATA", str(tmp_path))
 
 

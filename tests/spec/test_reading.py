@@ -1,7 +1,10 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from dessine.experiment import Experiment
-from dessine.spec import BadSpec, check_document, read
+from dessine.spec import BadSpec, check_document, dump, read
 
 GOOD = """\
 data: {type: ring, points: 100}
@@ -161,3 +164,80 @@ def test_faults_of_writing_and_of_meaning_are_told_together(write):
 def test_what_an_alias_repeats_is_said_once(write):
     text = GOOD.replace("{type: adam, eta: 0.1}", "&o {type: adam, eta: -1}").replace("optimizer: adam", "optimizer: *o")
     assert len(lines(write("c.yaml", text))) == 1
+
+
+OWN = GOOD.replace("{type: ring, points: 100}", "{type: mnist, path: PATH}")
+
+
+@pytest.fixture
+def resolved(write, tmp_path, monkeypatch):
+    """data.path of a config in `configs/`, read in the folder `here`; the folders named are there."""
+
+    def resolve(path, there, *overrides, child=""):
+        for name in ("here", *there):
+            (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        monkeypatch.chdir(tmp_path / "here")
+        config = write("configs/a.yaml", OWN.replace("PATH", path))
+        if child:
+            config = write(child, "extends: ../configs/a.yaml\n")
+        for file in (config, os.path.relpath(config)):
+            document = read(Path(file), overrides)
+            found = check_document(document, Experiment).model_dump()["data"]["path"]
+        return found.replace(str(tmp_path), "")
+
+    return resolve
+
+
+@pytest.mark.parametrize(
+    ("path", "there", "where"),
+    [
+        ("data", ["configs/data"], "/configs/data"),
+        ("data", ["configs/data", "here/data"], "/configs/data"),
+        ("data", ["here/data"], "/here/data"),  # as before there was a rule
+        ("../data", ["data"], "/data"),
+        ("data", [], "/configs/data"),
+        ("/tmp", ["configs/tmp"], "/tmp"),
+        ("$HOME/a b", ["configs/$HOME/a b"], "/configs/$HOME/a b"),
+    ],
+)
+def test_a_relative_path_begins_at_the_file_that_says_it_then_where_we_are(resolved, path, there, where):
+    assert resolved(path, there) == where
+    assert resolved(path, [*there, "other"], child="other/b.yaml") == where
+
+
+def test_a_relative_path_on_the_command_line_begins_where_we_are(resolved):
+    assert resolved("x", ["configs/data", "here/data"], "data.path=data") == "/here/data"
+    assert resolved("x", ["configs/data"], "data={type: cifar10, path: data}") == "/here/data"
+    assert resolved("x", [], "data.path=../data/.") == "/data"
+
+
+def test_a_resolved_config_means_the_same_from_anywhere(resolved, write, tmp_path, monkeypatch):
+    resolved("../data", ["data"])
+    document = read(tmp_path / "configs/a.yaml")
+    run = write("runs/r/config.yaml", dump(check_document(document, Experiment).model_dump()))
+    monkeypatch.chdir("/")
+    assert check_document(read(run), Experiment).node.data.path == str(tmp_path / "data")
+
+
+def test_behind_a_link_two_dots_are_left_alone(resolved, tmp_path):
+    (tmp_path / "far/away").mkdir(parents=True)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/link").symlink_to(tmp_path / "far/away")
+    assert resolved("link/../data", ["far/data", "configs/data"]) == "/configs/link/../data"
+
+
+def test_a_home_folder_is_put_in_and_one_that_is_none_is_told_at_its_line(resolved, write, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert resolved("~/data", []) == "/home/data"
+    assert resolved("x", [], "data.path=~/data") == "/home/data"
+    config = write("a.yaml", OWN.replace("PATH", "~nosuchuser/x") + "sed: 3\n")
+    told = lines(config)
+    assert told[0].startswith(f"{config}:1: data.path: ~nosuchuser/x: there is no user 'nosuchuser'")
+    assert "unknown key 'sed'" in told[1]
+
+
+def test_what_no_config_can_hold_stays_as_it_is_written(write, tmp_path, monkeypatch):
+    folder = tmp_path / os.fsdecode(b"d\xff")
+    (folder / "data").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    assert check_document(read(write("a.yaml", OWN.replace("PATH", "data"))), Experiment).node.data.path == "data"

@@ -16,18 +16,21 @@ from tqdm import tqdm
 from dessine.cli.errors import explain
 from dessine.cli.loading import load, warned
 from dessine.cli.paths import PATH, RUN
+from dessine.data import PLACES
 from dessine.experiment import Experiment, Stopped, train
 from dessine.runs.comparison import differences
 from dessine.runs.run import Run
 from dessine.scores.diagnosis import verdict
-from dessine.spec import BadSpec, dump, read
+from dessine.spec import BadSpec, check_document, dump, read
 from dessine.sweeps.repeats import train_apart, train_repeats
 
 PERIOD = 10.0
 """Seconds between two plain lines of progress, on a screen that is no terminal and in log.txt."""
 
 FREE = ("training.steps", "training.epochs", "outputs.checkpoint", "outputs.keep", "outputs.gif", "outputs.plots")
-"""What may change when a run goes on: how long it gets, and what leaves no trace in the steps already made."""
+FREE += tuple(f"data.{key}" for key in PLACES)
+"""What may change when a run goes on: how long it gets, what leaves no trace in the steps already made, and where the data
+lie, whose checksums tell whether they are the same."""
 
 
 EPILOG = """\b
@@ -79,17 +82,18 @@ def command(
     called = shlex.join(["dessine", *sys.argv[1:]])
     if resume and old:
         with old.lock():
-            if old.status() == "completed" and resolved == read(old.path / "config.yaml").data:
+            if old.status() == "completed" and resolved == _resolved(old):
                 say(f"{old.path} is complete: go on for longer with training.steps=N, more than {experiment.steps:,}")
                 click.echo(str(old.path))
                 return
-            old.resume(dump(resolved), called, steps=experiment.steps, spec=resolved)
+            old.resume(dump(resolved), called, steps=experiment.steps, spec=resolved, data=experiment.split.source)
             old.log(f"resumed: {called}")
             _train(experiment, old, say, quiet)
         return
     run = Run.create_at(run_dir) if run_dir else Run.create(runs_dir, experiment.name)
     info = {"command": called, "overrides": overrides, "seed": experiment.seed, "steps": experiment.steps, "resumes": []}
     info |= {"data": experiment.split.source, "data_checksum": experiment.split.train.checksum}
+    info["test_checksum"] = experiment.split.test.checksum
     info["goals"] = dict(experiment.game.goals)
     run.start(dump(resolved), document.source, info | {"spec": resolved})  # a list of runs has no time to read YAML
     with run.lock():
@@ -101,7 +105,7 @@ def command(
 
 def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> None:
     """Refuse what would change the steps already made, showing the difference."""
-    info, before = run.info(), read(run.path / "config.yaml").data
+    info, before = run.info(), _resolved(run)
     wrong = [
         f"  {key}: was {was!r}, now {will!r}"
         for key, (was, will) in differences([before, resolved]).items()
@@ -111,9 +115,21 @@ def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> No
         raise BadSpec([f"{run.path}: this would change steps already made; start anew with --from, or leave out:", *wrong])
     if experiment.steps < info.get("steps", 0):
         raise BadSpec([f"{run.path}: a run can only get longer: it has {info['steps']} steps, not {experiment.steps}"])
-    if info.get("data_checksum", experiment.split.train.checksum) != experiment.split.train.checksum:
-        was, now = info["data_checksum"][:12], experiment.split.train.checksum[:12]
-        raise BadSpec([f"{run.path}: the training examples are not those it began with (checksum was {was}, now {now})"])
+    for what, key, part in (
+        ("training", "data_checksum", experiment.split.train),
+        ("test", "test_checksum", experiment.split.test),
+    ):
+        was, now = info.get(key, part.checksum), part.checksum
+        if was != now:
+            of, began = experiment.split.source, info.get("data")
+            text = f"the {what} examples of {of} are not those it began with, of {began}"
+            raise BadSpec([f"{run.path}: {text} (checksum was {str(was)[:12]}, now {now[:12]})"])
+
+
+def _resolved(run: Run) -> dict[str, Any]:
+    """What the config of a run says, with every default: an older one lacks options that have come since."""
+    resolved: dict[str, Any] = check_document(read(run.path / "config.yaml"), Experiment).model_dump()
+    return resolved
 
 
 def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import tarfile
-import zlib
+import stat
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,9 +12,18 @@ import numpy as np
 from annotated_types import MinLen
 
 from dessine.data.dataset import Array, Available, Dataset, Examples, Split, datasets
-from dessine.data.fetch import CIFAR10_ARCHIVE, CIFAR10_FILES, CIFAR10_FOLDER, CIFAR10_PAGE, cache_folder
-from dessine.paths import expanded
-from dessine.registry import Count, SpecError
+from dessine.data.fetch import (
+    CIFAR10_ARCHIVE,
+    CIFAR10_BYTES,
+    CIFAR10_FILES,
+    CIFAR10_FOLDER,
+    CIFAR10_PAGE,
+    cache_folder,
+    whole_cifar10,
+)
+from dessine.data.packed import DAMAGE, LARGEST, members
+from dessine.paths import expanded, listing, mode, shown, unreadable
+from dessine.registry import Count, PathText, SpecError
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 Class = Literal["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -29,7 +36,8 @@ class Cifar10(Dataset):
     """Photographs of ten kinds of things, 32 x 32 in colour: 50,000 and 10,000 (Krizhevsky 2009).
 
     path: a folder with the binary version, unpacked or as cifar-10-binary.tar.gz, or that file; as it stands, what
-        `dessine data fetch cifar10` got. A relative one starts from the directory in which the command is run
+        `dessine data fetch cifar10` got. A relative one is looked for beside the config that says it, then in the
+        working directory, where KEY=VALUE also begins
     classes: only these, such as [cat, dog]
     limit: only the first so many training images, counted after `classes` has chosen; the test part stays whole
     scale: range of the pixels
@@ -37,7 +45,7 @@ class Cifar10(Dataset):
 
     def __init__(
         self,
-        path: str | None = None,
+        path: PathText | None = None,
         classes: Annotated[list[Class], MinLen(1)] | None = None,
         limit: Count | None = None,
         scale: Literal["0..1", "-1..1"] = "0..1",
@@ -45,11 +53,13 @@ class Cifar10(Dataset):
         self.path, self.classes, self.limit, self.scale = path, classes, limit, scale
 
     def load(self) -> Split:
-        try:
-            folder = cache_folder() / "cifar10" if self.path is None else expanded(self.path)
-            parts = read_files(folder, self.path is None)
-        except SpecError as error:
-            raise error if self.path is None else error.below("path") from None
+        if self.path is None:
+            parts = read_files(cache_folder() / "cifar10", own=True)
+        else:
+            try:
+                parts = read_files(expanded(self.path))
+            except SpecError as error:
+                raise error.below("path") from None
         (x, y), (test_x, test_y) = (self._wanted(*part) for part in parts)
         low = 0.0 if self.scale == "0..1" else -1.0
         train = Examples(x[: self.limit], y[: self.limit], low)
@@ -68,7 +78,7 @@ class Cifar10(Dataset):
     def available(cls) -> list[Available]:
         folder = cache_folder() / "cifar10" / CIFAR10_FOLDER
         files = [folder / name for name in CIFAR10_FILES]
-        if not all(file.is_file() for file in files):
+        if not all(map(mode, files)):
             return []
         *train, test = (file.stat().st_size // RECORD for file in files)
         return [Available(cls.type, "full", str(folder), sum(train), test)]
@@ -81,16 +91,14 @@ def read_files(folder: Path, own: bool = False) -> list[tuple[Array, Array]]:
     Raises SpecError saying what is missing or damaged, what was found instead, and where to get it.
     """
     for place in (folder, folder / CIFAR10_FOLDER):
-        if (place / CIFAR10_FILES[0]).is_file():
+        if mode(place / CIFAR10_FILES[0]):
+            if own and not whole_cifar10(place):
+                raise SpecError(f"CIFAR-10 in {shown(place)} is cut off: `dessine data fetch cifar10` gets it again")
             return _parts(partial(_from_folder, place))
-    archive = folder if folder.is_file() else folder / CIFAR10_ARCHIVE
-    if not archive.is_file() or "python" in archive.name or archive.suffix != ".gz":
+    archive = folder if stat.S_ISREG(mode(folder)) else folder / CIFAR10_ARCHIVE
+    if not stat.S_ISREG(mode(archive)) or "python" in archive.name or archive.suffix != ".gz":
         raise SpecError(_missing(folder, own))
-    try:
-        with tarfile.open(archive, "r:gz") as tar:
-            return _parts(partial(_from_archive, archive, tar))
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise SpecError(f"{archive} is damaged, or not {CIFAR10_ARCHIVE} from {CIFAR10_PAGE}: {error}") from None
+    return _parts(_from_archive(archive).__getitem__)
 
 
 def _parts(contents: Callable[[str], bytes]) -> list[tuple[Array, Array]]:
@@ -111,19 +119,35 @@ def _batch(name: str, data: bytes) -> tuple[Array, Array]:
 
 
 def _from_folder(folder: Path, name: str) -> bytes:
-    if not (folder / name).is_file():
-        raise SpecError(f"no {name} in {folder.absolute()}; needed: {', '.join(CIFAR10_FILES)}")
-    return (folder / name).read_bytes()
-
-
-def _from_archive(path: Path, tar: tarfile.TarFile, name: str) -> bytes:
-    names = tar.getnames()
-    member = tar.extractfile(f"{CIFAR10_FOLDER}/{name}") if f"{CIFAR10_FOLDER}/{name}" in names else None
-    if member is None:
+    path = folder / name
+    if not mode(path):
+        raise SpecError(f"no {name} in {shown(folder.absolute())}; needed: {', '.join(CIFAR10_FILES)}")
+    if not stat.S_ISREG(mode(path)):
+        raise SpecError(f"{shown(path)} is no ordinary file")
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST // len(CIFAR10_FILES) + 1)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if len(data) > LARGEST // len(CIFAR10_FILES):
         raise SpecError(
-            f"no {CIFAR10_FOLDER}/{name} in {path.absolute()}, which should be {CIFAR10_ARCHIVE} from {CIFAR10_PAGE}"
+            f"{shown(path)} has more than {LARGEST // len(CIFAR10_FILES):,} bytes, and CIFAR-10's {CIFAR10_BYTES:,}"
         )
-    return member.read()
+    return data
+
+
+def _from_archive(path: Path) -> dict[str, bytes]:
+    """From the names of the files to their bytes."""
+    names = [f"{CIFAR10_FOLDER}/{name}" for name in CIFAR10_FILES]
+    try:
+        found = dict(members(path, names, LARGEST // len(names)))
+    except DAMAGE as error:
+        raise SpecError(f"{shown(path)} is damaged, or not {CIFAR10_ARCHIVE} from {CIFAR10_PAGE}: {error}") from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if missing := [name for name in names if name not in found]:
+        raise SpecError(f"no {missing[0]} in {shown(path.absolute())}, which should be {CIFAR10_ARCHIVE} from {CIFAR10_PAGE}")
+    return {name.rpartition("/")[2]: data for name, data in found.items()}
 
 
 def _missing(folder: Path, own: bool) -> str:
@@ -139,9 +163,9 @@ def _missing(folder: Path, own: bool) -> str:
         return f"CIFAR-10 is not in {folder}: get it with `dessine data fetch cifar10`, or put {wanted} there"
     if folder.is_file():
         return f"{folder.absolute()} is not CIFAR-10's archive: give {wanted}, or the folder that it unpacks to"
+    if not folder.exists():
+        return f"no folder or file {shown(folder.absolute())}"
     if not folder.is_dir():
-        return f"no folder or file {folder.absolute()}"
-    found = sorted(path.name for path in folder.iterdir())
-    there = ", ".join(found[:6]) + (", ..." if len(found) > 6 else "") if found else "nothing"
+        return f"{shown(folder)} is neither a folder nor a file"
     needed = f"{CIFAR10_FILES[0]} to {CIFAR10_FILES[-1]}, or {wanted}"
-    return f"CIFAR-10's binary version is not in {folder.absolute()}: it needs {needed}; there is {there}"
+    return f"CIFAR-10's binary version is not in {shown(folder.absolute())}: it needs {needed}; there is {listing(folder)}"

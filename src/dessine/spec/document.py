@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from dessine.paths import absolute, expanded
 from dessine.registry import Node, Problem, SpecError, dotted
 from dessine.registry import Path as KeyPath
-from dessine.schema import Schema, check
+from dessine.schema import Schema, check, paths_in
 
 MOST_LINES = 200
 """Mistakes that are told of one config; who makes more has made the same one again and again."""
@@ -90,11 +94,33 @@ class Document:
         return [*lines[:MOST_LINES], *more]
 
 
+def anchor(document: Document, cls: type[Node]) -> None:
+    """Make the files and folders that a `cls` names absolute, so that they mean the same from anywhere.
+
+    A relative one is looked for beside the file that says it, then in the working directory, where KEY=VALUE also begins.
+    """
+    for key, written in list(paths_in(cls, document.data)):
+        place = document.place(key)
+        try:
+            path = expanded(written)
+        except SpecError as error:
+            document.faults.append(Fault(place, f"{dotted(key)}: {error}", key))
+            continue
+        beside = absolute(Path(place.file).parent) / path
+        if place.line and (os.path.lexists(beside) or not os.path.lexists(path)):
+            path = beside
+        text = str(absolute(path))
+        with suppress(UnicodeEncodeError):  # what no config can hold stays as it is written
+            text.encode()
+            _replace(document.data, key, text)
+
+
 def check_document(document: Document, cls: type[Node]) -> Schema:
     """Check against `cls`. Raises BadSpec with every mistake, those that `read` has found included.
 
     A word that YAML reads as a number, true, null or a list is text where only text will do: `name: 2024`, `name=[a]`.
     """
+    anchor(document, cls)
     try:
         try:
             made = check(cls, document.data, also=("extends",))
@@ -104,6 +130,7 @@ def check_document(document: Document, cls: type[Node]) -> Schema:
                 raise
             for path, word in words.items():
                 _replace(document.data, path, word)
+            anchor(document, cls)
             made = check(cls, document.data, also=("extends",))
     except SpecError as error:
         raise BadSpec(document.lines(error.problems)) from None

@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from dessine.data import PLACES
 from dessine.experiment import Experiment, NonFiniteError, Stopped, finish, stop_requests
 from dessine.runs.run import Run
+from dessine.spec import inline
 from dessine.sweeps.launchers import Handle, Job, Local
 from dessine.sweeps.running import Outcome, judge, steps_made
 from dessine.threads import cores
@@ -118,6 +120,8 @@ def _job(experiment: Experiment, run: Run, r: int, one: Run, log: Path) -> Job:
     changes: tuple[str, ...] = (long, f"outputs.keep={out.keep}", "outputs.plots=false", "outputs.gif=false")
     if r:  # the pictures over time are those of the first repeat
         changes += ("outputs.samples=0",)
+    places = {key: place for key in PLACES if (place := getattr(experiment.data, key, None)) is not None}
+    changes += tuple(f"data.{key}={inline(place)}" for key, place in places.items())  # the data may have moved since
     overrides = (*changes, f"seed={experiment.seed + r}", "repeats=1")
     base, stop = str((run.path / "config.yaml").absolute()), str((run.path / "repeats" / ".stop").absolute())
     return Job(base, overrides, str(one.path.absolute()), str(log), 1, stop, os.getcwd(), changes)
