@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from annotated_types import Ge, Le
 from dessine.data import Dataset, Split
 from dessine.games import Context, Game
 from dessine.games.watch import Watch, told
+from dessine.plots import Pictures
 from dessine.registry import DEFAULTS, Count, Like, Node, Problems, SpecError, Whole
 from dessine.runs.files import write_json
 from dessine.runs.run import Run, outcome
@@ -204,11 +205,12 @@ def train(
     user must see. Raises Stopped or NonFiniteError after everything has been saved.
     """
     began, game, last = time.perf_counter(), experiment.game, experiment.steps
+    pictures = pictures_of(run, say)
     with stop_requests() as stop, np.errstate(all="ignore"), one_blas_thread():
         step, watch, pace, stopping = *_resume(experiment, run), Pace(), False
         if step == 0:
             if experiment.is_shown(0):
-                _show(experiment, run, 0)
+                _show(experiment, run, 0, pictures)
             _save(experiment, run, 0)
         while step < last and not stopping and not watch.gone.all():
             n = min(experiment.next_event(step) - step, pace.turns)
@@ -232,16 +234,16 @@ def train(
                     break
             progress(step, record)
             if experiment.is_shown(step):
-                _show(experiment, run, step)
+                _show(experiment, run, step, pictures)
             if saving:
                 _save(experiment, run, step)
     if watch.gone.all():
-        finish(experiment, run, step, began, "failed")
+        finish(experiment, run, step, began, "failed", pictures)
         raise NonFiniteError(f"stopped at step {step:,} of {last:,}: no replicate is left with finite numbers")
     if step < last:
-        finish(experiment, run, step, began, "interrupted")
+        finish(experiment, run, step, began, "interrupted", pictures)
         raise Stopped(f"stopped after step {step:,} of {last:,}")
-    return finish(experiment, run, step, began, "completed")
+    return finish(experiment, run, step, began, "completed", pictures)
 
 
 def _resume(experiment: Experiment, run: Run) -> tuple[int, Watch]:
@@ -274,8 +276,8 @@ def _save(experiment: Experiment, run: Run, step: int) -> None:
     run.save_checkpoint(step, game.state(), {"streams": game.streams.state()}, experiment.outputs.keep)
 
 
-def _show(experiment: Experiment, run: Run, step: int) -> None:
-    experiment.game.show(run.samples / f"step_{step:07d}.png", _context(experiment, step))
+def _show(experiment: Experiment, run: Run, step: int, pictures: Pictures) -> None:
+    pictures.draw(experiment.game.show, run.samples / f"step_{step:07d}.png", _context(experiment, step, pictures))
 
 
 def _plain(value: Any) -> Any:
@@ -290,11 +292,22 @@ def _record(step: int, game: Game, seen: dict[str, Any]) -> dict[str, Any]:
     return {"step": step, "epoch": step / game.turns_per_epoch(), **_plain(seen)}
 
 
-def _context(experiment: Experiment, step: int) -> Context:
-    return Context(experiment.name, experiment.seed, step, experiment.outputs.grid)
+def _context(experiment: Experiment, step: int, pictures: Pictures) -> Context:
+    return Context(experiment.name, experiment.seed, step, experiment.outputs.grid, pictures)
 
 
-def finish(experiment: Experiment, run: Run, step: int, began: float, status: str) -> dict[str, Any]:
+def pictures_of(run: Run, say: Callable[[str], None] = lambda text: None) -> Pictures:
+    """What draws the pictures of `run`, and tells on the screen and in log.txt what it could not draw."""
+
+    def tell(text: str) -> None:
+        say(text)
+        with suppress(OSError):
+            run.log(text)
+
+    return Pictures(tell)
+
+
+def finish(experiment: Experiment, run: Run, step: int, began: float, status: str, pictures: Pictures) -> dict[str, Any]:
     """Write the summary, plots, GIF, and the run's last status. Returns the summary.
 
     status: failed, or anything else; then it is the step that decides between completed and interrupted.
@@ -309,12 +322,12 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
     write_json(run.path / "summary.json", summary)
     if experiment.outputs.plots and records:
         with np.errstate(all="ignore"):
-            experiment.game.save_plots(run.plots, records, _context(experiment, step))
+            pictures.draw(experiment.game.save_plots, run.plots, records, _context(experiment, step, pictures))
     frames = sorted(run.samples.glob("step_*.png"))
     if experiment.outputs.gif and len(frames) > 1:
         from dessine.plots.grid import save_gif
 
-        save_gif(run.samples / "samples.gif", frames)
+        pictures.draw(save_gif, run.samples / "samples.gif", frames)
     seconds = time.perf_counter() - began
     run.log(f"{status} at step {step} after {seconds:.1f} s")
     results = {goal: mean for goal in experiment.game.goals if (mean := _mean(summary["last"], goal)) is not None}

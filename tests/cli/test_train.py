@@ -56,6 +56,26 @@ def test_run_folder_holds_all_that_is_promised(dessine, config, tmp_path):
     assert info["resumes"] == []
 
 
+def test_a_picture_that_fails_costs_no_run(dessine, config, tmp_path, monkeypatch):
+    """Neither those on the way nor those at the end; the cause is told once, on the screen and in log.txt."""
+
+    def fail(*args: object) -> None:
+        raise ValueError("no such letter")
+
+    monkeypatch.setattr("dessine.plots.grid.save_grids", fail)
+    monkeypatch.setattr("dessine.plots.curves.save_losses", fail)
+    answer = dessine("train", config, "outputs.plots=true", "training.steps=20", "--run-dir", "run")
+    assert (answer.code, answer.out) == (0, "run\n")
+    assert answer.err.count("no such letter") == 1
+    assert (tmp_path / "run/log.txt").read_text().count("no such letter") == 1
+    assert not list((tmp_path / "run/samples").iterdir())
+    assert {path.stem for path in (tmp_path / "run/plots").iterdir()} >= {"discriminator", "scores", "gradients"}
+    monkeypatch.setattr("dessine.plots.grid.save_grid", fail)
+    answer = dessine("eval", "run", "--json")
+    assert (answer.code, answer.err.count("no such letter")) == (0, 1)
+    assert [Path(path).name for path in json.loads(answer.out)["pictures"]] == ["scores.png", "nearest.png"]
+
+
 def test_resolved_config_trains_the_same_run_again(dessine, config, tmp_path):
     dessine("train", config, "training.steps=20", "seed=7", "--run-dir", "a")
     assert dessine("train", tmp_path / "a/config.yaml", "--run-dir", "b").code == 0

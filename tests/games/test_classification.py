@@ -157,7 +157,7 @@ def test_mistakes_come_worst_first() -> None:
     game = built(data, [{"type": "dense", "units": 2}])
     answers = np.array([[[0.2, 0.8], [0.1, 0.9], [0.0, 2.0], [0.6, 0.5]]])
     images, labels = game._mistakes(answers)
-    assert labels == ["0 > 1", "0 > 1", "1 > 0"]
+    assert labels == ["0 → 1", "0 → 1", "1 → 0"]
     assert images.shape == (3, 2, 2, 1)
 
 
@@ -166,7 +166,7 @@ def test_the_worst_mistake_of_one_output_is_the_surest() -> None:
     data = Split(Examples(x, y), Examples(x, y))
     game = built(data, [{"type": "dense", "units": 1}], loss="binary_cross_entropy")
     _, labels = game._mistakes(np.array([[[1.5], [-1.0]]]))  # sure to 82 % and to 73 %
-    assert labels == ["0 > 1", "1 > 0"]
+    assert labels == ["0 → 1", "1 → 0"]
 
 
 @pytest.mark.parametrize("loss", ["quadratic", "softmax_cross_entropy"])

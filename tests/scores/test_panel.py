@@ -121,8 +121,8 @@ def test_the_slow_score_is_measured_only_where_it_is_asked_for(plain):
 
 def test_pictures_lie_in_the_folder(measured):
     told, folder = measured
-    assert told["pictures"] == [str(folder / "scores.png"), str(folder / "nearest.png")]
-    assert sorted(path.name for path in folder.iterdir()) == ["nearest.png", "scores.png"]
+    assert told["pictures"] == [str(folder / f"{name}.png") for name in ("scores", "classes", "nearest")]
+    assert sorted(path.name for path in folder.iterdir()) == ["classes.png", "nearest.png", "scores.png"]
 
 
 def test_a_seed_gives_the_same_scores_and_only_gives_the_same_alone(measured):

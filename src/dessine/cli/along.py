@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from dessine.experiment import Experiment
 from dessine.games.game import FIXED_SEED
+from dessine.plots import Pictures
 from dessine.runs.run import Run
 from dessine.scores.panel import Panel
 from dessine.scores.ranks import spearman, spearman_interval
@@ -68,7 +70,10 @@ def measure_checkpoints(
     if len(found) > 1:
         from dessine.plots.scores import save_along
 
-        told["pictures"] = [str(save_along(folder / "checkpoints.png", found, experiment.name, better))]
+        drawn = Pictures(partial(click.echo, err=True)).draw(
+            save_along, folder / "checkpoints.png", found, experiment.name, better
+        )
+        told["pictures"] = [str(path) for path in drawn]
     else:
         told["notice"] = f"only one checkpoint was kept: train with outputs.checkpoint=STEPS {KEEP}"
     return told

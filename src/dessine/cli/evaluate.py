@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from dessine.cli.along import measure_checkpoints
 from dessine.cli.loading import open_run
 from dessine.cli.paths import PATH, RUN
 from dessine.games import Context
+from dessine.plots import Pictures
 from dessine.runs.files import finite, own_folder, write_json
 from dessine.scores.table import ALL, GROUPS
 
@@ -83,7 +85,7 @@ def command(
             told |= measure_checkpoints(found, experiment, count, seed, chosen, folder)
             write_json(folder / "checkpoints.json", told)
         else:
-            context = Context(experiment.name, experiment.seed, step)
+            context = Context(experiment.name, experiment.seed, step, pictures=Pictures(partial(click.echo, err=True)))
             told |= experiment.game.evaluate(count, seed, folder, context, chosen)
             write_json(folder / ("scores.json" if only is None else "only.json"), told)
     if as_json:

@@ -6,12 +6,14 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dessine.cli.paths import FILE, PATH, RUN
+from dessine.plots import Pictures
 from dessine.registry import SpecError
 from dessine.runs.collection import Filter, Row, duration, in_order, read_row, select, survey
 from dessine.runs.comparison import Setting, clipped, count_of, differences, metrics_of, settings, shown
@@ -121,12 +123,18 @@ def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None,
 
     out.parent.mkdir(parents=True, exist_ok=True)
     panels = {name: {one.label: one.curve(name, against) for one in every} for name in names}
-    save_comparison(out, panels, "comparison" if len(every) > 1 else every[0].tracks[0].row.name, against)
+    title = "comparison" if len(every) > 1 else every[0].tracks[0].row.name
+    drawn = Pictures(partial(click.echo, err=True)).draw(save_comparison, out, panels, title, against)
     if as_json:
-        click.echo(json.dumps(finite({"settings": [_setting(one, names) for one in every], "picture": str(out)}), indent=1))
+        click.echo(
+            json.dumps(
+                finite({"settings": [_setting(one, names) for one in every], "picture": str(out) if drawn else None}), indent=1
+            )
+        )
         return
     _compared(every, names)
-    click.echo(str(out))
+    for path in drawn:
+        click.echo(str(path))
 
 
 @command.command(epilog="Example: dessine runs diff last configs/xor.yaml")

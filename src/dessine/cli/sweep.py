@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dessine.cli.paths import PATH
 from dessine.cli.sweep_plan import Plan, seconds_known
 from dessine.cli.sweep_screen import Screen, duration
 from dessine.experiment import stop_requests
+from dessine.plots import Pictures
 from dessine.registry import SpecError
 from dessine.runs.run import RunError
 from dessine.spec import dump, value
@@ -256,7 +258,7 @@ def _collect(plan: Plan, folder: SweepFolder, quiet: bool, feed: Feed | None = N
     trials = feed.trials if isinstance(feed, SearchFeed) else ()
     for old in folder.plots.glob("*.png"):
         old.unlink()
-    made = save_pictures(results, folder.plots, plan.name, trials)
+    made = save_pictures(results, folder.plots, plan.name, trials, Pictures(partial(click.echo, err=True)))
     text = (folder.path / "sweep.yaml").read_text()
     page = save_page(results, folder.path / "report.html", plan.name, made, text, folder.info().get("command", ""))
     if not quiet:

@@ -21,7 +21,7 @@ from dessine.games.player import Player
 from dessine.games.remedies import Average, FeatureMatching, InstanceNoise, packed, unpacked
 from dessine.games.schedule import CriticExtra, Moves, Until
 from dessine.games.unrolled import Unrolled
-from dessine.losses import GameLoss, sigmoid
+from dessine.losses import GameLoss, Straight, sigmoid
 from dessine.nn import Mode
 from dessine.nn.layer import Backward, size
 from dessine.nn.tangent import along, refuse_along
@@ -484,12 +484,15 @@ class Adversarial(Game):
         if self.average is not None:
             with self.average.worn():
                 drawn = {"generator": drawn[""], "its moving average": self.draw(count, self._fixed_at(context))}
-        caption = f"{context.title}, step {context.step:,}"
+        caption = self._of_first(f"{context.title}, step {context.step:,}")
+        real = self.examples.floats(np.arange(min(1000 if points else 100, len(self.examples))), np.float32)
         if points:
-            real = self.examples.floats(np.arange(min(1000, len(self.examples))), np.float32)
-            save_scatter(path, real, drawn, caption)
+            modes = [self.panel.modes_of(x[: self.scored or None]) for x in drawn.values()]
+            named = {f"{name}{', ' * bool(name and n)}{n}": x for (name, x), n in zip(drawn.items(), modes, strict=True)}
+            save_scatter(path, real, named, caption)
         else:
-            save_grids(path, {name: self.examples.images(x) for name, x in drawn.items()}, columns, caption)
+            images = {name: self.examples.images(x) for name, x in drawn.items()}
+            save_grids(path, images, columns, caption, self.examples.images(real))
 
     def _fixed_at(self, context: Context) -> Streams:
         return Streams(context.seed + FIXED_SEED, self.streams.replicates)
@@ -497,17 +500,46 @@ class Adversarial(Game):
     def save_plots(self, folder: Path, records: list[dict[str, Any]], context: Context) -> list[Path]:
         from dessine.plots import curves
 
-        title = context.title
-        made = [
-            curves.save_losses(folder, records, title),
-            curves.save_discriminator(folder, records, title, self.loss.probability),
-        ]
-        made += curves.save_estimate(folder, records, title)
-        made += curves.save_scores(folder, records, title)
-        made += curves.save_slopes(folder, records, title)
-        made += curves.save_rotation(folder, records, title)
-        made += curves.save_critic_moves(folder, records, title)
-        return made + curves.save_gradients(folder, records, title)
+        title, theirs = context.title, self.discriminator.constraint
+        draw = context.pictures.draw
+        made = draw(curves.save_losses, folder, records, title, self._ignorant())
+        made += draw(curves.save_discriminator, folder, records, title, self.loss.probability)
+        made += draw(curves.save_estimate, folder, records, title)
+        if self.scored:
+            made += draw(curves.save_scores, folder, records, title, self.scored, self.panel.known(self.scored))
+            made += draw(self._save_classes, folder / "classes.png", self._of_first(title))
+        if theirs is not None or not self.loss.labelled:  # of a plain discriminator nobody asks for a slope
+            made += draw(curves.save_slopes, folder, records, title, getattr(theirs, "target", None))
+        made += draw(curves.save_rotation, folder, records, title)
+        made += draw(curves.save_critic_moves, folder, records, title)
+        return made + draw(curves.save_gradients, folder, records, title)
+
+    def _save_classes(self, path: Path, title: str) -> list[Path]:
+        """How often each digit or mode is drawn, beside the real ones; nothing where no judge can tell."""
+        from dessine.plots.curves import save_classes
+
+        shares = self.panel.shares(self._drawn(1000, self._fixed())[0])
+        return [save_classes(path, *shares, title)] if shares else []
+
+    def _ignorant(self) -> dict[str, float]:
+        """Losses of a discriminator that says the same of all examples, and of the generator that it meets, where they mean
+        anything: penalties have no place in them, and the scale of a generator's straight loss is the critic's own."""
+        if self.discriminator.is_penalised:
+            return {}
+        real = (1 - self.label_swap) * sum(self.real_labels) / 2
+        swapped = self.label_swap * sum(self.real_labels) / 2
+        y = np.linspace(-5, 5, 1001).reshape(-1, 1, 1)
+        y = y[np.argsort(np.abs(y[:, 0, 0]), kind="stable")]  # of equals the one nearest to 0
+        told = self.loss.critic(y, np.full((1, 1), real))[0] + self.loss.critic(y, np.full((1, 1), swapped))[0]
+        best = int(np.argmin(np.round(told, 9)))
+        known = {"discriminator": float(told[best])}
+        if not isinstance(self.loss, Straight) and not self.feature_matching and not self.unrolled:
+            known["generator"] = float(self.loss.generator(y[best : best + 1])[0][0])
+        return known
+
+    def _of_first(self, title: str) -> str:
+        """The title of a picture that shows the first repeat only."""
+        return f"{title}, repeat 0 of {self.streams.replicates}" if self.streams.replicates > 1 else title
 
     def evaluate(
         self, count: int, seed: int, folder: Path, context: Context, only: Sequence[str] | None = None
@@ -517,7 +549,8 @@ class Adversarial(Game):
         def draw(n: int) -> Array:  # not the very latents that a run of this seed has learnt from
             return self._drawn(n, Streams(seed + FIXED_SEED, self.streams.replicates))[0]
 
-        told = self.panel.measure(draw, count, seed, folder, context.title, only)
+        title = self._of_first(context.title)
+        told = self.panel.measure(draw, count, seed, folder, title, only, context.pictures)
         if only is None or "all" in only:
             n = max(count, self.pack)
             sides = {
@@ -552,12 +585,15 @@ class Adversarial(Game):
     def _pictures(self, seed: int, folder: Path, context: Context) -> list[str]:
         from dessine.plots.grid import save_grid
 
-        title, replicates = f"{context.title}, step {context.step:,}, seed {seed}", self.streams.replicates
+        title = self._of_first(f"{context.title}, step {context.step:,}, seed {seed}")
+        streams = Streams(seed + FIXED_SEED, self.streams.replicates)
         samples, walk = folder / "samples.png", folder / "interpolation.png"
-        save_grid(samples, self.examples.images(self.draw(64, Streams(seed + FIXED_SEED, replicates))), 8, title)
-        steps = self.examples.images(self._walk(Streams(seed + FIXED_SEED, replicates)))
-        save_grid(walk, steps, 10, f"{title}: each row goes from one latent to another")
-        return [str(samples), str(walk)]
+        real = self.examples.images(self.examples.floats(np.arange(min(100, len(self.examples))), np.float32))
+        drawn = self.examples.images(self.draw(64, streams))
+        steps = self.examples.images(self._walk(Streams(seed + FIXED_SEED, self.streams.replicates)))
+        told = f"{title}: each row goes from one latent to another"
+        made = [(samples, drawn, 8, title, real), (walk, steps, 10, told)]
+        return [str(path) for one in made for path in context.pictures.draw(save_grid, *one)]
 
     def _walk(self, streams: Streams, rows: int = 6, columns: int = 10) -> Array:
         """(rows * columns, *shape): each row goes in equal steps from one latent to another."""

@@ -72,6 +72,8 @@ class Classification(Game):
         self.batches = Batches(self.train, batch_size, streams["order"])
         self.done, self.count, self.metrics_period = 0, 0, self.period()
         self.total = np.zeros(streams.replicates)
+        network = self.player.network
+        self.start = network.theta.copy(), network.buffers.copy()  # pictures show what learning has changed
 
     def _classes(self, examples: Examples) -> tuple[Array, tuple[float, float]]:
         """The classes that can be told apart, and the two values one output aims at."""
@@ -153,18 +155,18 @@ class Classification(Game):
         answers, loss = self._answers(self.test, self._fixed())
         right = self._right(answers, self.test)
         by_class = np.stack([right[:, self.test_classes == c].mean(-1) for c in range(len(self.classes))], -1)
-        network = self.player.network
-        spread = {
-            key: np.quantile(network.theta[:, part], QUANTILES, axis=-1).T.astype(np.float64)
-            for key, part in network.slices.items()
-        }
         return {
             "examples": self.done * self.batch_size,
             "test_success": right.mean(-1),
             "test_loss": loss,
             "class_success": by_class,
-            "weights": spread,
+            "weights": self._spread(self.player.network.theta),
         }
+
+    def _spread(self, theta: Array) -> dict[str, Array]:
+        """Layer -> (R, quantiles) of its parameters, which are part of theta, (R, P)."""
+        parts = self.player.network.slices.items()
+        return {key: np.quantile(theta[:, part], QUANTILES, axis=-1).T.astype(np.float64) for key, part in parts}
 
     def _fixed(self) -> Streams:
         return Streams(self.streams.seed + FIXED_SEED, self.streams.replicates)
@@ -236,8 +238,11 @@ class Classification(Game):
         elif (w := self._first_weights()) is not None:
             from dessine.plots.weights import save_weights
 
-            rows, columns = context.grid
-            save_weights(path, w[: rows * columns], columns, caption)
+            up, across = context.grid
+            shown, names = w[: up * across], [f"{c:g}" for c in self.classes]
+            what = f"what learning has changed in the weights of {len(shown)} of {len(w)} neurons (red: less, blue: more)"
+            labels = names if len(w) == len(names) and len(self.player.layers) == 1 and len(shown) == len(w) else ()
+            save_weights(path, shown, across, self._of_first(f"{caption}: {what}"), labels)
 
     def _on_plane(self, side: int = 101) -> Array:
         """(R, side, side) the output, or the index of the named class, on a grid of [-1, 1]^2 or what the data covers."""
@@ -251,26 +256,49 @@ class Classification(Game):
         return value.reshape(len(answers), side, side)
 
     def _first_weights(self) -> Array | None:
-        """(units, H, W, channels): the first layer's weights of replicate 0 as images, if they see whole images."""
-        shape = self.train.shape
-        for name, w in self.player.network.parameters().items():
+        """(units, H, W, channels): how far the first layer's weights of replicate 0 have moved, if they see whole images.
+
+        Of the weights themselves, random numbers in the beginning, noise is all that one sees.
+        """
+        shape, network = self.train.shape, self.player.network
+        at_start = network.views(self.start[0])
+        for name, w in network.parameters().items():
             if name.endswith(".w"):
-                return w[0].T.reshape(-1, *shape) if w.ndim == 3 and w.shape[1] == size(shape) and len(shape) == 3 else None
+                whole = w.ndim == 3 and w.shape[1] == size(shape) and len(shape) == 3
+                return (w[0] - at_start[name][0]).T.reshape(-1, *shape) if whole else None
         return None
+
+    def _at_start(self) -> dict[str, Any]:
+        """The test before anything was learnt, as a record for the curves."""
+        network = self.player.network
+        now = network.theta.copy(), network.buffers.copy()
+        network.theta[...], network.buffers[...] = self.start
+        answers, loss = self._answers(self.test, self._fixed())
+        network.theta[...], network.buffers[...] = now
+        success, spread = self._right(answers, self.test).mean(-1), self._spread(self.start[0])
+        told = {"test_success": success.tolist(), "test_loss": loss.tolist(), "weights": spread}
+        return {"step": 0, "examples": 0} | told
 
     def save_plots(self, folder: Path, records: list[dict[str, Any]], context: Context) -> list[Path]:
         from dessine.plots.curves import save_gradients
-        from dessine.plots.learning import save_confusion, save_learning, save_mistakes, save_weight_spread
+        from dessine.plots.learning import save_learning, save_weight_spread
 
-        made = [
-            save_learning(folder, records, context.title),
-            save_weight_spread(folder, records, self._of_first(context.title)),
-        ]
-        made += save_gradients(folder, records, context.title)
+        title, first, draw = context.title, self._of_first(context.title), context.pictures.draw
+        since_start = [self._at_start(), *records]
+        made = draw(save_learning, folder, since_start, title)
+        made += draw(save_weight_spread, folder, since_start, first)
+        made += draw(save_gradients, folder, records, title)
         answers, _ = self._answers(self.test, self._fixed())
-        made.append(save_confusion(folder, self._confusion(answers), [f"{c:g}" for c in self.classes], context.title))
+        return made + self._judged(folder, answers, context)
+
+    def _judged(self, folder: Path, answers: Array, context: Context) -> list[Path]:
+        """Pictures of what it answers to the test."""
+        from dessine.plots.learning import save_confusion, save_mistakes
+
+        names, draw = [f"{c:g}" for c in self.classes], context.pictures.draw
+        made = draw(save_confusion, folder, self._confusion(answers), names, context.title)
         if len(self.test.shape) == 3:
-            made += save_mistakes(folder, *self._mistakes(answers), self._of_first(context.title))
+            made += draw(save_mistakes, folder, *self._mistakes(answers), self._of_first(context.title))
         return made
 
     def _of_first(self, title: str) -> str:
@@ -285,7 +313,7 @@ class Classification(Game):
         return counts.reshape(k, k) / max(finite.sum(), 1)
 
     def _mistakes(self, answers: Array, most: int = 64) -> tuple[Array, list[str]]:
-        """The images that replicate 0 got wrong, worst first, each with "true > named"; how bad is told by the outputs."""
+        """The images that replicate 0 got wrong, worst first, each with "true → predicted"; how bad is told by the outputs."""
         named, true = self._named(answers)[0], self.test_classes[: answers.shape[1]]
         wrong = np.flatnonzero(named != true)
         at = answers[0]
@@ -296,7 +324,7 @@ class Classification(Game):
             badness = np.abs(value[wrong, 0] - np.asarray(self.test.y)[wrong, 0])
         worst = wrong[np.argsort(-badness, kind="stable")][:most]
         images = self.test.images(self.test.floats(worst, np.float32))
-        return images, [f"{self.classes[true[i]]:g} > {self.classes[named[i]]:g}" for i in worst]
+        return images, [f"{self.classes[true[i]]:g} → {self.classes[named[i]]:g}" for i in worst]
 
     def evaluate(
         self, count: int, seed: int, folder: Path, context: Context, only: Sequence[str] | None = None
@@ -318,19 +346,13 @@ class Classification(Game):
         scores["class_success"] = {
             f"{c:g}": float(hits[:, true == i].mean()) for i, c in enumerate(self.classes) if (true == i).any()
         }
-        confusion = self._confusion(answers)
-        scores["confusion"] = confusion.tolist()
+        scores["confusion"] = self._confusion(answers).tolist()
         if only is not None and "all" not in only:
             for name in only:
                 if name not in scores:
                     raise SpecError(f"no score '{name}'{did_you_mean(name, scores)} (this run has: {', '.join(scores)})")
             return {name: scores[name] for name in only}
-        from dessine.plots.learning import save_confusion, save_mistakes
-
-        pictures = [save_confusion(folder, confusion, [f"{c:g}" for c in self.classes], context.title)]
-        if len(self.test.shape) == 3:
-            pictures += save_mistakes(folder, *self._mistakes(answers), self._of_first(context.title))
-        return scores | {"pictures": [str(p) for p in pictures]}
+        return scores | {"pictures": [str(p) for p in self._judged(folder, answers, context)]}
 
     def probes(self) -> list[Probe]:
         network = self.player.network

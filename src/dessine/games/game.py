@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ import numpy as np
 from dessine.data import Split
 from dessine.games.player import Player
 from dessine.nn import Mode, Network
+from dessine.plots import Pictures
 from dessine.registry import Node, Registry
 from dessine.streams import Streams
 from dessine.threads import one_blas_thread
@@ -34,18 +35,20 @@ class Probe:
 
 @dataclass(frozen=True)
 class Context:
-    """What pictures are labelled with.
+    """What pictures are labelled with, and who draws them.
 
     title: the experiment's name
     seed: of the run
     step: turns made
     grid: rows and columns of a sample grid
+    pictures: so that none of them can end a run
     """
 
     title: str
     seed: int
     step: int
     grid: tuple[int, int] = (8, 8)
+    pictures: Pictures = field(default_factory=Pictures)
 
 
 class Game(Node):

@@ -1,1 +1,5 @@
-"""Pictures: arrays in, files out."""
+"""Pictures: arrays in, files out. Loading this loads no matplotlib."""
+
+from dessine.plots.pictures import Pictures
+
+__all__ = ["Pictures"]

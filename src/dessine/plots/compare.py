@@ -6,56 +6,54 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 
 from dessine.intervals import mean_interval
-from dessine.plots.figure import save_figure
+from dessine.plots.curves import mark
+from dessine.plots.figure import heading, picture, shades
 
 Array = np.ndarray
 Curves = Mapping[str, tuple[Array, Array]]
 """Label -> x (n,) and values (repeats, n), NaN where a repeat has none."""
 
-MOST_POINTS = 1000
+MOST_POINTS, MOST_BANDS = 1000, 6
+"""Bands of more settings would hide each other."""
 
 
 def save_comparison(path: Path, panels: Mapping[str, Curves], title: str, against: str = "step") -> Path:
     """panels: metric -> the curve of each setting; a setting without values in a panel is not drawn there."""
     labels = list(dict.fromkeys(label for curves in panels.values() for label in curves))
-    colours = [f"C{i}" for i in range(len(labels))] if len(labels) <= 10 else plt.get_cmap("viridis")(_even(len(labels)))
+    colours = [f"C{i}" for i in range(len(labels))] if len(labels) <= 10 else shades(len(labels))
     colour = dict(zip(labels, colours, strict=True))
     columns = 1 if len(panels) == 1 else 2
     rows = -(-len(panels) // columns)
-    entries = -(-len(labels) // (1 if max(map(len, labels), default=0) > 45 else 2)) if len(labels) > 1 else 0
+    wide = 1 if max(map(len, labels), default=0) > 45 else 2
+    entries = -(-len(labels) // wide) if len(labels) > 1 else 0
     size = (9 if columns == 1 else 12, 3.8 * rows + 0.22 * entries + 0.6)
-    figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
-    most = 1
-    for axes, (metric, curves) in zip(grid.flat, panels.items(), strict=False):
-        means: list[Array] = []
-        for label, (x, values) in curves.items():
-            there = np.isfinite(values).any(0) if len(x) else np.zeros(0, bool)
-            if not there.any():
-                continue
-            x, values = _thinned(x[there], values[:, there])
-            mean, low, high = mean_interval(values)
-            axes.plot(x, mean, color=colour[label], lw=1.5, label=label, marker="o" if len(x) == 1 else None)
-            axes.fill_between(x, low, high, color=colour[label], alpha=0.18, lw=0)
-            most, means = max(most, len(values)), [*means, mean]
-        axes.set(xlabel=against, ylabel=metric)
-        _zoom(axes, means)
-        axes.grid(alpha=0.3)
-    for left in list(grid.flat)[len(panels) :]:
-        left.set_visible(False)
-    band = "\nmean over seeds and repeats, band: 95 % interval" if most > 1 else ""
-    figure.suptitle(f"{title}{band}")
-    handles = {h.get_label(): h for axes in grid.flat for h in axes.get_legend_handles_labels()[0]}
-    if len(labels) > 1:
-        wide = 1 if max(map(len, labels)) > 45 else 2
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=wide, fontsize="small", frameon=False)
-    return save_figure(figure, path)
+    with picture(path, rows, columns, size) as (figure, grid):
+        most, handles = 1, dict[str, Any]()
+        for axes, (metric, curves) in zip(grid.flat, panels.items(), strict=False):
+            means: list[Array] = []
+            for label, (x, values) in curves.items():
+                there = np.isfinite(values).any(0) if len(x) else np.zeros(0, bool)
+                if not there.any():
+                    continue
+                x, values = _thinned(x[there], values[:, there])
+                mean, low, high = mean_interval(values)
+                (line,) = axes.plot(x, mean, color=colour[label], lw=1.5, marker=mark(x))
+                handles.setdefault(label, line)
+                if len(labels) <= MOST_BANDS:
+                    axes.fill_between(x, low, high, color=colour[label], alpha=0.18, lw=0)
+                most, means = max(most, len(values)), [*means, mean]
+            axes.set(xlabel=against, ylabel=metric)
+            _zoom(axes, means)
+        for left in list(grid.flat)[len(panels) :]:
+            left.set_visible(False)
+        band = "\nmean over seeds and repeats" + (", band: 95 % interval" if len(labels) <= MOST_BANDS else "")
+        figure.suptitle(heading(title, ", ".join(panels), 100) + (band if most > 1 else ""))
+        if len(labels) > 1:
+            figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=wide, frameon=False)
+    return path
 
 
 def _zoom(axes: Any, means: list[Array]) -> None:
@@ -65,10 +63,6 @@ def _zoom(axes: Any, means: list[Array]) -> None:
     low, high = min(m.min() for m in means), max(m.max() for m in means)
     (bottom, top), span = axes.get_ylim(), max(high - low, 0.05 * abs(high), 1e-12)
     axes.set_ylim(max(bottom, low - span), min(top, high + span))
-
-
-def _even(n: int) -> Array:
-    return np.linspace(0, 0.92, n)
 
 
 def _thinned(x: Array, values: Array) -> tuple[Array, Array]:

@@ -1,21 +1,98 @@
-"""A figure becomes a file that is either whole or not there. What is drawn belongs to the other rooms of `plots/`."""
+"""A figure becomes a file that is either whole or not there. How all figures look stands here, what is drawn elsewhere.
+
+Figures are made without pyplot, so that no window is ever opened and no backend of the user's is asked for.
+"""
 
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
+from dessine.plots.fonts import fallback, plain
+from dessine.plots.library import library
 
-def save_figure(figure: Any, path: Path, dpi: int = 110) -> Path:
-    """Write a matplotlib figure beside `path`, rename it into place, close the figure. Returns `path`."""
-    import matplotlib.pyplot as plt
+STYLE: dict[str, Any] = {
+    "text.parse_math": False,  # a name with two dollars is no formula
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": "medium",
+    "figure.titlesize": "large",
+    "grid.alpha": 0.3,
+    "legend.fontsize": "small",
+    "legend.edgecolor": "none",
+    "image.interpolation": "nearest",
+}
+"""What all pictures share, on top of matplotlib's own defaults."""
+
+
+@contextmanager
+def picture(
+    path: Path, rows: int = 1, columns: int = 1, size: tuple[float, float] = (8, 4.5), dpi: int = 110, **axes: Any
+) -> Iterator[tuple[Any, Any]]:
+    """A figure of `size` inches and its axes, an array of (rows, columns) of them. At the end of the block it is written.
+
+    It is written beside `path` and renamed. axes: options of matplotlib's `subplots`.
+    """
+    plt = library()
+    from matplotlib.figure import Figure
 
     beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        figure.savefig(beside, dpi=dpi)
-        os.replace(beside, path)
-    finally:
-        plt.close(figure)
-        beside.unlink(missing_ok=True)
-    return path
+    with plt.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # letters that no font has are shown as boxes, without a word
+        plt.rcdefaults()
+        plt.rcParams.update(STYLE)
+        figure = Figure(figsize=size, layout="constrained")
+        yield figure, figure.subplots(rows, columns, squeeze=False, **axes)
+        _spell(figure)
+        try:
+            figure.savefig(beside, dpi=dpi)
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def _spell(figure: Any) -> None:
+    """Every text in letters that can be drawn: by the fonts of the system where matplotlib's own has none."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedLocator
+
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_locator(), FixedLocator):  # named ticks are given their text anew at each drawing
+                axis.set_ticklabels([plain(label.get_text()) for label in axis.get_majorticklabels()])
+    texts = figure.findobj(Text)
+    for text in texts:
+        text.set_text("\n".join(plain(line) for line in text.get_text().split("\n")))
+    if extra := fallback("".join(text.get_text() for text in texts)):
+        for text in texts:
+            text.set_fontfamily(["DejaVu Sans", *(name for name, *_ in extra)])
+
+
+def heading(name: str, told: str, width: int = 90) -> str:
+    """The title of a picture: the user's name for it, then what is seen, in lines of at most `width` letters."""
+    return fill(f"{plain(name)}: {told}", width)
+
+
+def shades(count: int, name: str = "viridis") -> list[Any]:
+    """So many colours that can be told apart, in order where there are more than ten of them."""
+    colours = library().colormaps[name]
+    return [colours(0.92 * i / max(count - 1, 1)) for i in range(count)]
+
+
+def logarithmic(axes: Any, way: str = "y") -> None:
+    """A logarithmic scale with plain numbers at its ticks: 0.2 and 500, no powers. After all has been drawn."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    (axes.set_xscale if way == "x" else axes.set_yscale)("log")
+    low, high = sorted(axes.get_xlim() if way == "x" else axes.get_ylim())
+    axis = axes.xaxis if way == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 200 * low else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axis.set_minor_formatter(NullFormatter())

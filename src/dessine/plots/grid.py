@@ -1,4 +1,4 @@
-"""Sample grids and the GIF of them, with Pillow: milliseconds where matplotlib needs seconds."""
+"""Sheets of images and the GIF of them, with Pillow: milliseconds where matplotlib needs seconds."""
 
 from __future__ import annotations
 
@@ -6,87 +6,149 @@ import os
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-GAP, HEADER = 3, 30
+from dessine.plots.fonts import COMMON, fallback, own_font, plain
+
+Array = np.ndarray
+GAP, HEADER, FOOT = 3, 30, 20
+READABLE = 56
+"""Pixels that an image has on a sheet, at least; half of them on a sheet of more than 400."""
+PAPER, INK, BAR = (238, 238, 238), (20, 20, 20), (31, 95, 168)
 
 
-def save_grid(path: Path, images: np.ndarray, columns: int, caption: str) -> None:
-    """images: (N, H, W), (N, H, W, 1) or (N, H, W, 3), in [0, 1]; row by row, under a caption."""
-    x = np.asarray(images, np.float32)
-    x = x[..., None] if x.ndim == 3 else x
-    x = np.nan_to_num(np.broadcast_to(x, (*x.shape[:3], 3)))
-    n, height, width, _ = x.shape
-    zoom = max(1, 56 // height) if n <= 400 else 1
-    rows, high, wide = ceil(n / columns), height * zoom + GAP, width * zoom + GAP
-    font = _font(caption, columns * wide)
-    across = max(columns * wide + GAP, int(font.getlength(caption)) + 2 * GAP + 6)
-    canvas = Image.new("RGB", (across, rows * high + GAP + HEADER), (238, 238, 238))
-    ImageDraw.Draw(canvas).text((GAP + 2, 6), caption, fill=(20, 20, 20), font=font)
-    pixels = (np.clip(x, 0, 1) * 255).round().astype(np.uint8)
-    for i, image in enumerate(pixels):
-        cell = Image.fromarray(image).resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
-        canvas.paste(cell, (GAP + (i % columns) * wide, HEADER + GAP + (i // columns) * high))
-    _write(canvas, path)
+def save_grid(path: Path, images: Array, columns: int, caption: str, real: Array | None = None) -> Path:
+    """images: (N, H, W), (N, H, W, 1) or (N, H, W, 3), in [0, 1]; row by row, under a caption; real: a last row of its own."""
+    return save_grids(path, {"": images}, columns, caption, real)
 
 
-def save_grids(path: Path, panels: dict[str, np.ndarray], columns: int, caption: str) -> None:
-    """Grids of as many images each, side by side, each with its name; one of no name is a plain grid."""
-    names, images = list(panels), list(panels.values())
-    if len(names) == 1:
-        save_grid(path, images[0], columns, caption)
-        return
-    parts = []
-    for i, one in enumerate(images):
-        x = np.asarray(one, np.float32)
-        rows = ceil(len(x) / columns)
-        blank = np.full((rows * columns - len(x), *x.shape[1:]), 0.93, np.float32)
-        parts.append(np.concatenate([x, blank]).reshape(rows, columns, *x.shape[1:]))
-        if i < len(images) - 1:
-            parts.append(np.full((rows, 1, *x.shape[1:]), 0.93, np.float32))  # the gap between two panels
-    joined = np.concatenate(parts, 1)
-    told = f"{caption}: left {names[0]}, right {names[1]}"
-    save_grid(path, joined.reshape(-1, *joined.shape[2:]), joined.shape[1], told)
+def save_grids(path: Path, panels: dict[str, Array], columns: int, caption: str, real: Array | None = None) -> Path:
+    """Grids of as many images each, side by side, each under its name, if it has one; below them a row of real examples."""
+    sheets = [_sheet(images, columns) for images in panels.values()]
+    named = FOOT if any(panels) else 0
+    across = sum(sheet.width for sheet in sheets) + 4 * GAP * (len(sheets) - 1)
+    last = None if real is None else _sheet(real[: columns * len(sheets)], columns * len(sheets))
+    height = named + sheets[0].height + (FOOT + last.height if last else 0)
+    canvas, pen, top = _paper(max(across, last.width if last else 0), height, caption)
+    left = 0
+    for name, sheet in zip(panels, sheets, strict=True):
+        _write(pen, (left + GAP + 2, top), name, 14)
+        canvas.paste(sheet, (left, top + named))
+        left += sheet.width + 4 * GAP
+    if last:
+        _write(pen, (GAP + 2, top + named + sheets[0].height), "real examples", 14)
+        canvas.paste(last, (0, canvas.height - last.height))
+    return _save(canvas, path)
 
 
-def save_labelled(path: Path, images: np.ndarray, labels: Sequence[str], columns: int, caption: str) -> None:
+def save_labelled(path: Path, images: Array, labels: Sequence[str], columns: int, caption: str) -> Path:
     """images: (N, H, W, 1 or 3) in [0, 1], each over its label."""
-    x = np.broadcast_to(np.nan_to_num(images), (*images.shape[:3], 3))
-    n, height, width, _ = x.shape
-    zoom = max(1, 56 // height)
-    wide, high, foot = width * zoom + 2 * GAP, height * zoom + GAP, 20
-    font, small = ImageFont.load_default(size=16), ImageFont.load_default(size=14)
-    columns = min(columns, n)
-    across = max(columns * wide + GAP, int(font.getlength(caption)) + 2 * GAP + 6)
-    canvas = Image.new("RGB", (across, ceil(n / columns) * (high + foot) + GAP + HEADER), (238, 238, 238))
+    sheet = _sheet(images, columns, labels)
+    canvas, _, top = _paper(sheet.width, sheet.height, caption)
+    canvas.paste(sheet, (0, top))
+    return _save(canvas, path)
+
+
+def save_pairs(path: Path, left: Array, right: Array, columns: int, caption: str) -> Path:
+    """Two images side by side, again and again: (N, H, W, 1 or 3) each."""
+    together = np.concatenate([_coloured(left), _coloured(right)], 2)
+    sheet = _sheet(together, columns, gap=2 * GAP)
+    canvas, _, top = _paper(sheet.width, sheet.height, caption)
+    canvas.paste(sheet, (0, top))
+    return _save(canvas, path)
+
+
+def save_gif(path: Path, frames: Sequence[Path], seconds: float = 10.0) -> Path:
+    """The pictures in order, with a bar that shows how far they are; the last one stays longer. About `seconds` for all."""
+    pictures = []
+    for i, frame in enumerate(frames):
+        with Image.open(frame) as opened:
+            one = opened.convert("RGB")
+        done = round(one.width * i / max(len(frames) - 1, 1))
+        ImageDraw.Draw(one).rectangle((0, one.height - 5, done, one.height), fill=BAR)
+        pictures.append(one.convert("P", palette=Image.Palette.ADAPTIVE))
+    each = int(min(250, 1000 * seconds / len(pictures)))
+    durations = [each] * (len(pictures) - 1) + [2000]
+    return _save(pictures[0], path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+
+
+def _coloured(images: Array) -> Array:
+    """(N, H, W, 3) bytes."""
+    x = np.asarray(images, np.float32)
+    x = np.nan_to_num(x[..., None] if x.ndim == 3 else x)
+    return np.broadcast_to((np.clip(x, 0, 1) * 255).round().astype(np.uint8), (*x.shape[:3], 3))
+
+
+def _sheet(images: Array, columns: int, labels: Sequence[str] = (), gap: int = GAP) -> Image.Image:
+    """The images row by row, as large as can be seen, each over its label, if it has one."""
+    pixels = images if images.dtype == np.uint8 else _coloured(images)
+    n, height, width, _ = pixels.shape
+    zoom = max(1, ceil(READABLE / (1 if n <= 400 else 2) / height))
+    columns, foot = max(1, min(columns, n)), FOOT if labels else 0
+    names = [plain(label, 24) for label in labels]
+    wide = max([width * zoom, *(ceil(_width(name, 14)) for name in names)]) + gap
+    high = height * zoom + gap + foot
+    sheet = Image.new("RGB", (columns * wide + gap, ceil(n / columns) * high + gap), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    for i, image in enumerate(pixels):
+        left, top = gap + i % columns * wide + (wide - gap - width * zoom) // 2, gap + i // columns * high
+        large = Image.fromarray(np.ascontiguousarray(image)).resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
+        sheet.paste(large, (left, top))
+        if names:
+            _write(pen, (left + (width * zoom - _width(names[i], 14)) / 2, top + height * zoom + 1), names[i], 14)
+    return sheet
+
+
+def _paper(width: int, height: int, caption: str) -> tuple[Image.Image, ImageDraw.ImageDraw, int]:
+    """A sheet with room for `height` pixels below its caption; the pen, and where the room begins."""
+    text = plain(caption, 400)
+    width = max(width, 240)
+    size = next((size for size in (16, 14) if _width(text, size) + 2 * GAP + 6 <= width), 14)
+    lines = wrap(text, max(12, int(len(text) * (width - 2 * GAP - 6) / max(_width(text, size), 1)))) or [""]
+    top = HEADER + 18 * (len(lines) - 1)
+    canvas = Image.new("RGB", (width, top + height), PAPER)
     pen = ImageDraw.Draw(canvas)
-    pen.text((GAP + 2, 6), caption, fill=(20, 20, 20), font=font)
-    for i, (image, label) in enumerate(zip((np.clip(x, 0, 1) * 255).round().astype(np.uint8), labels, strict=True)):
-        left, top = GAP + (i % columns) * wide, HEADER + GAP + (i // columns) * (high + foot)
-        canvas.paste(Image.fromarray(image).resize((width * zoom, height * zoom), Image.Resampling.NEAREST), (left, top))
-        pen.text(
-            (left + (width * zoom - small.getlength(label)) / 2, top + height * zoom + 1), label, fill=(20, 20, 20), font=small
-        )
-    _write(canvas, path)
+    for i, line in enumerate(lines):
+        _write(pen, (GAP + 2, 6 + 18 * i), line, size)
+    return canvas, pen, top
 
 
-def save_gif(path: Path, frames: Sequence[Path], milliseconds: int = 250) -> None:
-    """The pictures in order; the last one stays longer."""
-    pictures = [Image.open(frame).convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]
-    durations = [milliseconds] * (len(pictures) - 1) + [8 * milliseconds]
-    _write(pictures[0], path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+def _runs(text: str, size: int) -> list[tuple[str, Any]]:
+    """The text in pieces, each with the font that has its letters."""
+    own = _font(own_font(), size)
+    if not set(text) - COMMON:
+        return [(text, own)]
+    others = [(_font(path, size), letters) for _, path, letters in fallback(text)]
+    return [(c, next((font for font, letters in others if c in letters), own)) for c in text]
 
 
-def _font(caption: str, width: int) -> Any:
-    """The largest that fits; a caption too long for the smallest makes the picture wider."""
-    fonts = [ImageFont.load_default(size=size) for size in (16, 14, 12, 11)]
-    return next((font for font in fonts if font.getlength(caption) + 2 * GAP + 6 <= width), fonts[-1])
+def _font(path: str, size: int) -> Any:
+    try:
+        return ImageFont.truetype(path, size)
+    except OSError:  # a matplotlib without fonts of its own
+        return ImageFont.load_default(size=size)
 
 
-def _write(image: Image.Image, path: Path, **options: object) -> None:
+def _width(text: str, size: int) -> float:
+    return sum(font.getlength(piece) for piece, font in _runs(text, size))
+
+
+def _write(pen: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size: int) -> None:
+    left, top = at
+    for piece, font in _runs(text, size):
+        pen.text((left, top), piece, fill=INK, font=font)
+        left += font.getlength(piece)
+
+
+def _save(image: Image.Image, path: Path, **options: object) -> Path:
     beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    image.save(beside, **options)  # type: ignore[arg-type]
-    os.replace(beside, path)
+    try:
+        image.save(beside, **options)  # type: ignore[arg-type]
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path

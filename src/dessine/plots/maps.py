@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from math import ceil
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 
-from dessine.plots.figure import save_figure
+from dessine.plots.figure import library, picture
+from dessine.plots.fonts import plain
 
 Array = np.ndarray
 MOST_POINTS = 300
@@ -39,29 +37,31 @@ def save_map(path: Path, values: Array, x: Array, classes: Array, shown: int, ca
         corners.append((column * step, row * step))
     width, height = ((n - 1) * (high - low) / (side - 1) for n in whole.shape[::-1])
     size = 5.0 if shown == 1 else 2.3
-    figure, axes = plt.subplots(figsize=(size * columns + 1.4, size * rows + 0.8), layout="constrained")
-    limits = (low, low + width, low, low + height)
-    colours: dict[str, Any] = (
-        {"cmap": "tab10", "vmin": 0, "vmax": 9} if many else {"cmap": "RdBu", "vmin": span[0], "vmax": span[1]}
-    )
-    image = axes.imshow(whole, origin="lower", extent=limits, alpha=0.75, **colours)
-    middle = sum(span) / 2
-    if not many and np.nanmin(whole) < middle < np.nanmax(whole):
-        across, up = np.linspace(low, low + width, whole.shape[1]), np.linspace(low, low + height, whole.shape[0])
-        axes.contour(across, up, whole, levels=[middle], colors="black", linewidths=1.2)
-    points, of = x[:MOST_POINTS], classes[:MOST_POINTS]
-    two = np.where(of[:, None] > 0, [[0.05, 0.2, 0.5]], [[0.55, 0.05, 0.1]])
-    every = np.concatenate([points + corner for corner in corners])
-    ink = np.tile(plt.get_cmap("tab10")(of)[:, :3] if many else two, (shown, 1))
-    axes.scatter(every[:, 0], every[:, 1], s=5 if shown == 1 else 1.5, c=ink, linewidths=0)
-    if shown == 1:
-        axes.set(xlabel="x", ylabel="y")
-    else:
-        for r, (left, bottom) in enumerate(corners):
-            axes.text(low + left, high + bottom, f"repeat {r}", fontsize=8, va="bottom")
-        axes.axis("off")
-        caption += f"; each panel: x and y from {low:.2g} to {high:.2g}"
-    if not many:
-        figure.colorbar(image, ax=axes, label="output of the network\n(black line: where it changes its mind)", shrink=0.8)
-    figure.suptitle(caption)
-    save_figure(figure, path, dpi=100)
+    with picture(path, size=(size * columns + 1.4, size * rows + 0.8), dpi=100) as (figure, ((axes,),)):
+        limits = (low, low + width, low, low + height)
+        colours: dict[str, Any] = (
+            {"cmap": "tab10", "vmin": 0, "vmax": 9} if many else {"cmap": "RdBu", "vmin": span[0], "vmax": span[1]}
+        )
+        axes.grid(visible=False)
+        image = axes.imshow(whole, origin="lower", extent=limits, alpha=0.75, **colours)
+        middle = sum(span) / 2
+        if not many and np.nanmin(whole) < middle < np.nanmax(whole):
+            across, up = np.linspace(low, low + width, whole.shape[1]), np.linspace(low, low + height, whole.shape[0])
+            axes.contour(across, up, whole, levels=[middle], colors="black", linewidths=1.2)
+        points, of = x[:MOST_POINTS], classes[:MOST_POINTS]
+        two = np.where(of[:, None] > 0, [[0.05, 0.2, 0.5]], [[0.55, 0.05, 0.1]])
+        every = np.concatenate([points + corner for corner in corners])
+        ink = np.tile(library().colormaps["tab10"](of)[:, :3] if many else two, (shown, 1))
+        axes.scatter(every[:, 0], every[:, 1], s=5 if shown == 1 else 1.5, c=ink, linewidths=0)
+        if shown == 1:
+            axes.set(xlabel="x", ylabel="y")
+        else:
+            for r, (left, bottom) in enumerate(corners):
+                axes.text(low + left, high + bottom, f"repeat {r}", fontsize=8, va="bottom")
+            axes.axis("off")
+            caption += f"; each panel: x and y from {low:.2g} to {high:.2g}"
+        if not many:
+            figure.colorbar(
+                image, ax=axes, label="output of the network\n(black line: half way between the classes)", shrink=0.8
+            )
+        figure.suptitle(fill(plain(caption), 32 + 24 * columns), fontsize="medium")

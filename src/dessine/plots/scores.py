@@ -3,49 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 
-from dessine.plots.figure import save_figure
+from dessine.plots.figure import heading, picture
 
 
 def save_strips(path: Path, scores: dict[str, dict[str, Any]], title: str) -> Path:
-    """Each score between the worse of its baselines, noise and one example repeated (0), and real test examples (1).
+    """Each score between the worse of its baselines, which are noise and one example repeated (0), and real test examples (1).
 
     scores: name -> value, standard_error, better, ceiling, floor, collapsed. Bars are two standard errors to either side. What
     lies beyond the scale stands at its edge; what has none, because a number is missing, is told in words alone.
     """
     names = list(scores)
-    figure, axes = plt.subplots(figsize=(9, 1.6 + 0.36 * max(len(names), 1)), layout="constrained")
-    for y, name in enumerate(names):
-        row = {key: np.nan if scores[name][key] is None else float(scores[name][key]) for key in KEYS}
-        axes.plot([0, 1], [y, y], color="silver", lw=1, zorder=0)
-        axes.text(1.31, y, _told(row), va="center", fontsize="small")
-        places = _places(row, scores[name]["better"])
-        if not places:
-            axes.text(0.5, y, "no scale: the baselines reach the ceiling, too", ha="center", va="center", fontsize="x-small")
-        for key, x, around in places:
-            mark, colour, _ = MARKS[key]
-            axes.plot(np.clip(x, *EDGES), y, mark, color=colour, ms=8)
-            if key == "value":
-                axes.plot(np.clip(around, *EDGES), [y, y], color=colour, lw=3, alpha=0.5)
-    for mark, colour, label in MARKS.values():
-        axes.plot([], [], mark, color=colour, label=label)
-    axes.axvline(1, color="grey", ls="--", lw=1)
-    axes.set(yticks=range(len(names)), xlim=(EDGES[0] - 0.03, EDGES[1] + 0.03), ylim=(max(len(names), 1) - 0.5, -0.5))
-    axes.set_yticklabels(names)
-    axes.set_xticks([0, 1])
-    axes.set_xticklabels(["the worse baseline", "ceiling: real test examples"])
-    axes.set_title(fill(title, 90))
-    below = -0.3 / (0.36 * max(len(names), 1))
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=3, fontsize="small", frameon=False)
-    return save_figure(figure, path)
+    with picture(path, size=(9.5, 1.7 + 0.36 * max(len(names), 1))) as (_, ((axes,),)):
+        for y, name in enumerate(names):
+            row = {key: np.nan if scores[name][key] is None else float(scores[name][key]) for key in KEYS}
+            axes.plot([0, 1], [y, y], color="silver", lw=1, zorder=0)
+            axes.text(1.31, y, _told(row), va="center", fontsize="small")
+            places = _places(row, scores[name]["better"])
+            if not places:
+                axes.text(
+                    0.5, y, "no scale: the baselines reach the real ones, too", ha="center", va="center", fontsize="x-small"
+                )
+            for key, x, around in places:
+                mark, colour, _ = MARKS[key]
+                axes.plot(np.clip(x, *EDGES), y, mark, color=colour, ms=8)
+                if key == "value":
+                    axes.plot(np.clip(around, *EDGES), [y, y], color=colour, lw=3, alpha=0.5)
+        for mark, colour, label in MARKS.values():
+            axes.plot([], [], mark, color=colour, label=label)
+        axes.axvline(1, color="grey", ls="--", lw=1)
+        axes.set(xlim=(EDGES[0] - 0.03, EDGES[1] + 0.03), ylim=(max(len(names), 1) - 0.5, -0.5))
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xticks([0, 1], ["as bad as noise or\none example repeated", "as good as\nreal test examples"])
+        axes.grid(visible=False)
+        axes.set_title(heading(title, "each score from worst (left) to best (right)"))
+        below = -0.55 / (0.36 * max(len(names), 1))
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=3, frameon=False)
+    return path
 
 
 def save_along(path: Path, checkpoints: list[dict[str, Any]], title: str, better: dict[str, str]) -> Path:
@@ -53,21 +50,19 @@ def save_along(path: Path, checkpoints: list[dict[str, Any]], title: str, better
     names = [name for name in checkpoints[0] if name != "step"]
     steps = [row["step"] for row in checkpoints]
     rows = -(-len(names) // 3)
-    figure, grid = plt.subplots(
-        rows, 3, figsize=(12, 2.6 * rows + 0.6), squeeze=False
-    )  # a layout that fits itself takes seconds
     height = 2.6 * rows + 0.6
-    figure.subplots_adjust(0.06, 0.5 / height, 0.985, 1 - 0.85 / height, 0.22, 0.5)
-    for axes, name in zip(grid.flat, names, strict=False):
-        axes.plot(steps, [np.nan if row[name] is None else row[name] for row in checkpoints], marker="o", ms=4)
-        axes.set_title(f"{name} ({better[name]} is better)" if name in better else name, fontsize=11)
-        axes.grid(alpha=0.3)
-    for axes in list(grid.flat)[len(names) :]:
-        axes.set_axis_off()
-    for axes in list(grid.flat)[max(0, len(names) - 3) : len(names)]:
-        axes.set_xlabel("step")
-    figure.suptitle(fill(f"{title}: scores of the checkpoints", 100), y=1 - 0.2 / height)
-    return save_figure(figure, path)
+    with picture(path, rows, 3, (12, height)) as (figure, grid):
+        figure.set_layout_engine("none")  # one that fits itself takes seconds
+        figure.subplots_adjust(0.06, 0.5 / height, 0.985, 1 - 0.85 / height, 0.22, 0.5)
+        for axes, name in zip(grid.flat, names, strict=False):
+            axes.plot(steps, [np.nan if row[name] is None else row[name] for row in checkpoints], marker="o", ms=4)
+            axes.set_title(f"{name} ({better[name]} is better)" if name in better else name)
+        for axes in list(grid.flat)[len(names) :]:
+            axes.set_axis_off()
+        for axes in list(grid.flat)[max(0, len(names) - 3) : len(names)]:
+            axes.set_xlabel("step")
+        figure.suptitle(heading(title, "scores of the checkpoints", 100), y=1 - 0.2 / height)
+    return path
 
 
 EDGES = -0.02, 1.25
@@ -86,12 +81,12 @@ def _places(row: dict[str, float], better: str) -> list[tuple[str, float, np.nda
     if not others or not np.isfinite(top) or not top > min(others):
         return []
     worst = min(others)
-    error = np.nan_to_num(row["standard_error"])
+    error = np.nan_to_num(row["standard_error"], posinf=0)
     found = []
     for key in MARKS:
         x = (goodness(row[key]) - worst) / (top - worst)
         around = (goodness(row[key] + 2 * np.array([-error, error])) - worst) / (top - worst)
-        if np.isfinite(x):
+        if np.isfinite(x) or (key == "value" and x == np.inf):  # support, where no two samples are alike
             found.append((key, x, around))
     return found
 
@@ -100,7 +95,8 @@ KEYS = ("value", "standard_error", "ceiling", "floor", "collapsed")
 
 
 def _told(row: dict[str, float]) -> str:
-    if not np.isfinite(row["value"]):
+    if np.isnan(row["value"]):
         return "no number"
     error = f" ± {row['standard_error']:.2g}" if np.isfinite(row["standard_error"]) else ""
-    return f"{row['value']:.4g}{error}   (real: {row['ceiling']:.4g})"
+    value = "∞" if np.isinf(row["value"]) else f"{row['value']:.4g}"
+    return f"{value}{error}   (real: {row['ceiling']:.4g})"

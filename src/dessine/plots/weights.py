@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 
-from dessine.plots.grid import save_grid
+from dessine.plots.grid import save_grid, save_labelled
 
 Array = np.ndarray
 
 
-def save_weights(path: Path, weights: Array, columns: int, caption: str) -> None:
+def save_weights(path: Path, weights: Array, columns: int, caption: str, labels: Sequence[str] = ()) -> Path:
     """weights: (units, H, W, channels), one image each: red below 0, white at 0, blue above, each to its own largest."""
-    w = weights.mean(-1) if weights.shape[-1] not in (1, 3) else weights[..., 0]
+    w = weights.mean(-1)
     top = np.abs(w).max((1, 2), keepdims=True)
-    unit = w / np.where(top > 0, top, 1)
-    colours = matplotlib.colormaps["RdBu"](np.nan_to_num(unit) * 0.5 + 0.5)[..., :3]
-    save_grid(path, colours, columns, f"{caption}: weights of the first {len(w)} neurons (red < 0 < blue)")
+    unit = np.nan_to_num(w / np.where(top > 0, top, 1))[..., None]
+    ink = np.where(unit < 0, [0.7, 0.09, 0.17], [0.13, 0.4, 0.67])
+    colours = 1 - np.abs(unit) * (1 - ink)
+    if labels:
+        return save_labelled(path, colours, labels, columns, caption)
+    return save_grid(path, colours, columns, caption)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dessine.data import Split
+from dessine.plots import Pictures
 from dessine.registry import SpecError, did_you_mean
 from dessine.scores import frechet
 from dessine.scores.bench import Bench, Reader, Side
@@ -21,6 +22,8 @@ from dessine.scores.table import ALL, GROUPS, NAMES, NAN, Found, Group, Score, n
 
 Array = np.ndarray
 COLUMNS = ("ceiling", "floor", "collapsed")
+MOST_CLASSES = 30
+"""That a picture can show beside each other."""
 
 
 class Panel:
@@ -82,6 +85,32 @@ class Panel:
         real = self._spreads[n]
         return mean_pairwise(rows(x)) / real if real > 0 else float("nan")
 
+    def known(self, count: int) -> dict[str, dict[str, float]]:
+        """The cheap scores of `count` real test examples, and of as much noise: between them stands any generator."""
+        bench = Bench(self.data, self.dtype, count, 0, self.judge)
+        return {"real test examples": self.glance(bench.ceiling.x), "noise": self.glance(bench.floor.x)}
+
+    def modes_of(self, x: Array) -> str:
+        """How many modes of the mixture (N, *shape) samples find, in words; nothing where no mode is known."""
+        mixture = self.data.mixture
+        return f"modes {high_quality(rows(x), mixture)[0]}/{len(mixture.weights)}" if mixture else ""
+
+    def shares(self, x: Array) -> tuple[list[str], Array, Array] | None:
+        """The classes, their shares among the training examples, and among (N, *shape) samples; None where nobody can tell."""
+        mixture, train = self.data.mixture, self.data.train
+        if not np.isfinite(x).all():
+            return None
+        if mixture is not None and len(mixture.weights) <= MOST_CLASSES:
+            real, drawn, names = assigned(train.x, mixture), assigned(rows(x), mixture), "mode {}"
+            k = len(mixture.weights)
+        elif self.data.digits == 1 and train.y is not None:
+            real, drawn = train.y.astype(int).ravel(), Side(x, self.data, self.judge).probabilities[:, 0].argmax(-1)
+            k, names = 10, "{}"
+        else:
+            return None
+        counts = [np.bincount(one, minlength=k) / len(one) for one in (real, drawn)]
+        return [names.format(i) for i in range(k)], counts[0], counts[1]
+
     def _some(self, examples: Any, n: int, seed: int = 0) -> Array:
         """n examples, or all there are, always the same, in the data's own scale, (n, *shape)."""
         chosen = np.random.default_rng(seed).permutation(len(examples))[:n]
@@ -96,6 +125,7 @@ class Panel:
         folder: Path | None,
         title: str,
         only: Sequence[str] | None = None,
+        pictures: Pictures | None = None,
     ) -> dict[str, Any]:
         """All scores but the slow ones, or those named in `only` (ALL: every one), of what `draw(n)` gives, (n, *shape).
 
@@ -119,7 +149,7 @@ class Panel:
             told["judge"] = {"hash": self.judge.hash, "accuracy": self.judge.accuracy}
         if folder is not None:
             name = "scores.png" if only is None or ALL in only else "only.png"  # a few scores do not replace the picture of all
-            told["pictures"] = self._pictures(bench, side, scores, folder / name, title)
+            told["pictures"] = self._pictures(bench, side, scores, folder / name, title, pictures or Pictures())
         return told
 
     def _bench(self, count: int, seed: int) -> tuple[Bench, dict[int, dict[str, Found]]]:
@@ -150,19 +180,22 @@ class Panel:
             row["measured_by"] = group.space
         return row
 
-    def _pictures(self, bench: Bench, side: Side, scores: dict[str, Any], path: Path, title: str) -> list[str]:
+    def _pictures(
+        self, bench: Bench, side: Side, scores: dict[str, Any], path: Path, title: str, pictures: Pictures
+    ) -> list[str]:
+        from dessine.plots.curves import save_classes
+        from dessine.plots.grid import save_pairs
         from dessine.plots.scores import save_strips
 
-        made = [save_strips(path, scores, f"{title}: scores of {len(side):,} samples")]
+        made = pictures.draw(save_strips, path, scores, f"{title}, {len(side):,} samples")
+        if path.stem == "scores" and (shares := self.shares(side.x)):
+            made += pictures.draw(save_classes, path.parent / "classes.png", *shares, title)
         if "memorised" in scores and side.finite:
-            from dessine.plots.grid import save_grids
-
-            samples = side.x[:48]
-            train = self.data.train
+            samples, train = side.x[:36], self.data.train
             like = train.floats(bench.nearest(samples)[1], self.dtype)
-            both = {"samples": train.images(samples), "the nearest training image of each": train.images(like)}
-            save_grids(path.parent / "nearest.png", both, 8, title)
-            made.append(path.parent / "nearest.png")
+            told = f"{title}: of each pair the left is a sample, the right the training image nearest to it"
+            both = train.images(samples), train.images(like)
+            made += pictures.draw(save_pairs, path.parent / "nearest.png", *both, 6, told)
         return [str(path) for path in made]
 
 

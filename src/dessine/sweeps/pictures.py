@@ -8,36 +8,36 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from dessine.intervals import mean_interval
-from dessine.plots.figure import save_figure
+from dessine.plots import Pictures
+from dessine.plots.curves import mark
+from dessine.plots.figure import heading, library, logarithmic, picture
 from dessine.sweeps.results import Axis, Result, Results, distinct, main_effect, samples
 
 Array = np.ndarray
 MOST_CURVES, MOST_BANDS, MOST_POINTS, MOST_TICKS = 10, 6, 300, 24
 
 
-def save_pictures(results: Results, folder: Path, title: str, trials: Sequence[Sequence[str]] = ()) -> list[Path]:
+def save_pictures(
+    results: Results, folder: Path, title: str, trials: Sequence[Sequence[str]] = (), pictures: Pictures | None = None
+) -> list[Path]:
     """Every picture that the results allow. trials: of a search, names of their run folders. Returns their paths."""
     made: list[Path] = []
+    draw = (pictures or Pictures()).draw
     for metric, way in results.metrics.items():
         slug = re.sub(r"[^\w.-]+", "_", metric)
         settings = results.settings()
         if not any(samples(rows, metric) for rows in settings.values()):
             continue
         if trials:
-            made.append(save_search(results, folder / f"search_{slug}.png", title, metric, way, trials))
-        made += save_curves(settings, folder / f"curves_{slug}.png", title, metric, way)
+            made += draw(save_search, results, folder / f"search_{slug}.png", title, metric, way, trials)
+        made += draw(save_curves, settings, folder / f"curves_{slug}.png", title, metric, way)
         if axes := [a for a in results.axes if len(a.points) > 1]:
-            made.append(save_effects(results, axes, folder / f"effects_{slug}.png", title, metric))
+            made += draw(save_effects, results, axes, folder / f"effects_{slug}.png", title, metric)
         if grid := [a for a in axes if not a.drawn and len(a.points) <= MOST_TICKS]:
-            made += save_heat(results, grid, folder / f"heat_{slug}.png", title, metric, way)
+            made += draw(save_heat, results, grid, folder / f"heat_{slug}.png", title, metric, way)
     return made
 
 
@@ -57,26 +57,28 @@ def save_curves(settings: dict[str, list[Result]], path: Path, title: str, metri
     lines = [label for label in found if label in shown]
     named = [f"{_short(label)} (n = {len(found[label][1])})" for label in lines]
     columns = 2 if max(map(len, named)) <= 52 else 1
-    figure, axes = plt.subplots(figsize=(8.5, 4.8 + 0.22 * -(-len(lines) // columns)), layout="constrained")
-    for label in ranked[MOST_CURVES:]:
-        steps, values = found[label]
-        axes.plot(steps, mean_interval(values)[0], color="silver", lw=0.7, zorder=1)
-    for i, (label, name) in enumerate(zip(lines, named, strict=True)):
-        steps, values = found[label]
-        mean, low, high = mean_interval(values)
-        axes.plot(steps, mean, color=f"C{i}", lw=1.5, label=name, marker="o" if len(steps) == 1 else None, zorder=3)
-        if label in ranked[:MOST_BANDS]:
-            axes.fill_between(steps, low, high, color=f"C{i}", alpha=0.15, lw=0, zorder=2)
-    told = "mean over seeds, band: 95 % interval" if max(len(v) for _, v in found.values()) > 1 else "one seed: no intervals"
-    if len(lines) > MOST_BANDS:
-        told += f" of the best {MOST_BANDS}"
-    if len(found) > MOST_CURVES:
-        told += f"; best {MOST_CURVES} of {len(found)} settings, the others grey"
-    axes.set(xlabel="step", ylabel=metric)
-    _zoom(axes, [mean_interval(values)[0] for _, values in found.values()])
-    figure.suptitle(f"{title}: {metric}\n{told}", fontsize=11)
-    figure.legend(loc="outside lower center", ncols=columns, fontsize="small", frameon=False)
-    return [save_figure(figure, path)]
+    with picture(path, size=(8.5, 4.8 + 0.22 * -(-len(lines) // columns))) as (figure, ((axes,),)):
+        for label in ranked[MOST_CURVES:]:
+            steps, values = found[label]
+            axes.plot(steps, mean_interval(values)[0], color="silver", lw=0.7, zorder=1)
+        for i, (label, name) in enumerate(zip(lines, named, strict=True)):
+            steps, values = found[label]
+            mean, low, high = mean_interval(values)
+            axes.plot(steps, mean, color=f"C{i}", lw=1.5, label=name, marker=mark(steps), zorder=3)
+            if label in ranked[:MOST_BANDS]:
+                axes.fill_between(steps, low, high, color=f"C{i}", alpha=0.15, lw=0, zorder=2)
+        told = (
+            "mean over seeds, band: 95 % interval" if max(len(v) for _, v in found.values()) > 1 else "one seed: no intervals"
+        )
+        if len(lines) > MOST_BANDS:
+            told += f" of the best {MOST_BANDS}"
+        if len(found) > MOST_CURVES:
+            told += f"; best {MOST_CURVES} of {len(found)} settings, the others grey"
+        axes.set(xlabel="step", ylabel=metric)
+        _zoom(axes, [mean_interval(values)[0] for _, values in found.values()])
+        figure.suptitle(f"{heading(title, metric)}\n{told}", fontsize="medium")
+        figure.legend(loc="outside lower center", ncols=columns, frameon=False)
+    return [path]
 
 
 def _aligned(curves: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
@@ -107,26 +109,27 @@ def save_heat(results: Results, axes: Sequence[Axis], path: Path, title: str, me
     rows = -(-len(pairs) // columns)
     wide = max(4.5, min(11.0, 1.6 + 0.75 * max(len(a.points) for a, _ in pairs)))
     high = max(3.6, min(9.0, 1.6 + 0.55 * max(len(b.points) for _, b in pairs)))
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(wide * columns + 1, high * rows + 0.5), layout="constrained", squeeze=False
-    )
-    colours = plt.get_cmap("viridis" if way == "max" else "viridis_r").with_extremes(bad="0.92")
-    image: Any = None
-    for axes_, (a, b), values in zip(grid.flat, pairs, maps, strict=False):
-        image = axes_.imshow(values, cmap=colours, aspect="auto", vmin=everything.min(), vmax=everything.max(), origin="lower")
-        axes_.set_xticks(range(len(a.points)), [a.name(p) for p in a.points], **_turned(a))
-        axes_.set_yticks(range(len(b.points)), [b.name(p) for p in b.points])
-        axes_.set(xlabel=a.label, ylabel=b.label)
-        if values.size <= 144:
-            for (j, i), v in np.ndenumerate(values):
-                if np.isfinite(v):
-                    dark = sum(image.cmap(image.norm(v))[:3]) < 1.5
-                    axes_.text(i, j, f"{v:.3g}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
-    for left in list(grid.flat)[len(pairs) :]:
-        left.set_visible(False)
-    figure.colorbar(image, ax=grid, label=metric)
-    figure.suptitle(f"{title}: {metric}, mean over seeds" + (" and the other axes" if len(axes) > 2 else ""))
-    return [save_figure(figure, path)]
+    with picture(path, rows, columns, (wide * columns + 1, high * rows + 0.5)) as (figure, grid):
+        colours = library().colormaps["viridis" if way == "max" else "viridis_r"].with_extremes(bad="0.92")
+        image: Any = None
+        for axes_, (a, b), values in zip(grid.flat, pairs, maps, strict=False):
+            image = axes_.imshow(
+                values, cmap=colours, aspect="auto", vmin=everything.min(), vmax=everything.max(), origin="lower"
+            )
+            axes_.set_xticks(range(len(a.points)), [a.name(p) for p in a.points], **_turned(a))
+            axes_.set_yticks(range(len(b.points)), [b.name(p) for p in b.points])
+            axes_.set(xlabel=a.label, ylabel=b.label)
+            axes_.grid(visible=False)
+            if values.size <= 144:
+                for (j, i), v in np.ndenumerate(values):
+                    if np.isfinite(v):
+                        dark = sum(image.cmap(image.norm(v))[:3]) < 1.5
+                        axes_.text(i, j, f"{v:.3g}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+        for left in list(grid.flat)[len(pairs) :]:
+            left.set_visible(False)
+        figure.colorbar(image, ax=grid, label=metric)
+        figure.suptitle(heading(title, f"{metric}, mean over seeds" + " and the other axes" * (len(axes) > 2), 60 * columns))
+    return [path]
 
 
 def _map(results: Results, metric: str, a: Axis, b: Axis) -> Array:
@@ -140,47 +143,55 @@ def _map(results: Results, metric: str, a: Axis, b: Axis) -> Array:
 
 
 def save_effects(results: Results, axes: Sequence[Axis], path: Path, title: str, metric: str) -> Path:
-    """One panel per axis: means over all else with 95 % intervals over seeds; each run as a dot where values were drawn."""
+    """One panel per axis: every run as a dot, means over all else with 95 % intervals over seeds where values were chosen."""
     columns = min(len(axes), 3)
     rows = -(-len(axes) // columns)
     size = (max(7.5, 4.4 * columns + 0.6), 3.9 * rows + 0.6)
-    figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, sharey=True)
-    for panel, axis in zip(grid.flat, axes, strict=False):
-        numbers = axis.numbers
-        if axis.drawn or (numbers and len(numbers) > MOST_TICKS):
-            _scatter(panel, results, axis, metric)
-        else:
-            effect = main_effect(results, axis, metric)
-            x = np.array(numbers) if numbers and _even(numbers) else np.arange(len(axis.points))
-            there = np.isfinite(effect.low)
-            panel.plot(x, effect.mean, color="C0", lw=1.2 if numbers else 0, marker="o", ms=5, zorder=3)
-            bars = np.where(there, effect.high - effect.mean, 0)
-            panel.errorbar(x[there], effect.mean[there], bars[there], fmt="none", color="C0", capsize=4, zorder=3)
+    with picture(path, rows, columns, size, sharey=True) as (figure, grid):
+        for panel, axis in zip(grid.flat, axes, strict=False):
+            numbers = axis.numbers
+            if axis.drawn or (numbers and len(numbers) > MOST_TICKS):
+                _scatter(panel, results, axis, metric)
+            else:
+                _means(panel, results, axis, metric)
             panel.set_xlabel(axis.label)
-            if not numbers or not _even(numbers):
-                panel.set_xticks(x, [axis.name(p) for p in axis.points], **_turned(axis))
-                panel.set_xlim(-0.5, len(axis.points) - 0.5)
-            elif len(numbers) <= 8:
-                _log(panel, numbers)
-                panel.set_xticks(x, [axis.name(p) for p in axis.points], **_turned(axis))
-                panel.minorticks_off()
-        panel.grid(axis="y", color="0.9")
-    for left in list(grid.flat)[len(axes) :]:
-        left.set_visible(False)
-    for panel in grid[:, 0]:
-        panel.set_ylabel(metric)
-    dots = (
-        "each dot a run" if all(a.drawn for a in axes) else "mean over all other axes and seeds; bars: 95 % interval over seeds"
-    )
-    figure.suptitle(f"{title}: {metric} along each axis\n{dots}", fontsize=11)
-    return save_figure(figure, path)
+            panel.grid(axis="x", visible=False)
+        for left in list(grid.flat)[len(axes) :]:
+            left.set_visible(False)
+        for panel in grid[:, 0]:
+            panel.set_ylabel(metric)
+        told = (
+            "each dot a run" if all(a.drawn for a in axes) else "each dot a run; mean over all else, 95 % interval over seeds"
+        )
+        figure.suptitle(f"{heading(title, f'{metric} along each axis')}\n{told}", fontsize="medium")
+    return path
+
+
+def _means(panel: Any, results: Results, axis: Axis, metric: str) -> None:
+    """The means at each point of an axis, beside all that they are of."""
+    effect, numbers = main_effect(results, axis, metric), axis.numbers
+    evenly = bool(numbers and _even(numbers))
+    x = np.array(numbers) if numbers and evenly else np.arange(len(axis.points))
+    place = {axis.point(p): at for p, at in zip(axis.points, x, strict=True)}
+    dots = [(place[axis.point(row.values)], v) for row in results.done for v in samples([row], metric).values()]
+    panel.scatter(*zip(*dots, strict=True), s=12, color="grey", alpha=0.5, lw=0, zorder=2)
+    there = np.isfinite(effect.low)
+    panel.plot(x, effect.mean, color="C0", lw=1.2 if numbers else 0, marker="o", ms=5, zorder=3)
+    bars = np.where(there, effect.high - effect.mean, 0)
+    panel.errorbar(x[there], effect.mean[there], bars[there], fmt="none", color="C0", capsize=4, zorder=3)
+    if evenly and numbers:
+        _log(panel, numbers)
+    else:
+        panel.set_xlim(-0.5, len(axis.points) - 0.5)
+    if not evenly or len(axis.points) <= 8:
+        panel.set_xticks(x, [axis.name(p) for p in axis.points], **_turned(axis))
+        panel.minorticks_off()
 
 
 def _scatter(panel: Any, results: Results, axis: Axis, metric: str) -> None:
     key = axis.keys[0]
     points = [(row.values.get(key), v) for row in results.done for v in row.last.get(metric, []) if np.isfinite(v)]
     panel.scatter([x for x, _ in points], [y for _, y in points], s=14, alpha=0.6, color="C0")
-    panel.set_xlabel(axis.label)
     _log(panel, axis.numbers or [])
     _zoom(panel, [np.array([y for _, y in points])])
 
@@ -192,14 +203,14 @@ def save_search(results: Results, path: Path, title: str, metric: str, way: str,
     at = np.array([i for i, values in enumerate(found) if values])
     values = np.array([np.mean(v) for v in found if v])
     best = np.maximum.accumulate(values) if way == "max" else np.minimum.accumulate(values)
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    axes.scatter(at + 1, values, s=18, color="C0", alpha=0.7, label="trial (mean over seeds)")
-    axes.step(at + 1, best, where="post", color="C3", label="best so far")
-    axes.set(title=f"{title}: search", xlabel="trial, in the order tried", ylabel=metric)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _zoom(axes, [values])
-    axes.legend()
-    return save_figure(figure, path)
+    with picture(path) as (_, ((axes,),)):
+        axes.scatter(at + 1, values, s=18, color="C0", alpha=0.7, label="trial (mean over seeds)")
+        axes.step(at + 1, best, where="post", color="C3", label="best so far")
+        axes.set(title=heading(title, f"{metric} of each trial"), xlabel="trial, in the order tried", ylabel=metric)
+        axes.locator_params(axis="x", integer=True)
+        _zoom(axes, [values])
+        axes.legend()
+    return path
 
 
 def _even(numbers: Sequence[float]) -> bool:
@@ -214,7 +225,7 @@ def _even(numbers: Sequence[float]) -> bool:
 
 def _log(panel: Any, numbers: Sequence[float]) -> None:
     if numbers and min(numbers) > 0 and max(numbers) >= 20 * min(numbers):
-        panel.set_xscale("log")
+        logarithmic(panel, "x")
 
 
 def _zoom(axes: Any, curves: Sequence[Array]) -> None:

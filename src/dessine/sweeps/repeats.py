@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from dessine.data import PLACES
-from dessine.experiment import Experiment, NonFiniteError, Stopped, finish, stop_requests
+from dessine.experiment import Experiment, NonFiniteError, Stopped, finish, pictures_of, stop_requests
 from dessine.runs.run import Run
 from dessine.spec import inline
 from dessine.sweeps.launchers import Handle, Job, Local
@@ -50,18 +50,18 @@ def train_repeats(
     """
     folders = [Run(run.path / "repeats" / f"{r:04d}") for r in range(experiment.repeats)]
     folders[0].path.parent.mkdir(exist_ok=True)
-    began = time.perf_counter()
+    began, pictures = time.perf_counter(), pictures_of(run, say)
     outcomes = _run_all(experiment, run, folders, progress, say)
     step = _join(experiment, run, folders)
     if bad := {r: o.reason for r, o in outcomes.items() if o.bad}:
         run.update(reason="; ".join(f"repeat {r}: {reason}" for r, reason in sorted(bad.items())))
     left = [one for one in folders if not _ended(one, experiment.steps)]
     if not left and not all(map(_gone, folders)):
-        return finish(experiment, run, step, began, "completed")
+        return finish(experiment, run, step, began, "completed", pictures)
     if left and (len(outcomes) < len(folders) or any(o.status == "interrupted" for o in outcomes.values())):
-        finish(experiment, run, step, began, "interrupted")
+        finish(experiment, run, step, began, "interrupted", pictures)
         raise Stopped(f"stopped after step {step} of {experiment.steps}")
-    finish(experiment, run, step, began, "failed")
+    finish(experiment, run, step, began, "failed", pictures)
     raise (RepeatFailed if left else NonFiniteError)(run.info()["reason"])
 
 

@@ -1,0 +1,141 @@
+"""Figures: nothing of the user's matplotlib is seen, names are shown as they are, and what fails costs nothing else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dessine.plots import Pictures
+from dessine.plots.figure import heading, logarithmic, picture
+from dessine.plots.fonts import LONGEST, fallback, own_font, plain
+from dessine.plots.grid import save_grid
+
+NAMES = [
+    "a$x_$b",
+    "50 $",
+    r"\frac{",
+    "a_b^c",
+    "100 %",
+    "{}",
+    "$$",
+    "日本",
+    "a\nb",
+    "\x00\x1b[31m",
+    "\udcff",
+    "é" * 5000,
+    "🙂",
+    "",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_shown_as_it_is(tmp_path, name):
+    with warnings.catch_warnings(), picture(tmp_path / "a.png") as (_, ((axes,),)):
+        axes.plot([1, 2], [1, 2], label=name or "x")
+        axes.set(title=heading(name, "losses"), xlabel=name, ylabel=name)
+        axes.set_xticks([1], [name])
+        axes.legend()
+    Image.open(tmp_path / "a.png").verify()
+    save_grid(tmp_path / "b.png", np.full((1, 1, 1), 0.5), 1, name)
+    Image.open(tmp_path / "b.png").verify()
+
+
+def test_a_dollar_is_no_formula(tmp_path):
+    with picture(tmp_path / "a.png") as (figure, ((axes,),)):
+        axes.set_title("a$x_$b")
+        figure.draw_without_rendering()
+        assert axes.title.get_text() == "a$x_$b"
+        assert not axes.title.get_parse_math()
+
+
+def test_names_are_one_line_and_no_longer_than_a_picture_can_show():
+    assert plain("a\nb\tc") == "a b c"
+    assert plain("\x00") == "\ufffd"
+    assert len(plain("x" * 5000)) == LONGEST
+    assert plain("日本 é $") == "日本 é $"
+
+
+def test_fonts_of_the_system_are_asked_for_rare_letters_only():
+    assert fallback("Größe → µ") == []
+    assert all(Path(path).is_file() and letters <= set("日本") for _, path, letters in fallback("日本"))
+    assert Path(own_font()).is_file()
+
+
+def test_logarithmic_ticks_are_plain_numbers(tmp_path):
+    with picture(tmp_path / "a.png") as (figure, ((axes,),)):
+        axes.plot([1, 2, 3], [0.3, 4, 60])
+        logarithmic(axes)
+        figure.draw_without_rendering()
+        assert {"1", "10"} <= {label.get_text() for label in axes.get_yticklabels()}
+
+
+def test_what_the_process_has_set_is_not_seen_and_not_changed(tmp_path):
+    import matplotlib
+
+    with matplotlib.rc_context({"figure.facecolor": "red", "savefig.facecolor": "red", "font.size": 3}):
+        with picture(tmp_path / "a.png") as (_, ((axes,),)):
+            axes.plot([0, 1])
+        assert matplotlib.rcParams["figure.facecolor"] == "red"
+    assert Image.open(tmp_path / "a.png").convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_a_figure_that_fails_leaves_no_file(tmp_path):
+    with pytest.raises(ZeroDivisionError), picture(tmp_path / "a.png"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+DRAW = """
+from pathlib import Path
+from dessine.plots.figure import picture
+with picture(Path("out.png")) as (_, ((axes,),)):
+    axes.set_title("日本")
+    axes.plot([0, 1])
+"""
+
+
+def test_no_setting_of_the_user_reaches_a_picture(tmp_path):
+    """A backend that is not there, rc files that are wrong, not UTF-8 or ugly, and no place for a cache, all at once."""
+    (tmp_path / "matplotlibrc").write_bytes(b"figure.facecolor: red\nbackend: nonsense\nno.such.key: \xff\n")
+    (tmp_path / "own.rc").write_text("text.usetex: True\nfigure.facecolor: red\n")
+    (tmp_path / "file").touch()
+    hostile = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": "own.rc", "MPLCONFIGDIR": "file/none"}
+    env = os.environ | hostile | {"HOME": "/nowhere", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", DRAW], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert Image.open(tmp_path / "out.png").convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def fail(path: Path) -> Path:
+    raise OSError(28, "No space left on device", str(path))
+
+
+def test_each_cause_is_told_once_and_other_pictures_are_drawn(tmp_path):
+    told: list[str] = []
+    pictures = Pictures(told.append)
+    assert pictures.draw(fail, tmp_path / "a.png") == pictures.draw(fail, tmp_path / "b.png") == []
+    assert pictures.draw(lambda: tmp_path / "c.png") == [tmp_path / "c.png"]
+    assert pictures.draw(lambda: None) == []
+    assert len(told) == 1
+    assert "No space left on device" in told[0]
+    assert "a.png" in told[0]
+
+
+def test_a_key_of_the_user_ends_drawing():
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Pictures().draw(stop)
+
+
+def test_matplotlib_keeps_quiet():
+    assert logging.getLogger("matplotlib").level == logging.CRITICAL
