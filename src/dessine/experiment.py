@@ -17,13 +17,13 @@ from annotated_types import Ge, Le
 
 from dessine.data import Dataset, Split
 from dessine.games import Context, Game
+from dessine.games.warnings import warnings
 from dessine.games.watch import Watch, told
 from dessine.plots import Pictures
 from dessine.registry import DEFAULTS, Count, Like, Node, Problems, SpecError, Whole
 from dessine.runs.files import write_json
 from dessine.runs.run import Run, outcome
 from dessine.scores.diagnosis import Diagnosis, diagnose
-from dessine.scores.reference import Reference
 from dessine.scores.sampled import Sampled
 from dessine.streams import Streams
 from dessine.threads import one_blas_thread
@@ -335,13 +335,23 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
     return summary
 
 
-def diagnosis(experiment: Experiment, run: Run, records: list[dict[str, Any]], sampled: Sequence[Sampled] = ()) -> Diagnosis:
-    """What is the matter with a run of `experiment`, built; `sampled`: what samples of a checkpoint show, repeat by repeat."""
+def diagnosis(
+    experiment: Experiment,
+    run: Run,
+    records: list[dict[str, Any]],
+    sampled: Sequence[Sampled] = (),
+    spec: Mapping[str, Any] | None = None,
+) -> Diagnosis:
+    """What is the matter with a run of `experiment`, built.
+
+    sampled: what samples of a checkpoint show, repeat by repeat; spec: the resolved one, if not that of run.json
+    """
     info = run.info()
-    spec = info.get("spec") or {}
-    known = Reference.of(experiment.split, (spec.get("game") or {}).get("scored", 250))
+    spec = spec or info.get("spec") or {}
+    known, doubts = experiment.game.reference(experiment.split), warnings(spec, experiment.split) if spec else []
     found = info.get("non_finite") or []
-    return diagnose(records, spec, known, repeats=experiment.repeats, non_finite=found, sampled=sampled)
+    warned = [(str(one), one.override, one.hopeless) for one in doubts]
+    return diagnose(records, spec, known, repeats=experiment.repeats, non_finite=found, sampled=sampled, warned=warned)
 
 
 def summarise(records: list[dict[str, Any]], goals: Mapping[str, str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dessine.cli.loading import open_run
 from dessine.experiment import Experiment
 from dessine.games import Adversarial
 from dessine.scores.advice import advise
-from dessine.scores.diagnosis import Lines
+from dessine.scores.lines import Lines
 from dessine.spec import check_document, read
 
 RING = """\

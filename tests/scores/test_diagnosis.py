@@ -246,10 +246,9 @@ def test_going_from_mode_to_mode_is_told():
     assert "from mode to mode" in told.words
 
 
-def test_the_run_is_as_bad_as_its_worst_repeat_and_counts_them():
-    told = diagnose(
-        [{"step": r["step"], "scores": {"diversity": [1.0, 0.05, 1.0]}} for r in records()], spec(), RING, repeats=3
-    )
+def test_the_run_is_as_bad_as_a_quarter_of_its_repeats_and_counts_them():
+    scores = {"diversity": [1.0, 0.05, 1.0], "reverse_kl": [0.02] * 3}
+    told = diagnose([{"step": r["step"], "scores": scores} for r in records()], spec(), RING, repeats=3)
     assert told.repeats == ("healthy", "collapsed", "healthy")
     assert told.verdict == "collapsed"
     assert told.words.startswith("1 of 3 repeats collapsed, 2 of 3 repeats healthy; repeat 1: ")
@@ -272,7 +271,7 @@ def classified(success: Curve, test_loss: Curve, loss: Curve, learned: float = 0
 def test_classifications():
     assert classified(0.95, 0.1, 0.1).verdict == "healthy"
     assert classified(0.1, 2.3, 2.3).verdict == "dead"
-    assert classified(0.8, 0.1, 0.1).words.endswith("not good yet")
+    assert classified(lambda i: 0.6 + 0.01 * i, lambda i: 1 - 0.03 * i, 0.1).words.endswith("not good yet")
     grown = classified(0.1, lambda i: 2.0**i, lambda i: 2.0**i)
     assert (grown.verdict, grown.since) == ("diverged", 50)
     fit = classified(lambda i: 0.95 - 0.01 * max(0, i - 9), lambda i: 0.2 + 0.1 * abs(i - 9), lambda i: 0.3 / (i + 1))

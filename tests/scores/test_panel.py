@@ -146,7 +146,7 @@ def test_a_glance_at_digits_tells_classes_and_distance_and_they_rank_runs():
 def test_a_glance_at_stacked_digits_counts_modes():
     panel, fresh = panel_of(3), bars(250, 2, 3)
     told = panel.glance(fresh.floats(np.arange(250), np.float32))
-    assert set(told) == {"modes", "reverse_kl", "frechet", "diversity"}
+    assert set(told) == {"modes", "reverse_kl", "frechet", "diversity", "near_real"}
     assert 200 < told["modes"] <= 250
     assert panel.goals == {"scores.frechet": "min", "scores.reverse_kl": "min"}
 

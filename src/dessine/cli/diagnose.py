@@ -37,17 +37,17 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
 def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> None:
-    """Say what is the matter with RUN: healthy, collapsing, collapsed, dead, diverged or memorising.
+    """Say what is the matter with RUN: healthy, collapsing, collapsed, dead, stuck, diverged, memorising or unknown.
 
     It goes through the lines of metrics and looks at samples of the newest checkpoint: the numbers behind the verdict, each
     with the threshold that it crosses, the first bad step, and KEY=VALUE to try next. The exit code does not depend on it.
     """
     found = Run.find(run, runs_dir)
-    experiment, _, _ = load(found.path / "config.yaml")
+    experiment, _, resolved = load(found.path / "config.yaml")
     records = found.metrics()
     with np.errstate(all="ignore"):  # numbers that have run away are what it may be about
         step, sampled = _samples(found, experiment, count, seed)
-        told = diagnosis(experiment, found, records, sampled)
+        told = diagnosis(experiment, found, records, sampled, resolved)
     last = records[-1]["step"] if records else 0
     if as_json:
         document = {"run": str(found.path), "step": last, "checkpoint": step} | told.plain()
@@ -71,18 +71,16 @@ def _samples(run: Run, experiment: Experiment, count: int, seed: int) -> tuple[i
     if not drawn:
         return found[0], []
     first = range(min(REPEATS, experiment.repeats))
-    return found[0], [look(game.panel, drawn[0][r], drawn[1][r] if len(drawn) > 1 else None) for r in first]
+    return found[0], [look(game.panel, drawn[0][r], drawn[1][r] if len(drawn) > 1 else None, found[0]) for r in first]
 
 
 def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> list[str]:
     lines = [*_wrapped(verdict(told.plain()), ""), ""]
     if told.evidence:
         agreed, of = told.lines
-        sure = [f"{agreed} of the last {of} lines of metrics agree"] if of else []
-        sure += [f"samples are from the checkpoint of step {checkpoint:,}"] if checkpoint is not None else []
-        lines.append(f"Why ({'; '.join(sure)}):" if sure else "Why:")
+        lines.append(f"Why ({agreed} of the last {of} lines of metrics agree; of metrics, their median):" if of else "Why:")
         for one in told.evidence:
-            lines += _evidence(one, told.verdict != "healthy")
+            lines += _evidence(one, told.verdict != "healthy", checkpoint)
     if told.advice:
         lines += ["", "What to try, one thing at a time:"]
         for piece in told.advice:
@@ -100,9 +98,11 @@ def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> l
     return lines
 
 
-def _evidence(one: Evidence, reasons: bool) -> list[str]:
+def _evidence(one: Evidence, reasons: bool, checkpoint: int | None) -> list[str]:
     value = f" {one.value:.4g}" if one.value is not None and one.value == one.value else ""
-    lines = [f"  {'!' if one.bad else ' '} {one.name}{value}, {one.threshold}"]
+    source = f"checkpoint of step {checkpoint:,}" if one.source == "checkpoint" and checkpoint is not None else one.source
+    drawn = f", {one.count:,} samples" if one.count and one.source == "checkpoint" else ""
+    lines = [f"  {'!' if one.bad else ' '} {one.name}{value}, threshold: {one.threshold} ({source}{drawn})"]
     return lines + (_wrapped(one.why, " " * 6) if reasons else [])
 
 

@@ -140,7 +140,7 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:
         how = train_repeats if train_apart(experiment) else train
         summary = how(experiment, run, bar.step, bar.say)
         bar.close()
-        if not quiet:
+        if not quiet and not summary["diagnosis"]["early"]:
             say(f"{verdict(summary['diagnosis'])}; more: dessine diagnose {shlex.quote(str(run.path))}")
     except Stopped as stopped:
         bar.close()

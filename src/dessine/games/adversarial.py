@@ -27,6 +27,7 @@ from dessine.nn.layer import Backward, size
 from dessine.nn.tangent import along, refuse_along
 from dessine.registry import DEFAULTS, Count, Decay, Like, Problems, Share, SpecError, Whole
 from dessine.scores.panel import Panel
+from dessine.scores.reference import Reference
 from dessine.streams import Streams
 
 PORTION = 500
@@ -471,6 +472,9 @@ class Adversarial(Game):
             player.restore(_below(f"{name}.", state))
         if self.average is not None:
             self.average.restore(_below("average.", state))
+
+    def reference(self, data: Split) -> Reference:
+        return Reference.of(data, self.scored, self.panel.own)
 
     def show(self, path: Path, context: Context) -> None:
         """A grid of images, or a scatter of points, from the same latents every time; beside it the averaged generator's."""

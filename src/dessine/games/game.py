@@ -14,6 +14,7 @@ from dessine.games.player import Player
 from dessine.nn import Mode, Network
 from dessine.plots import Pictures
 from dessine.registry import Node, Registry
+from dessine.scores.reference import Reference
 from dessine.streams import Streams
 from dessine.threads import one_blas_thread
 
@@ -111,6 +112,10 @@ class Game(Node):
     def summary(self, records: list[dict[str, Any]]) -> dict[str, Any]:
         """What summary.json says beyond the last and the best of the metrics."""
         return {}
+
+    def reference(self, data: Split) -> Reference:
+        """What the data let be reached, for the verdict on a run."""
+        return Reference.of(data)
 
     def show(self, path: Path, context: Context) -> None:
         """Draw into `path`, a .png, what the players can do now."""

@@ -84,6 +84,8 @@ SCORES = {
     "digit_entropy": Shown("entropy of the digits drawn (more is better; 2.30: all ten equally often)", 0, 2.303),
     "digit_confidence": Shown("how sure the judge is of each digit (more is better)", 0, 1),
     "frechet": Shown("Frechet distance in the judge's features (less is better)", log=True),
+    "region_share": Shown("share of the data's regions that samples visit (more is better)", 0, 1),
+    "near_real": Shown("share of samples as near to real examples as these are (more is better)", 0, 1),
     "diversity": Shown("distance between samples / between real ones (1 is best)", 0, 1.1),
 }
 

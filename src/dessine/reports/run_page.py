@@ -129,8 +129,9 @@ def _diagnosis(told: Any) -> Markup:
     sort = {"healthy": "good", "unknown": "quiet"}.get(told["verdict"], "bad")
     since = f" since step {told['first_bad_step']:,}" if isinstance(told.get("first_bad_step"), int) else ""
     said = Markup('<p><strong class="{}">{}</strong>{}: {}</p>').format(sort, told["verdict"], since, told["words"])
-    rows = [[one.get("name"), one.get("threshold"), one.get("why"), one.get("value")] for one in _listed(told, "evidence")]
-    evidence = table(["number", "threshold", "why there", "at the end"], rows, numbers_from=3) if rows else ""
+    numbers = _listed(told, "evidence")
+    rows = [[one.get("name"), _source(one, told), one.get("threshold"), one.get("why"), one.get("value")] for one in numbers]
+    evidence = table(["number", "taken from", "threshold", "why there", "value"], rows, numbers_from=4) if rows else ""
     with_change, without = Markup("<li><code>{}</code>: {}</li>"), Markup("<li>{1}</li>")
     tried = [(str(one.get("override") or ""), str(one.get("why") or "")) for one in _listed(told, "advice")]
     items = Markup().join((with_change if change else without).format(change, why) for change, why in tried)
@@ -138,6 +139,16 @@ def _diagnosis(told: Any) -> Markup:
     notes = told.get("notes")
     noted = [Markup('<p class="quiet">{}</p>').format(note) for note in (notes if isinstance(notes, list) else [])]
     return joined([said, evidence, advice, *noted])
+
+
+def _source(one: dict[str, Any], told: dict[str, Any]) -> str:
+    """What a number of the diagnosis was taken from: it is seldom the last line, which stands among the results."""
+    lines, count = told.get("lines"), one.get("count")
+    of = lines.get("of") if isinstance(lines, dict) else None
+    median = f"median of the last {of} lines of metrics" if isinstance(of, int) and of else "metrics"
+    drawn = f", {count:,} samples" if isinstance(count, int) else ""
+    source = str(one.get("source", "metrics"))
+    return (median if source == "metrics" else source) + drawn
 
 
 def _listed(told: dict[str, Any], key: str) -> list[dict[str, Any]]:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dessine.nn.layer import layers as known_layers
-
-if TYPE_CHECKING:
-    from dessine.scores.diagnosis import Lines
+from dessine.scores.lines import Lines
+from dessine.scores.lines import kind as _type
 
 Spec = Mapping[str, Any]
 MOST = 4
@@ -111,7 +110,10 @@ def _healthy(spec: Spec, lines: Lines) -> list[Advice | None]:
 
 
 def _unknown(spec: Spec, lines: Lines) -> list[Advice | None]:
-    return [_unless(spec["game"].get("scored", 1) > 0, "game.scored=250", "samples are scored at each line of metrics")]
+    return [
+        _unless(spec["game"].get("scored", 1) > 0, "game.scored=250", "samples are scored at each line of metrics"),
+        _unless(False, *_doubled(spec, "it may only have begun")),
+    ]
 
 
 def _wild_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
@@ -153,10 +155,11 @@ def _overfitted_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
     ]
 
 
-Adviser = Callable[[Spec, "Lines"], list[Advice | None]]
+Adviser = Callable[[Spec, Lines], list[Advice | None]]
 _players: dict[str, Adviser] = {
     "diverged": _diverged,
     "dead": _dead,
+    "stuck": _dead,
     "collapsed": _collapsed,
     "collapsing": _collapsed,
     "memorising": _memorising,
@@ -166,7 +169,9 @@ _players: dict[str, Adviser] = {
 _classifier: dict[str, Adviser] = {
     "diverged": _wild_classifier,
     "dead": _stuck_classifier,
+    "stuck": _stuck_classifier,
     "memorising": _overfitted_classifier,
+    "unknown": lambda spec, lines: [_unless(False, *_doubled(spec, "it may only have begun"))],
 }
 
 
@@ -264,7 +269,3 @@ def _doubled(spec: Spec, why: str) -> tuple[str, str]:
 def _halved(spec: Spec, why: str) -> Advice | None:
     steps = (spec.get("training") or {}).get("steps")
     return _unless(not isinstance(steps, int) or steps < 2, f"training.steps={(steps or 0) // 2}", why)
-
-
-def _type(node: Any) -> str:
-    return str(node.get("type", "")) if isinstance(node, Mapping) else str(node or "")

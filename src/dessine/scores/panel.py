@@ -18,6 +18,7 @@ from dessine.scores.digits import class_entropy, confidence
 from dessine.scores.distances import mean_pairwise, rows
 from dessine.scores.judge import judge
 from dessine.scores.mixture import assigned, distinct, high_quality, reverse_kl, written
+from dessine.scores.own import Own
 from dessine.scores.table import ALL, GROUPS, NAMES, NAN, Found, Group, Score, names
 
 Array = np.ndarray
@@ -34,7 +35,7 @@ class Panel:
 
     def __init__(self, data: Split, dtype: Any):
         self.judge: Reader | None = judge() if data.digits else None
-        self.data, self.dtype = data, np.dtype(dtype)
+        self.data, self.dtype, self.own = data, np.dtype(dtype), Own(data, dtype)
         self.goals: dict[str, str] = {}
         if data.mixture:
             self.goals = {"scores.reverse_kl": "min", "scores.high_quality": "max"}
@@ -49,9 +50,10 @@ class Panel:
         modes, high_quality, reverse_kl: of a mixture, and all but high_quality of stacked digits (see `mixture.py`)
         digit_entropy, digit_confidence: of single digits (`digits.py`)
         frechet: of both, to 2,000 training images in the judge's features; at 250 samples its bias is large (`frechet.py`)
+        region_share, near_real: of all but mixtures (`own.py`); no region_share of stacked digits
         diversity: mean distance between two samples over that between two real ones; 1 is healthy, 0 collapsed, noise over 1
         """
-        return self._modes(x) | self._digits(x) | {"diversity": self._diversity(x)}
+        return self._modes(x) | self._digits(x) | self.own.glance(x) | {"diversity": self._diversity(x)}
 
     def _digits(self, x: Array) -> dict[str, float]:
         if not self.data.digits:

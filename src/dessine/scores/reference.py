@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import exp
+from dataclasses import dataclass, replace
+from math import exp, nan
 
 import numpy as np
 
 from dessine.data import Split
 from dessine.scores.digits import entropy
-from dessine.scores.mixture import reverse_kl
+from dessine.scores.mixture import high_quality, reverse_kl
+from dessine.scores.own import Own
 
 Array = np.ndarray
 DRAWS = 25
 """Draws of real examples, of whose scores the median is taken."""
+REAL = 0.989
+"""Share of the points of a Gaussian in the plane within 3 sigma."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Reference:
     weights: of the modes; shares: of the training examples that fall on each mode, or kind of digit
     missed: reverse KL of training examples: not 0, because they are few, or because there are modes that they do not have
     classes: kinds of digits, counted as exp(entropy); 0 where no judge reads them
+    regions: `region_share` of as many real examples as are scored
+    quality: metric that tells samples from noise; noise, real: what these get
     chance: success of whoever always names the most frequent class; tests: examples of the test
     """
 
@@ -34,10 +39,14 @@ class Reference:
     classes: float = 0.0
     chance: float = 0.0
     tests: int = 0
+    regions: float = nan
+    quality: str = ""
+    noise: float = nan
+    real: float = nan
 
     @staticmethod
-    def of(split: Split, count: int = 250) -> Reference:
-        """Of a data set."""
+    def of(split: Split, count: int = 250, own: Own | None = None) -> Reference:
+        """Of a data set; own: its regions, where samples are scored."""
         chance, classes, labels = 0.0, 0.0, split.test.y
         weights, shares, missed = np.zeros(0), np.zeros(0), 0.0
         if labels is not None and labels.size == len(labels):
@@ -51,7 +60,27 @@ class Reference:
             shares = np.bincount(split.train.y.astype(int).ravel(), minlength=10) / len(split.train)
             classes = exp(entropy(shares))
         if len(weights) and count:
-            rng = np.random.default_rng(0)
-            drawn = [rng.choice(len(shares), count, p=shares) for _ in range(DRAWS)]
-            missed = float(np.median([reverse_kl(mode, weights) for mode in drawn]))
-        return Reference(count, tuple(weights), tuple(shares), missed, classes, chance, len(split.test))
+            missed = _missed(shares, weights, count)
+        known = Reference(count, tuple(weights), tuple(shares), missed, classes, chance, len(split.test))
+        if own is not None and own.has_regions and count:
+            known = replace(known, regions=exp(-_missed(own.shares, own.shares, count)))
+        if split.mixture is not None:
+            known = replace(known, quality="scores.high_quality", noise=_on_modes(split), real=REAL)
+        elif own is not None and own.has_neighbours:
+            noise, real = own.near_real
+            known = replace(known, quality="scores.near_real", noise=noise, real=real)
+        return known
+
+
+def _missed(shares: Array, weights: Array, count: int) -> float:
+    """Reverse KL of `count` examples that fall on modes with these shares."""
+    rng = np.random.default_rng(0)
+    drawn = [rng.choice(len(shares), count, p=shares) for _ in range(DRAWS)]
+    return float(np.median([reverse_kl(mode, weights) for mode in drawn]))
+
+
+def _on_modes(split: Split) -> float:
+    """`high_quality` of Gaussian noise with the mean and the standard deviation of the data."""
+    x = np.asarray(split.train.x, np.float64)
+    noise = x.mean(0) + x.std(0) * np.random.default_rng(0).standard_normal((4000, x.shape[1]))
+    return high_quality(noise, split.mixture)[1] if split.mixture is not None else nan

@@ -32,6 +32,8 @@ class Sampled:
     missing: modes or digits with less than a tenth of their share
     turned: share of samples that fall on other modes than those of an older checkpoint do
     copies, closeness: what `nearest.py` says of the nearest training examples
+    regions: `region_share` of `own.py`, over that of as many real examples; quality: what `Reference.quality` names
+    step: of the checkpoint
     """
 
     count: int
@@ -42,16 +44,19 @@ class Sampled:
     turned: float = nan
     copies: float = nan
     closeness: float = nan
+    regions: float = nan
+    quality: float = nan
+    step: int = 0
 
 
-def look(panel: Panel, x: Array, older: Array | None = None) -> Sampled:
+def look(panel: Panel, x: Array, older: Array | None = None, step: int = 0) -> Sampled:
     """x: (N, *shape) samples in the data's own scale; older: as many from the same latents, of an earlier checkpoint."""
     n, data = len(x), panel.data
     if not np.isfinite(x).all():
-        return Sampled(n)
+        return Sampled(n, step=step)
     covered, turned = nan, nan
     missing: tuple[int, ...] = ()
-    read, known = _reader(panel), Reference.of(data, n)
+    read, known = _reader(panel), Reference.of(data, n, panel.own)
     if read is not None:
         modes, shares = read(x), np.array(known.shares)
         p = np.bincount(modes, minlength=len(shares)) / n
@@ -63,7 +68,10 @@ def look(panel: Panel, x: Array, older: Array | None = None) -> Sampled:
         if older is not None and np.isfinite(older).all():
             turned = float(np.abs(p - np.bincount(read(older), minlength=len(p)) / len(older)).sum() / 2)
     copies, closeness = _copies(data, x[:COMPARED], panel.dtype)
-    return Sampled(n, panel.glance(x)["diversity"], _reach(data, x, panel.dtype), covered, missing, turned, copies, closeness)
+    found = panel.glance(x)
+    regions = min(1.0, found["region_share"] / known.regions) if "region_share" in found else nan
+    quality, reach = found.get(known.quality.removeprefix("scores."), nan), _reach(data, x, panel.dtype)
+    return Sampled(n, found["diversity"], reach, covered, missing, turned, copies, closeness, regions, quality, step)
 
 
 def _reader(panel: Panel) -> Callable[[Array], Array] | None:
