@@ -206,6 +206,10 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
+class Ended(Exception):
+    """A job elsewhere was ended by someone other than the sweep."""
+
+
 def run_here(job: Job) -> int:
     """Run `job` on the machine that calls this, until it ends or is asked to stop; for workers elsewhere."""
     try:
@@ -232,6 +236,8 @@ def _run_here(job: Job) -> int:
                     stopping = True
                     process.send_signal(signal.SIGINT)
                 time.sleep(0.1)
+            if signalled() and not stop.exists():
+                raise Ended("it was told to end (cancelled, or its time was over), and has saved")
             return code
         finally:
             if process.poll() is None:  # the worker is being closed: the run saves and stops

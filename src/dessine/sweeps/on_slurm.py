@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dessine.sweeps.launchers import Handle, Job, LauncherError, run_here, when_free
+from dessine.sweeps.launchers import INTERRUPTED, Handle, Job, LauncherError, run_here, when_free
 
 DAY = 24 * 60
 WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD")
@@ -84,6 +84,7 @@ class Queued:
         self.queue, self.number, self.job = queue, number, job
         self.began: float | None = None
         self.ended: float | None = None
+        self.stopped = False
 
     @property
     def queued(self) -> str:
@@ -93,10 +94,15 @@ class Queued:
         return f"SLURM job {self.number} waits{'' if reason in USUAL else f' ({reason})'}"
 
     def poll(self) -> int | str | None:
-        told = _read(self.job.told)
-        state = self.queue.state(self.number)
-        if told:
-            return int(told) if told.lstrip("-").isdigit() else f"SLURM job {self.number}: {told}"
+        code = self._poll()
+        if code is not None:
+            self.job.clear()
+        return code
+
+    def _poll(self) -> int | str | None:
+        told, state = _read(self.job.told), self.queue.state(self.number)
+        if told and told.lstrip("-").isdigit():
+            return int(told)
         if self.began is None and told is not None:
             self.began = time.monotonic()
         elif self.began is not None and state in WAITING and self.queue.asked > self.began:  # its node failed: once more
@@ -108,9 +114,13 @@ class Queued:
         self.ended = self.ended or time.monotonic()
         if state in ("COMPLETED", "") and time.monotonic() - self.ended < GRACE:
             return None
-        return f"SLURM job {self.number}: {state or 'is not in the queue any more, and left no result'}"
+        if self.stopped:
+            return INTERRUPTED
+        what = state or "is not in the queue any more, and left no result"
+        return f"SLURM job {self.number}: {what}{f'; {told}' if told else ''}"
 
     def interrupt(self) -> None:
+        self.stopped = True
         self.job.ask_to_stop()
         if self.began is None:
             self.queue.cancel(self.number)  # it has not begun: there is nothing to save
