@@ -84,6 +84,7 @@ def test_judge_is_made_once_and_soon() -> None:
 def test_judge_is_made_anew_from_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of its own weights it makes itself; the sample stands for the full set here."""
     monkeypatch.setattr("dessine.data.mnist.full_mnist", lambda: SAMPLE)
+    monkeypatch.setattr("dessine.data.mnist.another", lambda folder: None)
     run, config = Run.create_at(tmp_path / "run"), (FOLDER / "config.yaml").read_text(encoding="utf-8")
     run.start(config, config, {"command": "dessine train here.yaml"})
     run.save_checkpoint(9, {"network.theta": judge().network.theta}, {}, keep=1)
