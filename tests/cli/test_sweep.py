@@ -16,7 +16,7 @@ from dessine.cli import main, sweep_plan
 from dessine.cli.config import command as config_command
 from dessine.cli.sweep_screen import Screen
 from dessine.runs.run import Run
-from dessine.spec import read
+from dessine.spec import dump, read
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.running import Outcome, Running
 
@@ -216,6 +216,22 @@ def test_another_base_is_not_mixed_into_a_sweep(sweep, no_pictures, tmp_path):
     code, out, err = sweep("other.yaml", "training.steps=1,2", "--sweep-dir", "s")
     assert (code, out) == (2, "")
     assert "made from another base config" in err
+
+
+def test_a_sweep_over_folders_means_the_same_from_anywhere(tmp_path, monkeypatch):
+    spec = read(Path(BASE))
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/c").mkdir()
+    (tmp_path / "configs/base.yaml").write_text(dump(spec.data | {"data": {"type": "mnist", "path": "c"}}))
+    (tmp_path / "configs/sweep.yaml").write_text("base: base.yaml\nset: {data.path: c}\nseeds: 2\n")
+    monkeypatch.chdir(tmp_path)
+    none = dict.fromkeys(("name", "samples", "sampler", "trials", "metric", "direction"))
+    plan = sweep_plan.Plan(Path("configs/base.yaml"), ["data.path=a,/b"], none)
+    assert plan.data["axes"]["grid"] == {"data.path": [str(tmp_path / "a"), "/b"]}
+    assert plan.cells[0].overrides == (f"data.path={tmp_path}/a",)
+    assert plan.cells[0].label == f"path={tmp_path.name}/a"
+    plan = sweep_plan.Plan(Path("configs/sweep.yaml"), [], none)
+    assert plan.base.data["data"]["path"] == plan.data["set"]["data.path"] == str(tmp_path / "configs/c")
 
 
 def test_a_dry_run_lists_cells_with_times_and_creates_nothing(sweep, tmp_path):

@@ -16,11 +16,11 @@ import click
 from dessine.cli.paths import PATH
 from dessine.cli.sweep_plan import Plan, seconds_known
 from dessine.cli.sweep_screen import Screen, duration
-from dessine.experiment import stop_requests
+from dessine.experiment import Experiment, stop_requests
 from dessine.plots import Pictures
 from dessine.registry import SpecError
 from dessine.runs.run import RunError
-from dessine.spec import dump, value
+from dessine.spec import anchor, dump, read, value
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.launchers import Launcher, LauncherError, cores, launcher
@@ -192,14 +192,18 @@ def _run(plan: Plan, where: Launcher, given: Path | None, o: dict[str, Any]) -> 
 
 def _write(plan: Plan, folder: SweepFolder) -> None:
     """The sweep's own files. Raises RunError if the folder was made from another base."""
-    base, at = dump(plan.base.data), folder.path / "base.yaml"
-    if at.is_file() and at.read_text() != base:
-        raise RunError(f"{folder.path} was made from another base config: compare its base.yaml, or take another --sweep-dir")
+    at, command = folder.path / "base.yaml", folder.info().get("command") or shlex.join(["dessine", *sys.argv[1:]])
+    if at.is_file():
+        before = read(at)
+        anchor(before, Experiment)
+        if before.data != plan.base.data:
+            raise RunError(
+                f"{folder.path} was made from another base config: compare its base.yaml, or take another --sweep-dir"
+            )
     source = folder.path / "source.yaml"
     own = source.read_text() if at.is_file() and source.is_file() else plan.source
     info = {"identity": plan.identity, "name": plan.name, "metrics": plan.metrics, "host": platform.node()}
-    command = folder.info().get("command") or shlex.join(["dessine", *sys.argv[1:]])
-    folder.write(dump(plan.data), base, own, info | {"command": command})
+    folder.write(dump(plan.data), dump(plan.base.data), own, info | {"command": command})
 
 
 def _feed(plan: Plan, folder: SweepFolder, retry_failed: bool) -> tuple[Feed, int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import json
@@ -13,9 +14,10 @@ from typing import Any
 
 from dessine.experiment import Experiment
 from dessine.paths import expanded
-from dessine.registry import SpecError
+from dessine.registry import SpecError, dotted
 from dessine.runs.metrics import flat, full_name
-from dessine.spec import BadSpec, Document, check_document, read
+from dessine.schema import paths_in
+from dessine.spec import BadSpec, Document, anchor, anchored, change, check_document, read
 from dessine.spec.document import Place
 from dessine.sweeps.axes import Words, parse
 from dessine.sweeps.cells import Cell, Planner, Sweep, combine
@@ -58,6 +60,10 @@ class Plan:
         except BadSpec as error:
             raise BadSpec([f"{self.places[('base',)]}: base: {line}" if own else line for line in error.lines]) from None
         self.base.data.setdefault("name", base.stem)
+        anchor(self.base, Experiment)
+        _anchor_axes(document, self.base, self.words)
+        schema = check_document(document, Sweep)
+        self.sweep = schema.node
         self.name = self.sweep.name or (config.stem if own else str(self.base.data["name"]))
         self.data = schema.model_dump() | {"base": "base.yaml", "name": self.name}
         self.planner = Planner(self.sweep, self.base, lambda d: check_document(d, Experiment).model_dump())
@@ -152,6 +158,28 @@ class Plan:
                 f"train some networks twice; seeds {span} apart do not (seeds: {len(seeds)} in a sweep's YAML)"
             )
         return ""
+
+
+def _anchor_axes(sweep: Document, base: Document, words: Words) -> None:
+    """Make the files and folders that a sweep varies absolute: it may be gone on with from elsewhere. Raises BadSpec."""
+    axes = sweep.data.get("axes") or {}
+    groups = {("set",): sweep.data.get("set"), ("axes", "grid"): axes.get("grid")}
+    groups |= {("axes", "zip", i): group for i, group in enumerate(axes.get("zip") or [])}
+    for at, group in groups.items():
+        for key, values in (group or {}).items():
+            several = values if isinstance(values, list) else [values]
+            if not any(isinstance(v, str) for v in several):
+                continue
+            trial = Document(copy.deepcopy(base.data), "")
+            change(trial, [f"{key}=x"])
+            if ("x", key) not in [(text, dotted(path)) for path, text in paths_in(Experiment, trial.data)]:
+                continue
+            place = Place(f"command line {key}") if key in words.keys() else sweep.place((*at, key))  # noqa: SIM118
+            try:
+                new = [anchored(v, place) if isinstance(v, str) else v for v in several]
+            except SpecError as error:
+                raise BadSpec([f"{place}: {key}: {error}"]) from None
+            group[key] = new if isinstance(values, list) else new[0]
 
 
 def _add(data: dict[str, Any], words: Words, asked: dict[str, Any]) -> None:

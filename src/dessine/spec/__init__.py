@@ -1,8 +1,8 @@
 """YAML to a checked spec: files, lines, overrides, extends."""
 
-from dessine.spec.document import BadSpec, Document, check_document
+from dessine.spec.document import BadSpec, Document, anchor, anchored, check_document
 from dessine.spec.overrides import change, value
 from dessine.spec.reading import read
 from dessine.spec.text import dump, inline
 
-__all__ = ["BadSpec", "Document", "change", "check_document", "dump", "inline", "read", "value"]
+__all__ = ["BadSpec", "Document", "anchor", "anchored", "change", "check_document", "dump", "inline", "read", "value"]

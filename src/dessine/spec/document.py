@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,24 +94,31 @@ class Document:
 
 
 def anchor(document: Document, cls: type[Node]) -> None:
-    """Make the files and folders that a `cls` names absolute, so that they mean the same from anywhere.
-
-    A relative one is looked for beside the file that says it, then in the working directory, where KEY=VALUE also begins.
-    """
+    """Make the files and folders that a `cls` names absolute, so that they mean the same from anywhere."""
     for key, written in list(paths_in(cls, document.data)):
         place = document.place(key)
         try:
-            path = expanded(written)
+            _replace(document.data, key, anchored(written, place))
         except SpecError as error:
             document.faults.append(Fault(place, f"{dotted(key)}: {error}", key))
-            continue
-        beside = absolute(Path(place.file).parent) / path
-        if place.line and (os.path.lexists(beside) or not os.path.lexists(path)):
-            path = beside
-        text = str(absolute(path))
-        with suppress(UnicodeEncodeError):  # what no config can hold stays as it is written
-            text.encode()
-            _replace(document.data, key, text)
+
+
+def anchored(written: str, place: Place) -> str:
+    """The absolute path of what is `written` at `place`. Raises SpecError where it is none.
+
+    A relative one is looked for beside the file that says it, then in the working directory, where KEY=VALUE also begins.
+    What no config can hold, because it is no Unicode, stays as it is written.
+    """
+    path = expanded(written)
+    beside = absolute(Path(place.file).parent) / path
+    if place.line and (os.path.lexists(beside) or not os.path.lexists(path)):
+        path = beside
+    text = str(absolute(path))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return written
+    return text
 
 
 def check_document(document: Document, cls: type[Node]) -> Schema:

@@ -9,10 +9,12 @@ import copy
 import hashlib
 import itertools
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
@@ -269,4 +271,6 @@ def shown(value: Any) -> str:
         return "{" + ", ".join(f"{k}={shown(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(shown(v) for v in value) + "]"
+    if isinstance(value, str) and os.path.isabs(value):  # where the data are: MNIST/raw is enough
+        return "/".join(Path(value).parts[-2:])
     return value if isinstance(value, str) else inline(value)
