@@ -14,6 +14,7 @@ from typing import Any
 
 from dessine.experiment import Experiment
 from dessine.paths import expanded
+from dessine.registry import Path as KeyPath
 from dessine.registry import SpecError, dotted
 from dessine.runs.metrics import flat, full_name
 from dessine.schema import paths_in
@@ -163,10 +164,11 @@ class Plan:
 def _anchor_axes(sweep: Document, base: Document, words: Words) -> None:
     """Make the files and folders that a sweep varies absolute: it may be gone on with from elsewhere. Raises BadSpec."""
     axes = sweep.data.get("axes") or {}
-    groups = {("set",): sweep.data.get("set"), ("axes", "grid"): axes.get("grid")}
-    groups |= {("axes", "zip", i): group for i, group in enumerate(axes.get("zip") or [])}
-    for at, group in groups.items():
-        for key, values in (group or {}).items():
+    groups: list[tuple[KeyPath, dict[str, Any]]] = [(("set",), sweep.data.get("set") or {})]
+    groups += [(("axes", "grid"), axes.get("grid") or {})]
+    groups += [(("axes", "zip", i), group) for i, group in enumerate(axes.get("zip") or [])]
+    for at, group in groups:
+        for key, values in group.items():
             several = values if isinstance(values, list) else [values]
             if not any(isinstance(v, str) for v in several):
                 continue

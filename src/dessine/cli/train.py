@@ -27,8 +27,10 @@ from dessine.sweeps.repeats import train_apart, train_repeats
 PERIOD = 10.0
 """Seconds between two plain lines of progress, on a screen that is no terminal and in log.txt."""
 
-FREE = ("training.steps", "training.epochs", "outputs.checkpoint", "outputs.keep", "outputs.gif", "outputs.plots")
-FREE += tuple(f"data.{key}" for key in PLACES)
+FREE = (
+    *("training.steps", "training.epochs", "outputs.checkpoint", "outputs.keep", "outputs.gif", "outputs.plots"),
+    *(f"data.{key}" for key in PLACES),
+)
 """What may change when a run goes on: how long it gets, what leaves no trace in the steps already made, and where the data
 lie, whose checksums tell whether they are the same."""
 

@@ -179,7 +179,7 @@ def _contents(path: Path, name: str) -> Array:
     """The numbers in a file: as many as its head says, so that nothing of unknown length is ever held."""
     with _opened(path) as file:
         array = np.empty(_head(path, name, file), np.uint8)
-        room, n = memoryview(array).cast("B"), 0
+        room, n = array.data.cast("B"), 0
         while n < len(room) and (got := file.readinto(room[n:])):
             n += got
         head = 4 + 4 * array.ndim
