@@ -167,6 +167,37 @@ def test_compare_stands_on_its_side_where_more_differs_than_there_are_runs(dessi
     assert ["test_success", "0.9", "0.9"] in rows
 
 
+@pytest.mark.parametrize("content", ['{"pid": "x"}', '{"goals": 5}', "{", '{"resumes": null}', '{"started": "0001-01-01"}'])
+def test_compare_says_what_is_broken_and_shows_the_others(dessine, two, make_run, content):
+    path = make_run("2020-01-04_d", seed=2)
+    (path / "run.json").write_text(content)
+    with Path("runs/2020-01-02_b/metrics.jsonl").open("a") as file:
+        file.write('{"step": 30, "loss": 5}\n')
+    answer = dessine("runs", "compare", "2020-01-01", "2020-01-02", "2020-01-04", "--json")
+    left, bad = answer.err.splitlines()
+    assert left.startswith("runs/2020-01-04_d is left out: run.json cannot be read: ")
+    assert bad == "runs/2020-01-02_b/metrics.jsonl:3: loss: expects a mapping, got 5"
+    (setting,) = json.loads(answer.out)["settings"]
+    assert [run["seed"] for run in setting["runs"]] == [0, 1]
+    alone = dessine("runs", "compare", "2020-01-04")
+    assert (alone.code, alone.err.splitlines()[-1]) == (2, "none of these runs can be compared")
+
+
+def test_a_config_of_a_run_reads_no_other_file(dessine, two, tmp_path):
+    (tmp_path / "secret.yaml").write_text("secret: 1\n")
+    config = Path("runs/2020-01-01_a/config.yaml")
+    config.write_text(json.dumps({"extends": "../../secret.yaml"} | json.loads(config.read_text())))
+    for command in (["diagnose"], ["eval"], ["draw", "--out", "x.npz"], ["train", "--resume"], ["train", "--from"]):
+        answer = dessine(*command, "2020-01-01_a")
+        assert answer.code == 2
+        assert "unknown key 'extends'" in answer.err
+    config.unlink()
+    config.symlink_to(tmp_path / "secret.yaml")
+    answer = dessine("runs", "diff", "2020-01-01", "2020-01-02")
+    assert (answer.code, answer.out) == (2, "")
+    assert "is a link" in answer.err
+
+
 def test_diff_names_what_differs(dessine, two):
     answer = dessine("runs", "diff", "2020-01-01", "last")
     assert lines(answer.out)[1:] == [["game.loss.factor", "0.5", "1"]]

@@ -101,3 +101,50 @@ def test_nothing_in_a_folder_becomes_html(make_run):
     (path / "eval").mkdir()
     (path / "eval/scores.json").write_text(json.dumps({evil: {"mean": evil, "std": evil}, "x": [evil]}))
     assert "<img src=x" not in page_of(path)
+
+
+def test_names_that_are_not_ours_are_no_pictures(make_run):
+    path = make_run("a", samples=[0, 10])
+    picture = (path / "samples/step_0000000.png").read_bytes()
+    names = ['step_"><form action=x>.png', 'step_" onload="alert(3)" x=".png', "step_0000010 (1).png", "step_0000010.png.bak"]
+    for part, name in [*(("samples", name) for name in names), ("plots", '"><form>.png'), ("eval", "a<form>.png")]:
+        (path / part).mkdir(exist_ok=True)
+        (path / part / name).write_bytes(picture)
+    made = page_of(path)
+    assert made.count("<img") == 3  # the two samples, and the curve that is drawn for the page
+    assert "onload" not in made
+    assert "<form" not in made
+
+
+def test_what_a_link_leads_to_is_no_part_of_the_page(make_run, tmp_path):
+    path = make_run("a", samples=[0, 10])
+    (tmp_path / "out/step_0000020.png").parent.mkdir()
+    (tmp_path / "out/step_0000020.png").write_bytes((path / "samples/step_0000010.png").read_bytes())
+    (tmp_path / "out/scores.json").write_text('{"secret": 1}')
+    (tmp_path / "secret").write_text("secret: 1\n")
+    for name in ("source.yaml", "config.yaml", "log.txt", "summary.json", "metrics.jsonl"):
+        (path / name).unlink(missing_ok=True)
+        (path / name).symlink_to(tmp_path / "secret")
+    (path / "samples/step_0000020.png").symlink_to(tmp_path / "out/step_0000020.png")
+    (path / "plots").symlink_to(tmp_path / "out")
+    (path / "eval").symlink_to(tmp_path / "out")
+    made = page_of(path)
+    assert "secret" not in made
+    assert made.count("<img") == 2
+    assert "summary.json is a link" in made
+
+
+def test_damage_is_named_on_the_page(make_run):
+    path = make_run("a")
+    (path / "summary.json").write_text('{"diagnosis": {"verdict": []}}')
+    with (path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 30, "loss": 5}\n')
+    (path / "eval").mkdir()
+    (path / "eval/scores.json").write_text('{"scores": 5}')
+    made = page_of(path)
+    for told in (
+        "summary.json cannot be read: diagnosis.verdict: expects text",
+        "metrics.jsonl:3: loss: expects a mapping, got 5",
+        "scores.json cannot be read: scores: expects a mapping, got 5",
+    ):
+        assert told in made

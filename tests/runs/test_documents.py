@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dessine.runs.documents import line_of, read_info, read_metrics, read_plain, read_summary, spec_of
+from dessine.runs.documents import line_of, read_info, read_metrics, read_scores, read_summary, spec_of
 from dessine.runs.files import RunError
 
 DEEP = b"[" * 100_000
@@ -40,7 +40,7 @@ def test_without_a_summary_there_is_nothing_to_say(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_info(tmp_path)
     with pytest.raises(FileNotFoundError):
-        read_plain(tmp_path, "scores.json")
+        read_scores(tmp_path, "eval/scores.json")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from dessine.cli.loading import load
+from dessine.cli.loading import load_run
 from dessine.cli.paths import PATH, RUN
 from dessine.experiment import Experiment, diagnosis
 from dessine.games import Adversarial
@@ -43,7 +43,7 @@ def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> N
     with the threshold that it crosses, the first bad step, and KEY=VALUE to try next. The exit code does not depend on it.
     """
     found = Run.find(run, runs_dir)
-    experiment, _, resolved = load(found.path / "config.yaml")
+    experiment, _, resolved = load_run(found)
     records = found.metrics()
     with np.errstate(all="ignore"):  # numbers that have run away are what it may be about
         step, sampled = _samples(found, experiment, count, seed)

@@ -11,17 +11,28 @@ import click
 from dessine.experiment import Experiment
 from dessine.games.warnings import warnings
 from dessine.registry import SpecError
-from dessine.runs.run import Run, RunError
+from dessine.runs.files import RunError, own
+from dessine.runs.run import Run
 from dessine.spec import BadSpec, Document, check_document, read
 from dessine.threads import one_blas_thread
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Document, dict[str, Any]]:
     """Read, check and build; nothing is created on disk. Returns the experiment, its document and the resolved spec."""
-    if command := click.get_current_context(silent=True):
-        command.with_resource(one_blas_thread())  # until it ends: scores, too, are the same bits on any number of threads
     document = read(path, overrides)
     document.data.setdefault("name", path.stem)
+    return _built(document, path)
+
+
+def load_run(run: Run, overrides: Sequence[str] = ()) -> tuple[Experiment, Document, dict[str, Any]]:
+    """The same of the config of a run, which may be a stranger's: nothing outside of its folder is read for it."""
+    path = own(run.path, "config.yaml")
+    return _built(read(path, overrides, alone=True), path)
+
+
+def _built(document: Document, path: Path) -> tuple[Experiment, Document, dict[str, Any]]:
+    if command := click.get_current_context(silent=True):
+        command.with_resource(one_blas_thread())  # until it ends: scores, too, are the same bits on any number of threads
     schema = check_document(document, Experiment)
     experiment: Experiment = schema.node
     try:
@@ -41,7 +52,7 @@ def warned(experiment: Experiment, document: Document, resolved: dict[str, Any])
 def open_run(text: str, runs_dir: Path) -> tuple[Run, Experiment, int]:
     """A saved run with its newest checkpoint restored: the run, the experiment and the step."""
     run = Run.find(text, runs_dir)
-    experiment, _, _ = load(run.path / "config.yaml")
+    experiment, _, _ = load_run(run)
     found = run.load_checkpoint()
     if found is None:
         raise RunError(f"{run.path} holds no checkpoint: nothing was trained")

@@ -17,7 +17,8 @@ from dessine.plots import Pictures
 from dessine.registry import SpecError
 from dessine.runs.collection import Filter, Row, duration, in_order, read_row, select, survey
 from dessine.runs.comparison import Setting, clipped, count_of, differences, metrics_of, settings, shown
-from dessine.runs.files import finite
+from dessine.runs.documents import spec_of
+from dessine.runs.files import finite, own
 from dessine.runs.removal import refusal, remove, size
 from dessine.runs.run import Run, RunError
 
@@ -112,9 +113,9 @@ def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None,
     rows = [row for text in runs for row in _rows(text, runs_dir)]
     rows = list({row.path.resolve(): row for row in rows}.values())
     if not rows:
-        raise RunError("none of these runs can be compared: none is completed")
+        raise RunError("none of these runs can be compared")
     every, notes = settings(rows)
-    for note in notes:
+    for note in (*notes, *(fault for one in every for track in one.tracks for fault in track.faults)):
         click.echo(note, err=True)
     names = metrics_of(every, [name.strip() for name in metrics.split(",") if name.strip()])
     if not names:
@@ -279,31 +280,34 @@ def _rows(text: str, runs_dir: Path) -> list[Row]:
     """One run, or the completed runs of a sweep."""
     path = _find(text, runs_dir)
     if not (path / "sweep.yaml").is_file():
-        return [_comparable(_row(path, path.name))]
+        return _comparable([_row(path, path.name)])
     cells = [row for row in survey(path / "cells", read_spec=_spec) if row.kind == "run"]
     done = sorted((row for row in cells if row.status == "completed"), key=lambda row: row.name)
     if len(done) < len(cells):
         click.echo(f"{path.name}: {len(cells) - len(done)} of {len(cells)} runs are not completed, and left out", err=True)
-    return [_comparable(row) for row in done]
+    return _comparable(done)
 
 
-def _comparable(row: Row) -> Row:
-    if not row.spec:
-        raise RunError(f"{row.path} cannot be compared: {row.reason or 'its config.yaml cannot be read'}")
-    if row.seed is None:
-        row.seed = row.spec.get("seed", 0)
-    if row.repeats is None:
-        row.repeats = row.spec.get("repeats", 1)
-    return row
+def _comparable(rows: list[Row]) -> list[Row]:
+    """Those that are not broken; a line for each of the others."""
+    good = []
+    for row in rows:
+        if row.status == "broken" or not row.spec:
+            click.echo(f"{row.path} is left out: {row.reason or 'its config.yaml cannot be read'}", err=True)
+            continue
+        row.seed = row.spec.get("seed", 0) if row.seed is None else row.seed
+        row.repeats = row.spec.get("repeats", 1) if row.repeats is None else row.repeats
+        good.append(row)
+    return good
 
 
 def _spec(path: Path) -> dict[str, Any]:
-    """A config's plain data, or nothing if it cannot be read."""
+    """A resolved config's plain data, or nothing if it cannot be read."""
     from dessine.spec import BadSpec, read
 
     try:
-        return read(path).data
-    except (BadSpec, OSError):
+        return spec_of(read(own(path.parent, path.name), alone=True).data)
+    except (BadSpec, RunError, OSError):
         return {}
 
 
@@ -314,7 +318,7 @@ def _any_spec(text: str, runs_dir: Path) -> dict[str, Any]:
     if not Path(text).is_file():
         path = _find(text, runs_dir)
         sweep = (path / "sweep.yaml").is_file()
-        return read(path / ("base.yaml" if sweep else "config.yaml")).data
+        return read(own(path, "base.yaml" if sweep else "config.yaml"), alone=True).data
     from dessine.experiment import Experiment
 
     document = read(Path(text))

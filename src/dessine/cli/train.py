@@ -14,11 +14,12 @@ import click
 from tqdm import tqdm
 
 from dessine.cli.errors import explain
-from dessine.cli.loading import load, warned
+from dessine.cli.loading import load, load_run, warned
 from dessine.cli.paths import PATH, RUN
 from dessine.data import PLACES
 from dessine.experiment import Experiment, Stopped, train
 from dessine.runs.comparison import differences
+from dessine.runs.files import own
 from dessine.runs.run import Run
 from dessine.scores.diagnosis import verdict
 from dessine.spec import BadSpec, check_document, dump, read
@@ -71,7 +72,7 @@ def command(
         raise click.UsageError("which config? Example: dessine train configs/gan_mnist.yaml")
     old = Run.find(resume or source or "", runs_dir) if resume or source else None
     config = old.path / "config.yaml" if old else PATH.convert(named[0], None, click.get_current_context())
-    experiment, document, resolved = load(config, overrides)
+    experiment, document, resolved = load_run(old, overrides) if old else load(config, overrides)
     if resume and old:
         _same_past(old, experiment, resolved)
     say = _quiet if quiet else _say
@@ -130,7 +131,7 @@ def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> No
 
 def _resolved(run: Run) -> dict[str, Any]:
     """What the config of a run says, with every default: an older one lacks options that have come since."""
-    resolved: dict[str, Any] = check_document(read(run.path / "config.yaml"), Experiment).model_dump()
+    resolved: dict[str, Any] = check_document(read(own(run.path, "config.yaml"), alone=True), Experiment).model_dump()
     return resolved
 
 

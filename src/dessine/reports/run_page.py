@@ -5,7 +5,6 @@ A page can be made of any run, at any time: what is not there yet, or cannot be 
 
 from __future__ import annotations
 
-import json
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +18,15 @@ from dessine.plots.compare import save_comparison
 from dessine.reports.shell import data_uri, facts, figure, folded, joined, page, preformatted, section, table
 from dessine.runs.collection import Row
 from dessine.runs.comparison import Track, settings
-from dessine.runs.files import write_atomically
+from dessine.runs.documents import read_scores, read_summary
+from dessine.runs.files import RunError, write_atomically
+from dessine.runs.inside import files, read_text
 
 MOST_FRAMES = 60
 LAST_LINES = 200
+MOST_FAULTS = 10
+LARGEST_PICTURE, LARGEST_TEXT = 32_000_000, 50_000_000
+"""Bytes of what is put into the page; what is larger is left out."""
 GOOD = {"completed": "good", "failed": "bad", "broken": "bad", "lost": "bad"}
 CAPTIONS = {
     "learning": "Success and loss on the test examples as the network learns",
@@ -66,17 +70,23 @@ def save_run_page(row: Row, path: Path) -> Path:
 
 def run_page(row: Row) -> Markup:
     """The page as HTML."""
-    track, summary = Track(row), _json(row.path / "summary.json")
+    track, faults = Track(row), []
+    try:
+        summary = read_summary(row.path)
+    except RunError as error:
+        summary, faults = {}, [str(error)]
+    faults += track.faults
     parts = [
         _head(row),
+        *(Markup('<p class="bad">{}</p>').format(fault) for fault in faults[:MOST_FAULTS]),
         section("Results", _results(row, track, summary), _last(track)),
         section("Diagnosis", _diagnosis(summary.get("diagnosis"))),
-        section("Samples over time", samples(row.path / "samples")),
-        section("Curves", *_pictures(row.path / "plots") or _drawn(row)),
-        section("Scores", *_scores(row.path / "eval")),
+        section("Samples over time", samples(row.path)),
+        section("Curves", *_pictures(row.path, "plots") or _drawn(row)),
+        section("Scores", *_scores(row.path)),
         section("Config", _config(row)),
         section("Where it comes from", _provenance(row)),
-        section("Log", _log(row.path / "log.txt")),
+        section("Log", _log(row.path)),
     ]
     return page(row.name, joined(parts), SCRIPT)
 
@@ -101,59 +111,50 @@ def _head(row: Row) -> Markup:
 
 def _results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
     """One line for each goal; then whatever else the game has summed up."""
-    goals, best, rows = row.info.get("goals"), summary.get("best"), []
-    told_of = goals if isinstance(goals, dict) else {}
-    for goal, way in told_of.items():
+    goals, best, rows = row.info.get("goals", {}), summary.get("best", {}), []
+    for goal, way in goals.items():
         told = summarise_repeats(np.array([track.last(goal, r) for r in range(track.repeats)]))
         if not told["count"]:
             continue
         low, high = told["interval"]
         sure = [f"{low:.4g} to {high:.4g}" if low == low else None, told["count"]] if track.repeats > 1 else []
-        most = best.get(goal, {}) if isinstance(best, dict) else {}
-        at = f"{most['step']:,}" if isinstance(most.get("step"), int) else None
+        most = best.get(goal, {})
+        at = f"{most['step']:,}" if "step" in most else None
         better = "larger" if way == "max" else "smaller"
         rows.append([goal, better, told["mean"], *sure, most.get("value"), at])
     several = ["95 % interval", "repeats"] if track.repeats > 1 else []
     heads = ["metric", "better", "at the end", *several, "best", "at step"]
     made = table(heads, rows, numbers_from=2) if rows else Markup()
-    own = {
-        key: v for key, v in summary.items() if key not in ("last", "best", "status", "step", "reason", "diagnosis", *told_of)
-    }
+    own = {key: v for key, v in summary.items() if key not in ("last", "best", "status", "step", "reason", "diagnosis", *goals)}
     return made + facts({_words(key): _line(v) for key, v in own.items()})
 
 
-def _diagnosis(told: Any) -> Markup:
+def _diagnosis(told: dict[str, Any] | None) -> Markup:
     """The verdict, the numbers behind it and what to try, as they were when the run ended."""
-    if not isinstance(told, dict) or not {"verdict", "words"} <= told.keys():
+    if told is None or not {"verdict", "words"} <= told.keys():
         return Markup()
     sort = {"healthy": "good", "unknown": "quiet"}.get(told["verdict"], "bad")
-    since = f" since step {told['first_bad_step']:,}" if isinstance(told.get("first_bad_step"), int) else ""
+    since = f" since step {told['first_bad_step']:,}" if told.get("first_bad_step") is not None else ""
     said = Markup('<p><strong class="{}">{}</strong>{}: {}</p>').format(sort, told["verdict"], since, told["words"])
-    numbers = _listed(told, "evidence")
-    rows = [[one.get("name"), _source(one, told), one.get("threshold"), one.get("why"), one.get("value")] for one in numbers]
+    rows = [
+        [one.get("name"), _source(one, told), one.get("threshold"), one.get("why"), one.get("value")]
+        for one in told.get("evidence", [])
+    ]
     evidence = table(["number", "taken from", "threshold", "why there", "value"], rows, numbers_from=4) if rows else ""
     with_change, without = Markup("<li><code>{}</code>: {}</li>"), Markup("<li>{1}</li>")
-    tried = [(str(one.get("override") or ""), str(one.get("why") or "")) for one in _listed(told, "advice")]
+    tried = [(one.get("override", ""), one.get("why", "")) for one in told.get("advice", [])]
     items = Markup().join((with_change if change else without).format(change, why) for change, why in tried)
     advice = Markup("<p>What to try, one thing at a time:</p><ul>{}</ul>").format(items) if items else ""
-    notes = told.get("notes")
-    noted = [Markup('<p class="quiet">{}</p>').format(note) for note in (notes if isinstance(notes, list) else [])]
+    noted = [Markup('<p class="quiet">{}</p>').format(note) for note in told.get("notes", [])]
     return joined([said, evidence, advice, *noted])
 
 
 def _source(one: dict[str, Any], told: dict[str, Any]) -> str:
     """What a number of the diagnosis was taken from: it is seldom the last line, which stands among the results."""
-    lines, count = told.get("lines"), one.get("count")
-    of = lines.get("of") if isinstance(lines, dict) else None
-    median = f"median of the last {of} lines of metrics" if isinstance(of, int) and of else "metrics"
-    drawn = f", {count:,} samples" if isinstance(count, int) else ""
-    source = str(one.get("source", "metrics"))
+    of, count, source = told.get("lines", {}).get("of"), one.get("count"), one.get("source", "metrics")
+    median = f"median of the last {of} lines of metrics" if of else "metrics"
+    drawn = f", {count:,} samples" if count is not None else ""
     return (median if source == "metrics" else source) + drawn
-
-
-def _listed(told: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    found = told.get(key)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _last(track: Track) -> Markup:
@@ -169,8 +170,8 @@ def _last(track: Track) -> Markup:
 
 
 def samples(folder: Path) -> Markup:
-    """Pictures named step_0000100.png, one at a time, under a slider."""
-    frames = [path for path in sorted(folder.glob("step_*.png")) if _is_picture(path)]
+    """Pictures named samples/step_0000100.png, one at a time, under a slider."""
+    frames = [path for path in files(folder, "samples", r"step_\d{7,}\.png") if _is_picture(path)]
     every = len(frames)
     if every > MOST_FRAMES:
         frames = [frames[i] for i in np.linspace(0, every - 1, MOST_FRAMES).round().astype(int)]
@@ -178,8 +179,7 @@ def samples(folder: Path) -> Markup:
         return Markup()
     images, last = [], len(frames) - 1
     for i, frame in enumerate(frames):
-        digits = frame.stem.removeprefix("step_")
-        step = f"step {int(digits):,}" if digits.isdecimal() else digits
+        step = f"step {int(frame.stem.removeprefix('step_')):,}"
         hidden = Markup("") if i == last else Markup(" hidden")
         made = Markup('<img src="{0}" alt="Samples at {1}" data-step="{1}"{2}>')
         images.append(made.format(data_uri(frame), step, hidden))
@@ -194,8 +194,8 @@ def samples(folder: Path) -> Markup:
     return shown + (few if every > MOST_FRAMES else "")
 
 
-def _pictures(folder: Path) -> list[Markup]:
-    found = [path for path in sorted(folder.glob("*.png")) if _is_picture(path)]
+def _pictures(folder: Path, part: str) -> list[Markup]:
+    found = [path for path in files(folder, part, r"\w+\.png") if _is_picture(path)]
     order = {stem: i for i, stem in enumerate(CAPTIONS)}
     found.sort(key=lambda path: order.get(path.stem, len(order)))
     return [figure(path, CAPTIONS.get(path.stem, path.stem.replace("_", " "))) for path in found]
@@ -204,9 +204,8 @@ def _pictures(folder: Path) -> list[Markup]:
 def _drawn(row: Row) -> list[Markup]:
     """Curves of a run that has drawn none itself: it is not finished, or was told not to."""
     one = settings([row])[0][0]
-    goals = row.info.get("goals")
     known = [name for track in one.tracks for name in track.names()]
-    names = [name for name in (goals if isinstance(goals, dict) else {}) if name in known] or known[:2]
+    names = [name for name in row.info.get("goals", {}) if name in known] or known[:2]
     if not names:
         return []
     with tempfile.TemporaryDirectory() as folder:
@@ -218,17 +217,21 @@ def _drawn(row: Row) -> list[Markup]:
 def _scores(folder: Path) -> list[Markup]:
     """What `dessine eval` has left: numbers, then pictures."""
     made = []
-    for path in sorted(folder.glob("*.json")):
-        told = {key: v for key, v in _json(path).items() if key not in ("run", "pictures")}
+    for path in files(folder, "eval", r"(scores|only|checkpoints)\.json"):
+        try:
+            told = {key: v for key, v in read_scores(folder, f"eval/{path.name}").items() if key not in ("run", "pictures")}
+        except (FileNotFoundError, RunError) as error:
+            made.append(Markup('<p class="bad">{}</p>').format(str(error)))
+            continue
         means = {key: v for key, v in told.items() if isinstance(v, dict) and {"mean", "std"} <= v.keys()}
         rows = [[_words(key), v["mean"], v["std"], v.get("count")] for key, v in means.items()]
         made.append(table(["score", "mean", "standard deviation", "count"], rows) if rows else Markup())
         made.append(facts({_words(key): _line(v) for key, v in told.items() if key not in means}))
-    return [*made, *_pictures(folder)]
+    return [*made, *_pictures(folder, "eval")]
 
 
 def _config(row: Row) -> Markup:
-    resolved, own = _read(row.path / "config.yaml"), _read(row.path / "source.yaml")
+    resolved, own = (read_text(row.path, name, LARGEST_TEXT) for name in ("config.yaml", "source.yaml"))
     parts = []
     if own.strip():
         parts += [Markup("<p>As it was written:</p>"), preformatted(own)]
@@ -242,21 +245,19 @@ def _config(row: Row) -> Markup:
 
 def _provenance(row: Row) -> Markup:
     info = row.info
-    told = info.get("git")
-    git = told if isinstance(told, dict) else {}
+    git = info.get("git", {})
     commit = git.get("commit")
     changed = " (with changes that were not committed)" if commit and git.get("dirty") else ""
-    versions = info.get("versions")
-    resumes = info.get("resumes")
+    versions, resumes = info.get("versions", {}), info.get("resumes", [])
     return facts(
         {
             "command": info.get("command"),
             "started": info.get("started"),
             "ended": info.get("ended"),
-            "resumed": "; ".join(_line(one) for one in resumes) if isinstance(resumes, list) else None,
+            "resumed": "; ".join(_line(one) for one in resumes),
             "data": info.get("data"),
             "data checksum": info.get("data_checksum"),
-            "versions": ", ".join(f"{name} {v}" for name, v in versions.items()) if isinstance(versions, dict) else None,
+            "versions": ", ".join(f"{name} {v}" for name, v in versions.items()),
             "commit": f"{commit}{changed}" if commit else None,
             "machine": info.get("host"),
             "platform": info.get("platform"),
@@ -266,8 +267,8 @@ def _provenance(row: Row) -> Markup:
     )
 
 
-def _log(path: Path) -> Markup:
-    lines = _read(path).splitlines()
+def _log(folder: Path) -> Markup:
+    lines = read_text(folder, "log.txt", LARGEST_TEXT).splitlines()
     if not lines:
         return Markup()
     kept = "\n".join(lines[-LAST_LINES:])
@@ -297,24 +298,9 @@ def _span(seconds: float) -> str:
 
 
 def _is_picture(path: Path) -> bool:
-    """Whether it begins as a PNG does: a killed process may leave an empty file."""
+    """Whether it begins as a PNG does, since a killed process may leave an empty file, and is no larger than one may be."""
     try:
         with path.open("rb") as file:
-            return file.read(8) == b"\x89PNG\r\n\x1a\n"
+            return file.read(8) == b"\x89PNG\r\n\x1a\n" and path.stat().st_size <= LARGEST_PICTURE
     except OSError:
         return False
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}

@@ -1,4 +1,4 @@
-"""What the JSON files of a run folder say, checked when they are read: run.json, summary.json, metrics.jsonl.
+"""What the JSON files of a run folder say, checked when they are read: run.json, summary.json, metrics.jsonl, scores.
 
 Whoever reads them may take the types below for granted; what else is there is kept as it is. Which file a name means, and that
 it is a file, belongs to `inside.py`.
@@ -100,6 +100,7 @@ class Info(TypedDict, total=False):
     non_finite: list[Finding]
     data: str | None
     data_checksum: str
+    test_checksum: str
     host: str
     pid: Pid
     process_start: str | None
@@ -138,6 +139,8 @@ class Evidence(TypedDict, total=False):
     threshold: str
     why: str
     bad: bool
+    source: str
+    count: Whole | None
 
 
 @_checks
@@ -146,6 +149,14 @@ class Advised(TypedDict, total=False):
 
     override: str
     why: str
+
+
+@_checks
+class Agreed(TypedDict, total=False):
+    """How many of the last lines of metrics say so, of how many."""
+
+    agree: Whole
+    of: Whole
 
 
 @_checks
@@ -158,6 +169,7 @@ class Verdict(TypedDict, total=False):
     evidence: list[Evidence]
     advice: list[Advised]
     notes: list[str]
+    lines: Agreed
 
 
 @_checks
@@ -203,8 +215,47 @@ class Summary(TypedDict, total=False):
     diagnosis: Verdict
 
 
-INFO, SUMMARY, LINE, SPEC, SWEEP = (TypeAdapter(kind) for kind in (Info, Summary, Line, Spec, SweepInfo))
-ANY: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+@_checks
+class Score(TypedDict, total=False):
+    """One row of what `dessine eval` has measured."""
+
+    value: Number
+    standard_error: Number
+    n: Whole
+    better: str
+    ceiling: Number
+    floor: Number
+    collapsed: Number
+    measured_by: str
+
+
+@_checks
+class Averaged(TypedDict, total=False):
+    """The same of the moving average of a generator."""
+
+    scores: dict[str, Score]
+
+
+@_checks
+class Scores(TypedDict, total=False):
+    """scores.json, only.json and checkpoints.json in eval/."""
+
+    step: Whole
+    seed: Whole
+    notice: str
+    scores: dict[str, Score]
+    average: Averaged
+    checkpoints: list[dict[str, Number]]
+    spearman: dict[str, dict[str, dict[str, Any]]]
+    pictures: list[str]
+
+
+INFO: TypeAdapter[Any] = TypeAdapter(Info)
+SUMMARY: TypeAdapter[Any] = TypeAdapter(Summary)
+LINE: TypeAdapter[Any] = TypeAdapter(Line)
+SPEC: TypeAdapter[Any] = TypeAdapter(Spec)
+SWEEP: TypeAdapter[Any] = TypeAdapter(SweepInfo)
+SCORES: TypeAdapter[Any] = TypeAdapter(Scores)
 
 
 def read_info(folder: Path) -> dict[str, Any]:
@@ -225,9 +276,9 @@ def read_sweep(folder: Path) -> dict[str, Any]:
     return _read(folder, "sweep.json", SWEEP)
 
 
-def read_plain(folder: Path, name: str) -> dict[str, Any]:
-    """Any other JSON file whose top is a mapping. Raises FileNotFoundError or RunError."""
-    return _read(folder, name, ANY)
+def read_scores(folder: Path, name: str) -> dict[str, Any]:
+    """A JSON file of `dessine eval`, such as eval/scores.json. Raises FileNotFoundError or RunError."""
+    return _read(folder, name, SCORES)
 
 
 def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:

@@ -22,13 +22,15 @@ MOST_FILES = 100
 """That one config extends, each counted as often as it is extended: two parents each, on ten levels, are 2,000."""
 
 
-def read(path: Path, overrides: Sequence[str] = ()) -> Document:
+def read(path: Path, overrides: Sequence[str] = (), alone: bool = False) -> Document:
     """Read a config, what it extends, and overrides.
 
+    alone: a resolved config, as it lies in a run's folder, extends nothing: whoever wrote that it does asks for other files
     Raises BadSpec where nothing can be made of it; smaller faults stay in the document for `check_document` to tell with
     everything else.
     """
-    document = _read(path, (), Reading())
+    left = Reading()
+    document = parse(_text_of(path, left), str(path), left.values) if alone else _read(path, (), left)
     document.faults += put(document, overrides)
     return document
 
