@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 
 FLOORS = [
-    ["registry", "streams", "intervals", "threads", "letters"],
+    ["registry", "streams", "intervals", "threads", "letters", "start"],
     ["schema", "paths"],
     ["nn", "losses", "optimizers"],
     ["constraints"],

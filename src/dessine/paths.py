@@ -7,6 +7,9 @@ from pathlib import Path
 
 from dessine.registry import SpecError
 
+LONGEST_NAME = 255
+"""Letters of an experiment's name."""
+
 
 def expanded(text: str | os.PathLike[str]) -> Path:
     """`text` with its home written out: no shell expands the `~` after a `=`.
@@ -60,3 +63,8 @@ def listing(folder: Path) -> str:
     """What lies in a folder, in a few words, such as "a.txt, b, ..."; "nothing" where it is empty."""
     found = sorted(os.listdir(folder))
     return ", ".join(shown(Path(name)) for name in found[:6]) + (", ..." if len(found) > 6 else "") if found else "nothing"
+
+
+def name_after(path: Path) -> str:
+    """What a config without a name is called: as its file, bytes that are no letters by their numbers."""
+    return os.fsencode(path.stem).decode("utf-8", "backslashreplace")[:LONGEST_NAME]

@@ -8,6 +8,8 @@ from importlib import import_module
 import click
 from click.shell_completion import CompletionItem
 
+from dessine.start import orderly
+
 COMMANDS = {
     "train": ("train", "Train what a config describes."),
     "sweep": ("sweep", "Train a config many times, over a grid or a search."),
@@ -32,6 +34,7 @@ class Lazy(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(f"dessine.cli.{COMMANDS[name][0]}").command
+        orderly()
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 
 import click
@@ -24,7 +23,6 @@ def fetch(name: str) -> None:
     from dessine.data.fetch import FetchError, fetch_cifar10, fetch_mnist
 
     fetch_it = {"mnist": fetch_mnist, "cifar10": fetch_cifar10}[name]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what is half fetched is taken away
     try:
         folder = fetch_it(lambda text: click.echo(text, err=True), progress=sys.stderr.isatty())
     except FetchError as error:

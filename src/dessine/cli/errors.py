@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 
 import click
 
@@ -13,10 +14,12 @@ def guarded(group: click.Group) -> int:
     """Run the command line; return the exit code: 0 done, 1 failed, 2 usage or config, 130 interrupted."""
     code = _run(group)
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:  # whoever read us has gone, as in `dessine list | head -1`: that is no failure
+        sys.stdout.flush()
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # whoever read us has gone, as in `dessine list | head -1`: no failure
+            say(f"standard output: {error.strerror}")
+            return code or 1
     return code
 
 
@@ -27,10 +30,11 @@ def _run(group: click.Group) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):  # nobody to say it to
+            error.show()
         return 2
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted")
+        say("interrupted")
         return 130
     except SystemExit:  # so click answers a broken pipe, and only that
         return 0
@@ -48,17 +52,17 @@ def _known(error: Exception) -> int:
     if isinstance(error, Stopped):  # it has said so already
         return 130
     if isinstance(error, BadSpec):
-        _say(*error.lines)
+        say(*error.lines)
         return 2
     if isinstance(error, SpecError):
-        _say(*map(str, error.problems))
+        say(*map(str, error.problems))
         return 2
     if isinstance(error, RunError):
-        _say(str(error))
+        say(str(error))
         return 2
     if not isinstance(error, NonFiniteError | RepeatFailed | OSError | MemoryError):
-        _say("".join(traceback.format_exception(error)).rstrip(), "", "This is a mistake in dessine, not yours.")
-    _say(explain(error))
+        say("".join(traceback.format_exception(error)).rstrip(), "", "This is a mistake in dessine, not yours.")
+    say(explain(error))
     return 1
 
 
@@ -72,9 +76,8 @@ def explain(error: BaseException) -> str:
     return text if type(error).__module__.startswith("dessine") else f"{type(error).__name__}: {text}"
 
 
-def _say(*lines: str) -> None:
-    try:
+def say(*lines: str) -> None:
+    """Lines on stderr. Whoever listened may have gone: that is no reason to stop."""
+    with suppress(OSError):
         for line in lines:
             click.echo(line, err=True)
-    except OSError:
-        return  # nobody to say it to

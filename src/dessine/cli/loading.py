@@ -10,6 +10,7 @@ import click
 
 from dessine.experiment import Experiment
 from dessine.games.warnings import warnings
+from dessine.paths import name_after
 from dessine.registry import SpecError
 from dessine.runs.files import RunError, own
 from dessine.runs.run import Run
@@ -20,7 +21,7 @@ from dessine.threads import one_blas_thread
 def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Document, dict[str, Any]]:
     """Read, check and build; nothing is created on disk. Returns the experiment, its document and the resolved spec."""
     document = read(path, overrides)
-    document.data.setdefault("name", path.stem)
+    document.data.setdefault("name", name_after(path))
     return _built(document, path)
 
 

@@ -320,9 +320,10 @@ def _any_spec(text: str, runs_dir: Path) -> dict[str, Any]:
         sweep = (path / "sweep.yaml").is_file()
         return read(own(path, "base.yaml" if sweep else "config.yaml"), alone=True).data
     from dessine.experiment import Experiment
+    from dessine.paths import name_after
 
     document = read(Path(text))
-    document.data.setdefault("name", Path(text).stem)
+    document.data.setdefault("name", name_after(Path(text)))
     return check_document(document, Experiment).model_dump()
 
 

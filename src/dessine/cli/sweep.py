@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from dessine.cli.errors import say
 from dessine.cli.paths import PATH
 from dessine.cli.sweep_plan import Plan, seconds_known
 from dessine.cli.sweep_screen import Screen, duration
@@ -173,7 +174,7 @@ def _run(plan: Plan, where: Launcher, given: Path | None, o: dict[str, Any]) -> 
             screen.close()
             _collect(plan, folder, o["quiet"], feed, pictures=False)
             again = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-            click.echo(f"interrupted; the same command goes on: {again}", err=True)
+            say(f"interrupted; the same command goes on: {again}")
             click.echo(str(folder.path))
             raise click.exceptions.Exit(130) from None
         finally:
@@ -267,5 +268,5 @@ def _collect(plan: Plan, folder: SweepFolder, quiet: bool, feed: Feed | None = N
     page = save_page(results, folder.path / "report.html", plan.name, made, text, folder.info().get("command", ""))
     if not quiet:
         for line in best_settings(results):
-            click.echo(line, err=True)
-        click.echo(f"report: {page}", err=True)
+            say(line)
+        say(f"report: {page}")

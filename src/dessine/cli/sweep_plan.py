@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dessine.experiment import Experiment
-from dessine.paths import expanded
+from dessine.paths import expanded, name_after
 from dessine.registry import Path as KeyPath
 from dessine.registry import SpecError, dotted
 from dessine.runs.metrics import flat, full_name
@@ -60,12 +60,12 @@ class Plan:
             self.base = read(base)
         except BadSpec as error:
             raise BadSpec([f"{self.places[('base',)]}: base: {line}" if own else line for line in error.lines]) from None
-        self.base.data.setdefault("name", base.stem)
+        self.base.data.setdefault("name", name_after(base))
         anchor(self.base, Experiment)
         _anchor_axes(document, self.base, self.words)
         schema = check_document(document, Sweep)
         self.sweep = schema.node
-        self.name = self.sweep.name or (config.stem if own else str(self.base.data["name"]))
+        self.name = self.sweep.name or (name_after(config) if own else str(self.base.data["name"]))
         self.data = schema.model_dump() | {"base": "base.yaml", "name": self.name}
         self.planner = Planner(self.sweep, self.base, lambda d: check_document(d, Experiment).model_dump())
         self.metric, self.metrics = asked["metric"], dict[str, str]()

@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 
-import click
 from tqdm import tqdm
 
+from dessine.cli.errors import say
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.running import Outcome, Running, steps_made
 
@@ -90,7 +90,7 @@ class Screen:
         if self.bar is not None:
             self.bar.write(text, file=sys.stderr)
         else:
-            click.echo(text, err=True)
+            say(text)
 
     def close(self) -> None:
         """Leave the terminal tidy."""

@@ -14,6 +14,7 @@ import click
 from tqdm import tqdm
 
 from dessine.cli.errors import explain
+from dessine.cli.errors import say as _say
 from dessine.cli.loading import load, load_run, warned
 from dessine.cli.paths import PATH, RUN
 from dessine.data import PLACES
@@ -225,11 +226,6 @@ def _short(record: dict[str, Any], headline: dict[str, str]) -> str:
         if values:
             parts.append(f"{label} {sum(values) / len(values):.3g}")
     return "  ".join(parts)
-
-
-def _say(text: str) -> None:
-    with suppress(OSError):  # whoever listened has gone: no reason to stop training
-        click.echo(text, err=True)
 
 
 def _quiet(text: str) -> None:

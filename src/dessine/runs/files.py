@@ -78,7 +78,7 @@ def naming(path: Path) -> Iterator[None]:
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace `path` with `content`."""
     with beside(path) as temporary, temporary.open("wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+        file.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
 
@@ -90,14 +90,19 @@ def write_json(path: Path, value: Any) -> None:
 
 def append(path: Path, line: str) -> None:
     """Add a line; what a killed process has written before stays readable."""
-    with naming(path), path.open("a", encoding="utf-8") as file:
+    with naming(path), path.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(line + "\n")
 
 
 def finite(value: Any) -> Any:
-    """NaN and infinities as None, all the way down: JSON has no word for them."""
+    """NaN and infinities as None, all the way down, and bytes of a file's name that are no letters by their numbers.
+
+    JSON has no word for them.
+    """
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="backslashreplace").decode()
     if isinstance(value, dict):
-        return {k: finite(v) for k, v in value.items()}
+        return {finite(k): finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [finite(v) for v in value]
     return None if isinstance(value, float) and value - value != 0 else value

@@ -1,0 +1,64 @@
+"""What is settled before anything else is loaded: how file names are spelled, how the program ends when it is told to, and
+that there are streams to write to. It loads nothing that takes time: all of it must hold before the first import does.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import signal
+import sys
+from types import FrameType
+
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Ctrl-C, the end that a system asks for, and the terminal that closes: each stops a command in the same orderly way."""
+
+
+def begin() -> None:
+    """For a process that is the command line's own."""
+    _take_names_for_utf8()
+    for one in ENDING:
+        if signal.getsignal(one) in (signal.SIG_DFL, signal.default_int_handler):  # else it is ignored, as under nohup
+            signal.signal(one, _leave)
+    _open_streams()
+
+
+def orderly() -> None:
+    """From now on, all that would end the program at once raises KeyboardInterrupt instead: there may be things to tidy."""
+    for one in ENDING:
+        if signal.getsignal(one) is _leave:
+            signal.signal(one, signal.default_int_handler)
+
+
+def _leave(signum: int, frame: FrameType | None) -> None:
+    """While modules are loaded nothing has been made, and an exception would come out of the middle of one of them."""
+    os._exit(130)
+
+
+def _take_names_for_utf8() -> None:
+    """Start anew with names of files in UTF-8 where the system says ASCII or Latin-1: there `é` could be no name of a run.
+
+    Bytes that are no UTF-8 stay what they are, as `surrogateescape` keeps them. Python 3.15 does so by itself.
+    """
+    if os.name == "posix" and sys.executable and not sys.flags.utf8_mode and sys.getfilesystemencoding() != "utf-8":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
+def _open_streams() -> None:
+    """A stream that was closed, as by `>&-`, leads nowhere: else the next file to be opened would take its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))  # noqa: SIM115
+    codecs.register_error("shown", _shown)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="shown")
+
+
+def _shown(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Bytes of a file's name as they are, for whoever reads the path; letters that the screen has not, by their numbers."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.backslashreplace_errors(error)
