@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 
 FLOORS = [
-    ["registry", "streams", "intervals", "threads", "letters", "start"],
+    ["registry", "streams", "intervals", "threads", "letters", "start", "compiled"],
     ["schema", "paths"],
     ["nn", "losses", "optimizers"],
     ["constraints"],
@@ -34,6 +34,7 @@ LAZY = {
     "distributed": "need not be installed",
     "submitit": "need not be installed",
     "optuna": "need not be installed",
+    "dessine.compiled": "it brings Numba, half a second, which need not be installed",
     "fcntl": "not on every system",
     "dessine.schema": "it brings pydantic, and knows the registry",
     "dessine.plots": "it brings matplotlib or Pillow",

@@ -205,6 +205,33 @@ def test_centered_adadelta_runs_away_under_a_constant_gradient() -> None:
     assert abs(centered.item()) > 1e6
 
 
+@given(
+    variant=st.sampled_from(VARIANTS),
+    size=st.integers(1, 5000),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    clear=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_compiled_form_is_the_plain_one_to_the_last_bit(variant: dict, size: int, dtype: type, clear: bool) -> None:
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(size)
+    scale = 10.0 ** rng.integers(-30, 8, size)  # down to where squares of float32 are 0
+    start = rng.standard_normal((2, size)).astype(dtype)
+    pulls = (rng.standard_normal((4, 2, size)) * scale).astype(dtype)
+    ends = []
+    for told in ("0", "1"):
+        with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
+            patch.setenv("DESSINE_COMPILED", told)
+            patch.setattr(module, "COMPILED", 0)
+            optimizer, theta = Optimizer.of(variant), start.copy()
+            for pull in pulls.copy():
+                optimizer.step(theta, pull, clear=clear)
+                assert not clear or not pull.any()
+            ends.append([theta, *(optimizer.slots[name] for name in optimizer.names())])
+    for plain, compiled in zip(*ends, strict=True):
+        np.testing.assert_array_equal(compiled, plain)
+
+
 def test_error_settings_hold_in_every_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", 2)
     monkeypatch.setattr(threads, "cores", lambda: 2)

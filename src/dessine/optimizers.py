@@ -15,11 +15,15 @@ from itertools import pairwise
 
 import numpy as np
 
+from dessine.compiled import enabled
 from dessine.registry import Decay, Node, NonNegative, Positive, Registry
 from dessine.threads import share
 
 CHUNK = 131_072
 """At most so many elements at a time. Fewer would fit a nearer cache, but then a thread takes jobs more often than it works."""
+
+COMPILED = 16_384
+"""Parameters from which a compiled loop takes the place of NumPy's passes: fewer do not repay the half second to load it."""
 
 optimizers: Registry[Optimizer] = Registry("optimizer")
 
@@ -65,6 +69,9 @@ class Optimizer(Node):
         share([partial(self._run, x, g, flat, slice(*part), clear) for part in pairwise(bounds)])
 
     def _run(self, x: np.ndarray, g: np.ndarray, slots: Views, part: slice, clear: bool) -> None:
+        if x.size >= COMPILED and enabled():
+            self._descend(x[part], g[part], [slot[part] for slot in slots.values()], clear)
+            return
         size = part.stop - part.start
         try:
             scratch = self._scratch.pop()  # one for each thread that works at once
@@ -76,6 +83,17 @@ class Optimizer(Node):
         if clear:
             g[part].fill(0)  # while it is in cache: later it would have to be fetched anew
         self._scratch.append(scratch)
+
+    def _descend(self, x: np.ndarray, g: np.ndarray, slots: list[np.ndarray], clear: bool) -> None:
+        """The compiled form of `_move`: the same bits."""
+        from dessine.compiled.descent import RULES, descend
+
+        c1, c2, epsilon, scale = self.constants()
+        none = x[:0]
+        velocity = slots.pop() if self.momentum else none
+        step = self.eta if self.momentum else self.eta * scale
+        numbers = (x.dtype.type(c) for c in (c1, c2, epsilon, self.momentum, self.weight_decay, scale, step))
+        descend(RULES.index(self.type), x, g, *slots, *[none] * (3 - len(slots)), velocity, *numbers, clear)
 
     def _move(self, x: np.ndarray, g: np.ndarray, s: Views, scratch: np.ndarray) -> None:
         a, b, decayed = scratch
@@ -98,6 +116,10 @@ class Optimizer(Node):
     def names(self) -> list[str]:
         """The slots this rule keeps."""
         return ["velocity"] if self.momentum else []
+
+    def constants(self) -> tuple[float, float, float, float]:
+        """Two decays, what is added to the root, and the scale of the direction at this step: what the compiled form needs."""
+        return 0.0, 0.0, 0.0, 1.0
 
     def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
         """Update the slots `s` by the gradient g; the direction is the array returned times the number returned.
@@ -167,6 +189,10 @@ class AdaGrad(Optimizer):
         """The sum of squares."""
         return ["squares", *super().names()]
 
+    def constants(self) -> tuple[float, float, float, float]:
+        """No decay."""
+        return 0.0, 0.0, self.epsilon, 1.0
+
     def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
         """g / (sqrt(n) + epsilon)."""
         n = s["squares"]
@@ -234,6 +260,10 @@ class RmsProp(Optimizer):
         """The mean square and, centred, the mean."""
         return ["squares", *(["mean"] if self.centered else []), *super().names()]
 
+    def constants(self) -> tuple[float, float, float, float]:
+        """The decay and its rest."""
+        return self.gamma, 1 - self.gamma, self.epsilon, 1.0
+
     def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
         """g / (sqrt(n) + epsilon)."""
         n = _second_moment(g, s, self.gamma, self.centered, a, b)
@@ -277,6 +307,10 @@ class AdaDelta(Optimizer):
     def names(self) -> list[str]:
         """The mean square, the mean square of the updates and, centred, the mean."""
         return ["squares", "updates", *(["mean"] if self.centered else []), *super().names()]
+
+    def constants(self) -> tuple[float, float, float, float]:
+        """The decay and its rest."""
+        return self.rho, 1 - self.rho, self.epsilon, 1.0
 
     def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
         """sqrt((u + epsilon) / (n + epsilon)) g: one root for the two."""
@@ -325,17 +359,21 @@ class Adam(Optimizer):
         """The mean and the mean square."""
         return ["mean", "squares", *super().names()]
 
-    def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
+    def constants(self) -> tuple[float, float, float, float]:
         """The bias corrections are numbers: they are moved out of the vectors, into epsilon and the scale."""
-        # The slots hold m / (1 - beta1) and n / (1 - beta2): two passes over the vector less.
+        r = math.sqrt((1 - self.beta2**self.t) / (1 - self.beta2))
+        return self.beta1, self.beta2, r * self.epsilon, r * (1 - self.beta1) / (1 - self.beta1**self.t)
+
+    def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
+        """The slots hold m / (1 - beta1) and n / (1 - beta2): two passes over the vector less."""
         m, n = s["mean"], s["squares"]
         m *= self.beta1
         m += g
         n *= self.beta2
         np.multiply(g, g, out=a)
         n += a
-        r = math.sqrt((1 - self.beta2**self.t) / (1 - self.beta2))
+        _, _, epsilon, scale = self.constants()
         np.sqrt(n, out=a)
-        a += r * self.epsilon
+        a += epsilon
         np.divide(m, a, out=a)
-        return a, r * (1 - self.beta1) / (1 - self.beta1**self.t)
+        return a, scale

@@ -32,14 +32,22 @@ class Batches:
     def _shuffled(self) -> Array:
         return self.stream.permutations(len(self.examples)).astype(np.int32)
 
-    def next(self, dtype: Any) -> tuple[Array, Array | None]:
-        """x: (R, B, *shape) and y: (R, B, ...) or None."""
+    def take(self, n: int) -> Array:
+        """(R, k * B) indices of the next k batches: n, or as many as are left of the epoch."""
         if self.cursor + self.batch_size > len(self.examples):
             self.order, self.cursor = self._shuffled(), 0
-        index = self.order[:, self.cursor : self.cursor + self.batch_size]
-        self.cursor += self.batch_size
+        count = min(n, (len(self.examples) - self.cursor) // self.batch_size) * self.batch_size
+        self.cursor += count
+        return self.order[:, self.cursor - count : self.cursor]
+
+    def at(self, index: Array, dtype: Any) -> tuple[Array, Array | None]:
+        """x: (R, B, *shape) and y: (R, B, ...) or None."""
         y = self.examples.y
         return self.examples.floats(index, dtype), None if y is None else y[index]
+
+    def next(self, dtype: Any) -> tuple[Array, Array | None]:
+        """The next batch."""
+        return self.at(self.take(1), dtype)
 
     def state(self) -> dict[str, Array]:
         """For checkpoints; the stream is saved with the others."""

@@ -12,6 +12,7 @@ import numpy as np
 from dessine.data import Examples, Split
 from dessine.data.batches import Batches
 from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
+from dessine.games.one_by_one import OneByOne
 from dessine.games.player import Player
 from dessine.intervals import share_interval, summarise_repeats
 from dessine.losses import Loss, SoftmaxCrossEntropy, sigmoid
@@ -70,6 +71,7 @@ class Classification(Game):
         self.train, self.test = self._answered(data.train), self._answered(data.test)
         self.train_classes, self.test_classes = self._index(data.train), self._index(data.test)
         self.batches = Batches(self.train, batch_size, streams["order"])
+        self.one_by_one = OneByOne.of(self.player, self.loss, self.train) if batch_size == 1 else None
         self.done, self.count, self.metrics_period = 0, 0, self.period()
         self.total = np.zeros(streams.replicates)
         network = self.player.network
@@ -137,18 +139,45 @@ class Classification(Game):
         return self.batches.steps_per_epoch
 
     def turn(self, measure: bool = False) -> dict[str, Any]:
-        x, target = self.batches.next(self.dtype)
+        value, told = self._learn(*self.batches.next(self.dtype), measure)
+        return {"loss": {"network": self._count(value[:, None], measure)}} | told
+
+    def turns(self, n: int, measure: bool = False) -> dict[str, Any]:
+        """n rounds; what the last one returns. In compiled stretches where there are any."""
+        if self.one_by_one is None:
+            return super().turns(n, measure)
+        while n > 1:
+            index = self.batches.take(n - 1)
+            self._count(self.one_by_one.learn(index), False)
+            n -= index.shape[1]
+        index = self.batches.take(1)
+        told = self._look_ahead(index) if measure else {}
+        return {"loss": {"network": self._count(self.one_by_one.learn(index), measure)}} | told
+
+    def _learn(self, x: Array, target: Array | None, measure: bool) -> tuple[Array, dict[str, Any]]:
+        """One move of the network: the loss, (R,), and what is told of the move."""
         y, backward = self.player.network.forward(x, Mode(self.streams))
         value, dy = self.loss(y, target)  # type: ignore[arg-type]
-        told = self.player.learn(backward, dy, measure)
-        if self.done % self.metrics_period == 0:
-            self.total[...], self.count = 0, 0
-        self.total += value
-        self.count += 1
-        self.done += 1
-        if not measure:
-            return {"loss": {"network": value}}
-        return {"loss": {"network": self.total / self.count}} | {key: {"network": value} for key, value in told.items()}
+        return value, {key: {"network": told} for key, told in self.player.learn(backward, dy, measure).items()}
+
+    def _look_ahead(self, index: Array) -> dict[str, Any]:
+        """What is told of a move on these examples, which is then undone: to be measured must not change what a turn does."""
+        before = {name: np.array(value) for name, value in self.player.state().items()}
+        _, told = self._learn(*self.batches.at(index, self.dtype), measure=True)
+        self.player.restore(before)
+        return told
+
+    def _count(self, values: Array, measure: bool) -> Array:
+        """Losses of the next turns, (R, n). Returns the last, (R,); if `measure`, the mean since the last line of metrics."""
+        last = values[:, -1]
+        while values.shape[1]:
+            if self.done % self.metrics_period == 0:
+                self.total, self.count = np.zeros_like(self.total), 0
+            n = min(values.shape[1], self.metrics_period - self.done % self.metrics_period)
+            # One after another, so that the sum does not depend on how the turns are cut.
+            self.total = np.add.accumulate(np.column_stack([self.total, values[:, :n]]), axis=1)[:, -1]
+            values, self.count, self.done = values[:, n:], self.count + n, self.done + n
+        return self.total / self.count if measure else last
 
     def report(self) -> dict[str, Any]:
         """The test, and how the weights of each layer are spread."""

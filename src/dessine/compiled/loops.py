@@ -1,0 +1,68 @@
+"""How a loop is compiled: when it is first called, once for a machine, kept in the user's cache folder.
+
+The arithmetic is IEEE's: no fast-math, and no multiplication and addition in one. A division by zero gives what NumPy's gives.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from numba.core import event
+from numba.core.caching import FunctionCache
+from platformdirs import user_cache_path
+
+SETTINGS: Any = numba.config
+
+
+class Kept(FunctionCache):
+    """Numba's cache, which many processes may share; one that is damaged, or full, costs a compilation and no more."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled loop, or None."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # whatever a damaged file makes of it
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled loop, if that can be done."""
+        try:
+            super().save_overload(sig, data)
+        except Exception:  # no room, or an index that cannot be read
+            self.disable()
+
+
+def loop(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, compiled; it gives the GIL back while it runs.
+
+    What it calls must stand in its own file: the cache is renewed when that file changes.
+    """
+    made: Any = numba.njit(function, nogil=True, error_model="numpy")
+    before, SETTINGS.CACHE_DIR = SETTINGS.CACHE_DIR, str(user_cache_path("dessine") / "compiled")
+    try:
+        made._cache = Kept(function)
+    except RuntimeError:  # no folder that could be written to: compiled again by every process
+        pass
+    finally:
+        SETTINGS.CACHE_DIR = before
+    return made
+
+
+class _Notice(event.Listener):
+    """Says once why this process waits; what is read from the cache needs no word."""
+
+    given = False
+
+    def on_start(self, event: Any) -> None:
+        if not self.given and sys.stderr is not None:
+            self.given = True
+            print("compiles its loops for this machine, once: a few seconds", file=sys.stderr, flush=True)
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _Notice())

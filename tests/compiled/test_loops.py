@@ -1,0 +1,48 @@
+"""Compiled loops are kept, and nothing that may be wrong with the place where they are kept is more than a compilation."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("numba")
+
+PROGRAM = """
+import numpy as np
+from dessine.optimizers import Adam
+theta = np.ones((1, 20_000), np.float32)
+Adam().step(theta, theta.copy())
+print(theta[0, 0])
+"""
+NOTICE = "compiles its loops"
+
+
+def run(cache: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program, with the user's cache folder there."""
+    home = {"HOME": str(cache), "XDG_CACHE_HOME": str(cache), "LOCALAPPDATA": str(cache), "PATH": ""}
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=home | environment, capture_output=True, text=True, check=True, timeout=120
+    )
+
+
+def test_a_loop_is_compiled_once_and_told_so(tmp_path: Path) -> None:
+    first = run(tmp_path)
+    assert first.stderr.count(NOTICE) == 1
+    kept = [path for path in tmp_path.rglob("*.nb?") if path.is_file()]
+    assert kept
+    second = run(tmp_path)
+    assert second.stderr == ""
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:100])
+    damaged = run(tmp_path)
+    assert NOTICE in damaged.stderr
+    assert run(tmp_path, DESSINE_COMPILED="0").stderr == ""
+    assert {first.stdout, second.stdout, damaged.stdout} == {run(tmp_path, DESSINE_COMPILED="0").stdout}
+
+
+def test_a_cache_that_cannot_be_made_costs_nothing_but_time(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(tmp_path / "file").stdout == run(tmp_path, DESSINE_COMPILED="0").stdout

@@ -1,0 +1,129 @@
+"""Compiled stretches of turns: the plain turns to rounding, and the same bits however they are cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dessine.data import Examples, Split
+from dessine.games import Classification
+from dessine.streams import Streams
+
+pytest.importorskip("numba")
+
+ACTIVATIONS: list[Any] = [
+    {"type": "linear", "slope": 0.7},
+    {"type": "sigmoid", "mu": 0.7},
+    {"type": "centred_sigmoid", "mu": 0.7},
+    {"type": "tanh", "k": 1.2, "alpha": 0.8},
+    "relu",
+    "leaky_relu",
+    "softplus",
+    "softmax",
+]
+LOSSES = [{"type": "quadratic", "factor": 0.8}, "binary_cross_entropy", "softmax_cross_entropy"]
+
+
+def game(
+    layers: list[Any], loss: Any = "quadratic", replicates: int = 1, seed: int = 0, pixels: bool = True, **rule: float
+) -> Classification:
+    """Three classes, 30 examples, one at a time, float64; pixels are mostly 0."""
+    rng = np.random.default_rng(5)
+    images = (rng.integers(0, 256, (30, 3, 3, 1)) * (rng.random((30, 3, 3, 1)) < 0.4)).astype(np.uint8)
+    examples = Examples(images if pixels else rng.standard_normal((30, 9)), rng.integers(0, 3, 30))
+    optimizer = {"type": "gradient_descent", "eta": 0.1, **rule}
+    network = {"layers": layers, "optimizer": optimizer}
+    made = Classification.of({"type": "classification", "loss": loss, "network": network})
+    made.build(Split(examples, examples), 1, Streams(seed, replicates), np.float64)
+    made.metrics_period = 10
+    return made
+
+
+def chain(activation: Any = "tanh", last: Any = "linear") -> list[Any]:
+    """9-20-4-3, the middle without biases: longer and shorter than the lanes of a product."""
+    return [
+        {"type": "dense", "units": 20, "activation": activation},
+        {"type": "dense", "units": 4, "activation": activation, "bias": False},
+        {"type": "dense", "units": 3, "activation": last},
+    ]
+
+
+def theta(made: Classification) -> np.ndarray:
+    return made.player.network.theta
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.6])
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
+def test_stretches_are_the_plain_turns_to_rounding(activation: Any, loss: Any, momentum: float) -> None:
+    last = activation if loss == LOSSES[0] else "linear"
+    for pixels in (True, False):
+        plain, compiled = (game(chain(activation, last), loss, 2, pixels=pixels, momentum=momentum) for _ in range(2))
+        assert compiled.one_by_one is not None
+        plain.one_by_one = None
+        for n in (1, 9, 25):
+            expected, seen = plain.turns(n, measure=True), compiled.turns(n, measure=True)
+            np.testing.assert_allclose(seen["loss"]["network"], expected["loss"]["network"], rtol=1e-11)
+            assert seen["layers"].keys() == expected["layers"].keys()
+        np.testing.assert_allclose(theta(compiled), theta(plain), rtol=1e-10, atol=1e-12)
+        assert compiled.batches.cursor == plain.batches.cursor
+        assert compiled.player.optimizer.t == plain.player.optimizer.t == 35
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.6])
+def test_neither_where_stretches_end_nor_what_is_measured_changes_a_bit(momentum: float) -> None:
+    once, often = game(chain(), momentum=momentum), game(chain(), momentum=momentum)
+    once.turns(70)
+    for n in (1, 33, 6, 30):
+        often.turns(n, measure=n != 6)
+    for name, value in once.state().items():
+        np.testing.assert_array_equal(often.state()[name], value, err_msg=name)
+
+
+def test_a_repeat_is_the_single_run_with_its_seed() -> None:
+    together = game(chain(), replicates=3)
+    together.turns(45)
+    for r in range(3):
+        alone = game(chain(), seed=r)
+        alone.turns(45)
+        np.testing.assert_array_equal(theta(together)[r], theta(alone)[0])
+
+
+def test_a_replicate_that_diverges_leaves_the_others_alone() -> None:
+    broken, whole = game(chain(), replicates=2), game(chain(), replicates=2)
+    theta(broken)[0] = np.nan
+    for made in (broken, whole):
+        made.turns(40)
+    np.testing.assert_array_equal(theta(broken)[1], theta(whole)[1])
+    assert not np.isfinite(theta(broken)[0]).any()
+
+
+@pytest.mark.parametrize(
+    ("layers", "rule"),
+    [
+        ([{"type": "dense", "units": 8}, {"type": "dropout", "p": 0.5}, {"type": "dense", "units": 3}], {}),
+        ([{"type": "dense", "units": 3}], {"weight_decay": 0.1}),
+        ([{"type": "activation", "function": "relu"}, {"type": "dense", "units": 3}], {}),
+    ],
+)
+def test_what_is_no_plain_chain_is_learnt_in_plain_turns(layers: list[Any], rule: dict[str, float]) -> None:
+    assert game(layers, **rule).one_by_one is None
+
+
+def test_an_activation_by_itself_belongs_to_the_layer_before() -> None:
+    apart = [{"type": "flatten"}, {"type": "dense", "units": 5}, {"type": "activation", "function": "tanh"}]
+    own = [{"type": "dense", "units": 5, "activation": "tanh"}]
+    ends = []
+    for layers in (apart, own):
+        made = game([*layers, {"type": "dense", "units": 3}])
+        theta(made)[:] = np.linspace(-1, 1, theta(made).size)
+        made.turns(20)
+        ends.append(theta(made))
+    np.testing.assert_array_equal(*ends)
+
+
+def test_nothing_is_compiled_where_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESSINE_COMPILED", "0")
+    assert game(chain()).one_by_one is None
