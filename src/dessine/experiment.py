@@ -49,8 +49,8 @@ class Outputs(Node):
     """What a run writes, and how often.
 
     metrics: steps between two lines of metrics.jsonl; left out: 50, or the test_period of a classification
-    samples: steps between two pictures of what the players can do; left out: 500, or one epoch of a classification;
-        0: none
+    samples: steps between two pictures of what the players can do; left out: 500, 100 where points are drawn, or one
+        epoch of a classification; 0: none
     checkpoint: steps between two checkpoints; left out: 1000, or one epoch of a classification
     keep: how many checkpoints stay
     grid: rows and columns of the sample grid

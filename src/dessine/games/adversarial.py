@@ -193,6 +193,11 @@ class Adversarial(Game):
             except SpecError as error:
                 raise error.below("feature_matching") from None
 
+    def sample_period(self) -> int:
+        return (
+            100 if len(self.examples.shape) == 1 else super().sample_period()
+        )  # what moves in the plane shall be seen to move
+
     def turns_per_epoch(self) -> float:
         real = self.moves.real if self.moves else self.n_critic
         if self.feature_matching or self.unrolled:

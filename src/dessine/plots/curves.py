@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dessine.plots.figure import heading, logarithmic, picture, shades
+from dessine.plots.fonts import plain
 
 Array = np.ndarray
 Records = list[dict[str, Any]]
@@ -213,26 +214,27 @@ def save_scatter(path: Path, real: Array, generated: dict[str, Array], caption: 
     """Points of the plane: real (N, 2), and (M, 2) for each panel; the axes are set by the real ones."""
     low, high = real.min(0), real.max(0)
     pad = 0.25 * (high - low).max()
-    with picture(path, 1, len(generated), (5.5 * len(generated), 5.8), dpi=100) as (_, grid):
+    with picture(path, 1, len(generated), (5.5 * len(generated), 5.8), dpi=100) as (figure, grid):
         for axes, (name, points) in zip(grid[0], generated.items(), strict=True):
             axes.scatter(real[:, 0], real[:, 1], s=6, color="silver", label="real")
             axes.scatter(points[:, 0], points[:, 1], s=6, color="C3", alpha=0.6, label="generated")
             axes.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - pad, high[1] + pad), xlabel="x", ylabel="y")
-            axes.set_title(fill(f"{caption}: {name}" if name else caption, 60))
+            axes.set_title(name)
             axes.set_aspect("equal")
             axes.legend(loc="upper right")
+        figure.suptitle(fill(plain(caption), 55 * len(generated)))
 
 
-def save_classes(path: Path, names: list[str], real: Array, drawn: Array, title: str) -> Path:
+def save_classes(path: Path, names: list[str], real: Array, drawn: Array, count: int, title: str) -> Path:
     """The share of each class among the examples drawn beside that among real ones: the picture of a collapse.
 
-    real, drawn: (classes,), summing to 1
+    real, drawn: (classes,), summing to 1; count: examples drawn
     """
     with picture(path, size=(max(6.0, min(14.0, 0.5 * len(names) + 2.5)), 4)) as (_, ((axes,),)):
         x = np.arange(len(names))
         axes.bar(x - 0.2, 100 * real, 0.4, color="silver", label="real examples")
-        axes.bar(x + 0.2, 100 * drawn, 0.4, color="C3", label="examples drawn")
-        axes.set(title=heading(title, "how often each is drawn", 70), ylabel="share (%)", ylim=(0, None))
+        axes.bar(x + 0.2, 100 * drawn, 0.4, color="C3", label=f"{count:,} examples drawn")
+        axes.set(title=heading(title, "what is drawn, and how often", 70), ylabel="share (%)", ylim=(0, None))
         axes.set_xticks(x, names)
         axes.grid(axis="x", visible=False)
         axes.legend()

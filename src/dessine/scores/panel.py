@@ -97,8 +97,8 @@ class Panel:
         mixture = self.data.mixture
         return f"modes {high_quality(rows(x), mixture)[0]}/{len(mixture.weights)}" if mixture else ""
 
-    def shares(self, x: Array) -> tuple[list[str], Array, Array] | None:
-        """The classes, their shares among the training examples, and among (N, *shape) samples; None where nobody can tell."""
+    def shares(self, x: Array) -> tuple[list[str], Array, Array, int] | None:
+        """Classes, their shares among training examples and among (N, *shape) samples, and N; None where nobody can tell."""
         mixture, train = self.data.mixture, self.data.train
         if not np.isfinite(x).all():
             return None
@@ -111,7 +111,7 @@ class Panel:
         else:
             return None
         counts = [np.bincount(one, minlength=k) / len(one) for one in (real, drawn)]
-        return [names.format(i) for i in range(k)], counts[0], counts[1]
+        return [names.format(i) for i in range(k)], counts[0], counts[1], len(x)
 
     def _some(self, examples: Any, n: int, seed: int = 0) -> Array:
         """n examples, or all there are, always the same, in the data's own scale, (n, *shape)."""
