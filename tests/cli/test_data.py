@@ -6,11 +6,15 @@ import json
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from tiny_run import CONFIG, CONFIGS, write_idx
 
 from dessine.cli import group
 from dessine.data import fetch
+from dessine.experiment import Experiment
+from dessine.spec import check_document, read
 
 
 @pytest.fixture
@@ -94,3 +98,85 @@ def test_list_counts_a_fetched_set(small_mnist: Path) -> None:
     run("fetch", "mnist")
     full = [r for r in json.loads(run("list", "--json").stdout) if r["source"] == "full"]
     assert full == [{"name": "mnist", "source": "full", "where": str(small_mnist / "mnist"), "train": 12, "test": 5}]
+
+
+MNISTS = [path for path in sorted(CONFIGS.glob("*.yaml")) if read(path).data.get("data", {}).get("type") == "mnist"]
+
+
+@pytest.mark.parametrize("path", MNISTS, ids=lambda path: path.stem)
+def test_a_shipped_config_takes_a_folder_whatever_source_it_names(path: Path) -> None:
+    made = check_document(read(path, ["data.path=/my/fashion", "data.digits=[1, 2]", "data.transpose=true"]), Experiment)
+    assert made.node.data.path == "/my/fashion"
+    with pytest.raises(Exception, match="no folder /my/fashion"):
+        made.node.build()
+
+
+def emnist(folder: Path, classes: int, size: tuple[int, int] = (4, 4), test: tuple[int, int] = (4, 4)) -> Path:
+    """A folder in EMNIST's manner: labels from 1 on."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for part, n, shape in (("train", 3 * classes, size), ("test", 2 * classes, test)):
+        write_idx(folder / f"emnist-letters-{part}-images-idx3-ubyte", rng.integers(0, 256, (n, *shape)))
+        write_idx(folder / f"emnist-letters-{part}-labels-idx1-ubyte", np.arange(n) % classes + 1)
+    return folder
+
+
+LETTERS = """\
+data: {{type: mnist, path: {images}, transpose: true}}
+game: {{type: classification, network: {{layers: [{{type: dense, units: 26}}], optimizer: adam}}}}
+training: {{steps: 4, batch_size: 3}}
+outputs: {{metrics: 2, samples: 4, checkpoint: 4}}
+"""
+
+
+def test_letters_from_1_to_26_are_learnt_scored_and_drawn(dessine, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(LETTERS.format(images=emnist(tmp_path / "letters", 26)))
+    assert dessine("train", "own.yaml", "--run-dir", "run").code == 0
+    assert {path.name for path in (tmp_path / "run/plots").iterdir()} >= {"confusion.png", "learning.png", "mistakes.png"}
+    answer = dessine("eval", "run", "--json")
+    assert answer.code == 0
+    assert "test_success" in answer.out
+    wrong = dessine("train", "own.yaml", "game.network.layers[0].units=10", "--run-dir", "wrong")
+    assert wrong.code == 2
+    assert "has 10 outputs, but the data has 26 classes" in wrong.err
+
+
+def test_no_judge_of_digits_reads_letters(dessine, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(CONFIG.format(images=emnist(tmp_path / "letters", 26)))
+    assert dessine("train", "own.yaml", "training.steps=8", "outputs.samples=0", "--run-dir", "run").code == 0
+    last = json.loads((tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1])
+    assert "diversity" in last["scores"]
+    assert not [name for name in last["scores"] if "digit" in name or name == "frechet"]
+
+
+def test_sizes_that_differ_are_told_before_anything_is_made(dessine, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(CONFIG.format(images=emnist(tmp_path / "letters", 26, test=(4, 5))))
+    answer = dessine("train", "own.yaml", "--run-dir", "run")
+    assert answer.code == 2
+    assert "emnist-letters-train-images-idx3-ubyte holds images of 4 x 4" in answer.err
+    assert "emnist-letters-test-images-idx3-ubyte of 4 x 5" in answer.err
+    assert answer.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("~nosuchuser/x", "no user 'nosuchuser'"),
+        ("loop", "symbolic links"),
+        ("x" * 300, "too long"),
+        ("/dev/null", "neither a folder nor a file"),
+        ("own.yaml", "is a file, and none of MNIST's four"),
+        ("$HOME", "no folder"),
+        ("a b", "no folder"),
+    ],
+)
+def test_a_path_that_holds_no_data_is_one_line(dessine, tmp_path: Path, path: str, says: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "own.yaml").write_text(CONFIG.format(images="nowhere"))
+    for kind in ("mnist", "cifar10"):
+        answer = dessine("train", "own.yaml", f"data={{type: {kind}, path: '{path}'}}", "--run-dir", "run")
+        assert answer.code == 2
+        assert says in answer.err or kind == "cifar10"
+        assert answer.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()

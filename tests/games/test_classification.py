@@ -51,6 +51,15 @@ def test_one_output_is_right_when_its_error_is_under_half_the_way_between_the_ta
     assert strict._right(answers, examples).tolist() == [[False, False, False, False]]
 
 
+def test_large_examples_are_tested_in_smaller_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    game = built(classes(), [{"type": "dense", "units": 3}], batch=10)
+    whole = game._answers(game.test, game._fixed())
+    monkeypatch.setattr("dessine.data.dataset.ROOM", 7 * 3 * 8)
+    assert game.test.at_once(2_000, np.float64) == 7
+    for one, other in zip(whole, game._answers(game.test, game._fixed()), strict=True):
+        np.testing.assert_allclose(one, other)
+
+
 @pytest.mark.parametrize("loss", ["quadratic", "softmax_cross_entropy", "binary_cross_entropy"])
 def test_the_largest_output_names_the_class(loss: str) -> None:
     game = built(classes(), [{"type": "dense", "units": 3}], loss=loss, batch=10)

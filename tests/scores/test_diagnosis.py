@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dessine.data.mixtures import Ring
+from dessine.scores.advice import _memorising
 from dessine.scores.diagnosis import VERDICTS, Diagnosis, diagnose
 from dessine.scores.reference import Reference
 from dessine.scores.sampled import Sampled
@@ -290,3 +291,10 @@ def test_any_records_get_a_verdict_that_can_be_written(flat):
         told = diagnose([nested(one, i + 1) for i, one in enumerate(flat)], spec(), RING)
     assert told.verdict in VERDICTS
     json.dumps(told.plain())
+
+
+def test_who_brings_data_is_not_sent_for_mnist():
+    own = {"type": "mnist", "source": "sample", "path": "/my/fashion"}
+    for data, sent in ((own, False), (own | {"path": None}, True)):
+        told = [one.override for one in _memorising(spec() | {"data": data}, None) if one]
+        assert ("data.source=auto" in told) == sent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 datasets: Registry[Dataset] = Registry("data set")
+ROOM = 256_000_000
+"""Bytes that examples may take as floats at one time, however large each is: 10,000 of CIFAR-10 in float64 fit."""
 PLACES = ("path", "source")
 """Options that say where the data lie: where the contents are the same, they make no difference."""
 
@@ -57,6 +60,10 @@ class Examples:
         if self.low:
             scaled += self.low
         return scaled
+
+    def at_once(self, most: int, dtype: Any) -> int:
+        """Of how many examples, `most` at most, floats take no more than ROOM bytes."""
+        return max(1, min(most, ROOM // max(1, prod(self.shape) * np.dtype(dtype).itemsize)))
 
     def images(self, x: Array) -> Array:
         """The inverse of the scaling: float32 in [0, 1], clipped."""

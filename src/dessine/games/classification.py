@@ -22,7 +22,7 @@ from dessine.registry import Count, Like, Positive, Share, SpecError, did_you_me
 from dessine.streams import Streams
 
 PORTION = 2000
-"""Test examples that pass the network together: large enough for the BLAS, small enough for memory."""
+"""Test examples that pass the network together, or fewer if they are large: enough for the BLAS, few enough for memory."""
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 """Of the weights of each layer, kept over time."""
@@ -204,8 +204,9 @@ class Classification(Game):
         """What the network says of the first `count` examples, (R, N, outputs), and its loss, (R,): outside training."""
         n = min(count or len(examples), len(examples))
         mode, said, total = Mode(streams, train=False, record=False), [], np.zeros(streams.replicates)
-        for start in range(0, n, PORTION):
-            part = np.arange(start, min(start + PORTION, n))
+        portion = examples.at_once(PORTION, self.dtype)
+        for start in range(0, n, portion):
+            part = np.arange(start, min(start + portion, n))
             x = examples.floats(part, self.dtype)
             y, _ = self.player.network.forward(np.broadcast_to(x, (streams.replicates, *x.shape)), mode)
             target = np.broadcast_to(examples.y[part], (streams.replicates, *examples.y[part].shape))  # type: ignore[index]

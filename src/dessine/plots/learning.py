@@ -86,21 +86,27 @@ def save_weight_spread(folder: Path, records: Records, title: str) -> Path:
     return folder / "weight_spread.png"
 
 
+MOST_NUMBERED, MOST_NAMED = 20, 32
+"""Classes whose cells have a number in them, and that stand at the axes: with more, the picture stays as large."""
+
+
 def save_confusion(folder: Path, counts: Array, names: list[str], title: str) -> Path:
     """confusion.png. counts: (classes, classes), examples of class i that were predicted to be j."""
     share = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
     n = len(names)
-    size = (max(5.5, 0.62 * n + 1.8), max(4.6, 0.55 * n + 1.6))
+    side = 0.55 * min(n, MOST_NUMBERED)
+    size = (max(5.5, 1.13 * side + 1.8), max(4.6, side + 1.6))
+    named = range(0, n, -(-n // MOST_NAMED))
     with picture(folder / "confusion.png", size=size) as (figure, ((axes,),)):
         image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
-        for i in range(n):
+        for i in range(n if n <= MOST_NUMBERED else 0):
             for j in range(n):
                 if counts[i, j]:
                     text = f"{share[i, j]:.0f}" if share[i, j] >= 10 or n > 12 else f"{share[i, j]:.1f}"
                     axes.text(j, i, text, ha="center", va="center", fontsize=8, color="white" if share[i, j] > 60 else "black")
         axes.set(xlabel="predicted class", ylabel="true class", title=heading(title, "who is taken for whom", 50))
-        axes.set_xticks(range(n), [plain(name, 14) for name in names], rotation=45 if max(map(len, names)) > 5 else 0)
-        axes.set_yticks(range(n), [plain(name, 14) for name in names])
+        axes.set_xticks(named, [plain(names[i], 14) for i in named], rotation=45 if max(map(len, names)) > 5 else 0)
+        axes.set_yticks(named, [plain(names[i], 14) for i in named])
         axes.grid(visible=False)
         figure.colorbar(image, label="share of the true class (%)")
     return folder / "confusion.png"

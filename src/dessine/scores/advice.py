@@ -88,9 +88,14 @@ def _collapsed(spec: Spec, lines: Lines) -> list[Advice | None]:
     ]
 
 
+def _sample(data: Spec) -> bool:
+    """Whether there is more of the data to be had."""
+    return data.get("source") == "sample" and not data.get("path")
+
+
 def _memorising(spec: Spec, lines: Lines) -> list[Advice | None]:
     data, game = spec.get("data") or {}, spec["game"]
-    more = data.get("source") == "sample"
+    more = _sample(data)
     return [
         _unless(not more, "data.source=auto", "more examples are harder to learn by heart: `dessine data fetch mnist` first"),
         _fewer(data),
@@ -150,7 +155,7 @@ def _overfitted_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
     known = any(_type(layer) == "dropout" for layer in spec["game"]["network"]["layers"])
     return [
         _unless(not best or not training.get("steps"), f"training.steps={best}", "stop where tests went best"),
-        _unless(data.get("source") != "sample", "data.source=auto", "more examples: `dessine data fetch mnist` first"),
+        _unless(not _sample(data), "data.source=auto", "more examples: `dessine data fetch mnist` first"),
         _unless(known, "", "add a {type: dropout, p: 0.5} layer after each hidden layer of game.network.layers"),
     ]
 

@@ -86,13 +86,14 @@ class Bench:
     ceiling: n test examples, scored as if they were generated
     floor: n times Gaussian noise with each pixel's own mean and standard deviation, cut off at the range of the data
     collapsed: one training example n times, with a little noise
-    n is at most the number of test examples, so that samples have no more of themselves to show than the ceiling has.
+    n is at most the number of test examples, so that samples have no more of themselves to show than the ceiling has, and
+    fewer where they would take too much memory.
     """
 
     def __init__(self, data: Split, dtype: Any, count: int, seed: int, judge: Reader | None):
         self.data, self.judge, self.dtype, self.seed = data, judge, np.dtype(dtype), seed
         rng = np.random.default_rng(seed)
-        self.n = min(count, len(data.test))
+        self.n = min(data.train.at_once(count, dtype), len(data.test))
         order = rng.permutation(len(data.train))
         self.kept = min(self.n, max(1, len(order) * 10 // 11))  # some remain for validation
         self.order = order
@@ -142,9 +143,10 @@ class Bench:
         Over some training examples at a time: all of them as floats would take most of the memory.
         """
         train = self.data.train
+        portion = train.at_once(PORTION, self.dtype)
         distance, which = np.full(len(x), np.inf), np.zeros(len(x), int)
-        for i in range(0, len(train), PORTION):
-            index = np.arange(i, min(i + PORTION, len(train)))
+        for i in range(0, len(train), portion):
+            index = np.arange(i, min(i + portion, len(train)))
             d, nearest_here = nearest(x, self._floats(train, index))
             closer = d < distance
             distance[closer], which[closer] = d[closer], index[nearest_here[closer]]
