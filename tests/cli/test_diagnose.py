@@ -12,6 +12,7 @@ from dessine.cli.loading import open_run
 from dessine.experiment import Experiment
 from dessine.games import Adversarial
 from dessine.scores.advice import advise
+from dessine.scores.finding import VERDICTS
 from dessine.scores.lines import Lines
 from dessine.spec import check_document, read
 
@@ -128,7 +129,8 @@ def test_the_page_of_a_run_shows_the_verdict(small, dessine, tmp_path):
 
 
 def test_a_classification_is_diagnosed_too(dessine):
-    changes = ["repeats=2", "training={steps: 2000}", "outputs.plots=false", "game.network.optimizer.eta=1e-12"]
+    changes = ["repeats=2", "training={steps: 2000}", "outputs={plots: false, metrics: 200}"]
+    changes += ["game.network.optimizer.eta=1e-12"]
     assert dessine("train", CONFIGS / "xor_2_4_1.yaml", *changes, "--run-dir", "still").code == 0
     told = json.loads(dessine("diagnose", "still", "--json").out)
     assert told["verdict"] == "dead"
@@ -141,6 +143,27 @@ def test_a_run_without_a_checkpoint_is_judged_by_its_records(small, dessine, tmp
         path.unlink()
     told = json.loads(dessine("diagnose", "run", "--json").out)
     assert (told["verdict"], told["checkpoint"]) == ("collapsed", None)
+
+
+def test_after_a_few_steps_no_verdict_is_said(small, dessine):
+    trained, told = small("training.steps=60", "outputs.metrics=2")
+    assert trained.code == 0
+    assert not any(word in trained.err for word in ("healthy", "collapsed", "unknown", "diagnose"))
+    assert (told["verdict"], told["early"]) == ("unknown", True)
+    assert "too early: a verdict needs 100 steps, this run has 60" in dessine("diagnose", "run").out
+
+
+def test_a_solved_tour_command_is_healthy_in_every_repeat(dessine):
+    changes = ["training.epochs=6", "repeats=5", "outputs.plots=false", "outputs.samples=0", "--run-dir", "xor"]
+    trained = dessine("train", CONFIGS / "xor_2_4_1.yaml", *changes)
+    assert "healthy: 5 of 5 repeats have learnt (test success from 0.8 on)" in trained.err
+
+
+def test_a_generator_that_cannot_draw_the_data_is_named(small, dessine):
+    _, told = small("game.generator.layers[2].activation=sigmoid", "training.steps=100")
+    assert told["verdict"] == "stuck"
+    assert "game.generator.layers[2]: the generator draws 0 to 1, but the points lie in" in told["words"]
+    assert told["advice"][0]["override"] == "game.generator.layers[2].activation=linear"
 
 
 def test_no_such_run_is_one_line(dessine):
@@ -156,7 +179,7 @@ def test_all_advice_is_accepted_by_the_config_it_is_for(config, loss):
     base = [f"game.loss={loss}"] + ([] if loss in ("minimax", "non_saturating") else ["game.real_labels=[1, 1]"])
     resolved = check_document(read(path, base), Experiment).model_dump()
     lines = Lines([{"step": 1, "scores": {"high_quality": 0.1}}])
-    for verdict in ("diverged", "dead", "collapsed", "memorising", "healthy", "unknown"):
+    for verdict in VERDICTS:
         for one in advise(verdict, resolved, lines):
             if one.override:
                 check_document(read(path, [*base, one.override]), Experiment)

@@ -280,6 +280,152 @@ def test_classifications():
     assert "step 90" in fit.words
 
 
+def network(success: Any, test_loss: Any, n: int = N, ratio: Curve = 1e-3, **game: Any) -> Diagnosis:
+    """Of a classifier on 2,000 tests of ten classes; a number, a function of the line, or of line and repeat."""
+    repeats = game.pop("repeats", 1)
+
+    def line(i: int) -> dict[str, Any]:
+        def each(v: Any) -> Any:
+            told = [
+                v(i, r) if callable(v) and v.__code__.co_argcount > 1 else v(i) if callable(v) else v for r in range(repeats)
+            ]
+            return told if repeats > 1 else told[0]
+
+        layer = {"0.dense": {"grad_norm": each(0.5), "update_ratio": each(ratio)}}
+        return {
+            "step": 10 * (i + 1),
+            "loss": {"network": each(test_loss)},
+            "layers": {"network": layer},
+            "test_success": each(success),
+            "test_loss": each(test_loss),
+        }
+
+    known = Reference(chance=0.1, tests=2000)
+    return diagnose([line(i) for i in range(n)], {"game": {"type": "classification"} | game}, known, repeats=repeats)
+
+
+def wiggle(i: int) -> float:
+    return 0.001 * (-1) ** i
+
+
+def test_a_solved_classifier_is_healthy_though_its_gradients_have_vanished():
+    told = network(0.97, lambda i: 0.1 + wiggle(i), ratio=1e-12)
+    assert (told.verdict, told.words) == ("healthy", "it has learnt: test success 0.97")
+    assert [one.name for one in told.evidence if one.threshold == "at least 0.9"] == ["test_success"]
+
+
+def test_one_line_without_movement_is_no_standstill():
+    told = network(lambda i: 0.3 + 0.02 * i, lambda i: 2 - 0.05 * i, ratio=lambda i: 1e-12 if i % 2 else 1e-3)
+    assert told.verdict == "healthy"
+
+
+def test_a_classifier_that_stays_below_what_is_asked_is_stuck_and_one_on_its_way_is_not():
+    stays = network(0.75, lambda i: 0.5 + wiggle(i))
+    assert (stays.verdict, stays.words) == ("stuck", "test success stays at 0.75")
+    assert network(0.75, lambda i: 0.5 + wiggle(i), learned=0.7).verdict == "healthy"
+    on_its_way = network(lambda i: 0.5 + 0.015 * i, lambda i: 1.5 - 0.05 * i)
+    assert on_its_way.verdict == "healthy"
+    assert on_its_way.words.endswith("so far, but it is not good yet")
+    fell = network(lambda i: 0.85 if i < 10 else 0.6, lambda i: 0.5 + wiggle(i))
+    assert fell.verdict == "stuck"
+    assert "it was 0.85 around step" in fell.words
+
+
+def test_a_classifier_at_chance_is_never_healthy():
+    for loss in (2.3, lambda i: 2.3 + wiggle(i), lambda i: 2.3 + 2.0**i):
+        assert network(0.1, loss).verdict in ("dead", "diverged")
+    assert network(0.1, lambda i: 2.3 * 0.98**i).verdict == "unknown"  # its loss falls: it may have only begun
+    assert network(0.1, lambda i: 2.3 + wiggle(i), learned=0.05).verdict == "dead"
+
+
+def test_a_network_that_moves_nothing_is_dead():
+    assert "no longer moves" in network(0.5, lambda i: 0.5 + wiggle(i), ratio=1e-9).words
+    assert "no longer moves" in network(0.5, 0.5).words  # whatever its weights do
+
+
+def test_the_share_of_repeats_that_have_learnt_is_told_and_a_few_bad_ones_do_not_decide():
+    def all_but(bad: int) -> Diagnosis:
+        return network(lambda i, r: 0.1 if r < bad else 0.97, lambda i, r: (2.3 if r < bad else 0.1) + wiggle(i), repeats=20)
+
+    told = all_but(3)
+    assert told.verdict == "healthy"
+    assert told.words.startswith("17 of 20 repeats have learnt (test success from 0.9 on); 3 of 20 repeats dead, 17 of 20")
+    assert [note for note in told.notes if note.startswith("repeat 2 dead: it has learnt nothing")]
+    assert told.repeats == ("dead",) * 3 + ("healthy",) * 17
+    share = next(one for one in told.evidence if one.name == "learned")
+    assert (share.value, share.bad) == (0.85, False)
+    assert all_but(5).verdict == "dead"
+    assert len(all_but(9).notes) == 0  # those that decide are counted in the words
+
+
+def test_a_verdict_needs_five_lines_unless_the_tests_succeed():
+    early = network(0.5, lambda i: 2 - 0.1 * i, n=4)
+    assert (early.verdict, early.early) == ("unknown", True)
+    assert "a verdict needs 5 lines of metrics, this run has 4 lines" in early.words
+    assert network(0.97, 0.1, n=1).verdict == "healthy"
+    assert not network(0.97, 0.1, n=1).early
+
+
+@pytest.mark.parametrize("changes", [{}, {"scores__diversity": 0.05}, {"scores__reverse_kl": 2.0}, {"d_generated__mean": 0.5}])
+def test_a_verdict_on_a_generator_needs_a_hundred_steps_and_five_lines(changes):
+    few = records(4, **changes)
+    assert (diagnose(few, spec(), RING).verdict, diagnose(few, spec(), RING).early) == ("unknown", True)
+    short = [record | {"step": i + 1} for i, record in enumerate(records(40, **changes))]
+    assert "a verdict needs 100 steps, this run has 40" in diagnose(short, spec(), RING).words
+    bad = Sampled(2000, diversity=0.05, reach=1.0, covered=0.1, step=40)
+    assert diagnose(short, spec(), RING, sampled=[bad]).early
+    assert not diagnose(records(5, **changes), spec(), RING).early
+    assert not diagnose(few, spec(), RING, sampled=[Sampled(2000, diversity=1.0, covered=1.0, step=200)]).early
+
+
+def test_numbers_that_are_gone_and_copies_are_told_however_early_it_is():
+    found = {"step": 3, "repeat": 0, "player": "generator", "layer": "", "what": "loss"}
+    assert diagnose(records(1), spec(), RING, non_finite=[found]).verdict == "diverged"
+    copies = Sampled(2000, diversity=1.0, covered=1.0, copies=1.0, closeness=0.0, step=20)
+    assert diagnose(records(1), spec(), RING, sampled=[copies]).verdict == "memorising"
+
+
+def test_what_was_never_good_and_gets_better_has_only_begun():
+    rising = records(scores__reverse_kl=lambda i: float(-np.log(0.1 + 0.03 * i)))
+    told = diagnose(rising, spec(), RING)
+    assert told.verdict == "unknown"
+    assert told.words.startswith("too early: ")
+    falling = records(scores__reverse_kl=lambda i: float(-np.log(0.7 - 0.03 * i)))
+    assert diagnose(falling, spec(), RING).verdict == "collapsed"
+
+
+def test_a_generator_that_cannot_reach_the_data_is_never_healthy():
+    warned = [("game.generator.layers[2]: the generator draws 0 to 1", "game.generator.layers[2].activation=linear", True)]
+    told = diagnose(records(), spec(), RING, warned=warned)
+    assert (told.verdict, told.advice[0].override) == ("stuck", "game.generator.layers[2].activation=linear")
+    assert "draws 0 to 1" in told.words
+    soft = diagnose(records(), spec(), RING, warned=[("game.generator.optimizer.eta: 1 is far out", "", False)])
+    assert soft.verdict == "healthy"
+    assert soft.notes[0] == "config: game.generator.optimizer.eta: 1 is far out"
+
+
+def test_without_anything_that_counts_kinds_nothing_is_called_varied():
+    """As in folders of older versions, of data that no judge reads."""
+    lines = [{"step": r["step"], "scores": {"diversity": 1.0}} for r in records()]
+    told = diagnose(lines, spec(), Reference(tests=100))
+    assert told.verdict == "unknown"
+    assert "dessine diagnose" in told.words
+
+
+def test_each_number_says_what_it_was_taken_from():
+    s = Sampled(2000, diversity=0.1, reach=1.0, covered=1.0, step=1000)
+    told = diagnose(records(scores__diversity=0.15), spec(), RING, sampled=[s])
+    both = [(one.source, one.count) for one in told.evidence if one.name == "diversity"]
+    assert both == [("metrics", 250), ("checkpoint", 2000)]
+    assert {"name", "value", "threshold", "why", "bad", "source", "count"} == set(told.plain()["evidence"][0])
+
+
+def test_lines_of_other_shapes_are_passed_over():
+    odd = [{"step": "5"}, {"step": None}, {"step": 5, "loss": 5, "layers": "x", "scores": 5}, *records()]
+    with np.errstate(all="ignore"):
+        assert diagnose(odd, spec(), RING).verdict == "healthy"
+
+
 @settings(deadline=None, max_examples=50)
 @given(
     st.lists(
