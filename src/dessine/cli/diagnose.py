@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,14 @@ def _samples(run: Run, experiment: Experiment, count: int, seed: int) -> tuple[i
 
 
 def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> list[str]:
-    lines = [*_wrapped(verdict(told.plain()), ""), ""]
+    lines = _wrapped(verdict(told.plain()), "")
     if told.evidence:
         agreed, of = told.lines
-        lines.append(f"Why ({agreed} of the last {of} lines of metrics agree; of metrics, their median):" if of else "Why:")
-        for one in told.evidence:
-            lines += _evidence(one, told.verdict != "healthy", checkpoint)
+        why = f"Why ({agreed} of the last {of} lines of metrics agree; of metrics, their median):" if of else "Why:"
+        lines += ["", why]
+        for one, after in zip_longest(told.evidence, told.evidence[1:]):
+            reasons = told.verdict != "healthy" and (after is None or after.why != one.why)
+            lines += _evidence(one, reasons, checkpoint)
     if told.advice:
         lines += ["", "What to try, one thing at a time:"]
         for piece in told.advice:
@@ -88,7 +91,7 @@ def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> l
         change = next((piece.override for piece in told.advice if piece.override), None)
         if change:
             quoted = f"'{change}'" if any(c in change for c in " {}[]") else change
-            how = "--resume" if told.verdict == "healthy" and change.startswith("training.") else "--from"
+            how = "--resume" if told.verdict in ("healthy", "unknown") and change.startswith("training.") else "--from"
             lines.append(f"For example: dessine train {how} {run} {quoted}")
     if told.notes:
         lines += ["", "Notes:"]

@@ -28,10 +28,10 @@ VANISHED = 1e-4  # of the largest gradient
 STILL = 1e-7  # of the weights: the last digit of float32
 ALIKE, NARROW = 0.25, 0.5  # of the distance between real examples
 FEW, PARTLY = 0.5, 0.8  # of the modes or kinds of the data
-REGIONS = 0.65  # of the regions of the data, instead of PARTLY: their borders are not those of kinds
+REGIONS = 0.7  # of the regions of the data, instead of PARTLY: their borders are not those of kinds
 NOISE = 0.1  # of the way from noise to real examples
 COPY = 0.5  # of the distance of test examples to the nearest training example
-READABLE, GOOD = 0.8, 0.5  # the judge's confidence; samples on a mode
+READABLE, GOOD, LIKE = 0.8, 0.5, 0.9  # the judge's confidence; samples on a mode; of what real examples have
 NAN = float("nan")
 
 
@@ -88,7 +88,7 @@ def outside(case: Case) -> Finding | None:
     """Samples lie far from all data."""
     diversity = case.lines("scores.diversity")
     flags, reach = above(diversity, FAR), case.sampled.reach if case.sampled else NAN
-    why = "real examples have 1, and even pure noise within the data's range stays under 2"
+    why = "real examples have 1, and even pure noise within the data's range stays below 2"
     end = case.lines.end(diversity)
     evidence = [Evidence("diversity", end, f"at most {FAR:g}", why, True, count=case.known.count)] if end > FAR else []
     if reach == reach and case.sampled:
@@ -376,6 +376,14 @@ def weak(case: Case) -> list[str]:
         notes.append(f"digits are not clear yet: the judge is sure of them by {confidence:.2f} (of real ones by 0.99)")
     if good < GOOD:
         notes.append(f"only {good:.0%} of the samples lie on a mode yet (real points: 99 %)")
+    if not (case.known.weights or case.known.classes):
+        near, regions = lines.end(lines("scores.near_real")), lines.end(lines("scores.region_share"))
+        if near < LIKE * case.known.real:
+            notes.append(
+                f"only {near:.0%} of the samples lie as near to real examples as these do (real ones: {case.known.real:.0%})"
+            )
+        if regions < LIKE * case.known.regions:
+            notes.append(f"samples visit {regions:.0%} of the data's regions (as many real ones: {case.known.regions:.0%})")
     return notes
 
 
