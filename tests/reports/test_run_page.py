@@ -148,3 +148,53 @@ def test_damage_is_named_on_the_page(make_run):
         "scores.json cannot be read: scores: expects a mapping, got 5",
     ):
         assert told in made
+
+
+def test_what_eval_has_measured_is_a_table(make_run):
+    path = make_run("a")
+    row = {
+        "value": 0.5,
+        "standard_error": 0.01,
+        "n": 10_000,
+        "better": "higher",
+        "ceiling": 0.97,
+        "floor": 0.0,
+        "collapsed": 0.125,
+    }
+    told = {"step": 20, "scores": {"coverage": row}, "average": {"scores": {"coverage": row | {"value": 0.75}}}}
+    told |= {"d_test": {"mean": 0.25, "std": 0.5, "count": 2000}, "confusion": [[1, 0], [0, 1]]}
+    (path / "eval").mkdir()
+    (path / "eval/scores.json").write_text(json.dumps(told))
+    made = page_of(path)
+    assert "The generator at step 20" in made
+    assert "moving average of the generator at step 20" in made
+    for text in ("coverage", "0.01", "higher", "0.97", "0.125", "10,000", "0.75", "D, of test examples", "2,000"):
+        assert f">{text}</t" in made
+    assert "[[1" not in made
+
+
+def test_checkpoints_and_correlations_are_tables(make_run):
+    path = make_run("a")
+    steps = [{"step": n, "w_estimate": 1.5, "frechet": None} for n in (10, 20)]
+    told = {"checkpoints": steps, "spearman": {"w_estimate": {"frechet": {"rho": 0.5, "interval": [None, None]}}}}
+    (path / "eval").mkdir()
+    (path / "eval/checkpoints.json").write_text(json.dumps(told))
+    made = page_of(path)
+    assert "Every checkpoint" in made
+    assert "Rank correlation" in made
+
+
+def test_networks_are_told_layer_by_layer(make_run):
+    layers = [
+        {"layer": "dense", "output": [300], "parameters": 235_500},
+        {"layer": "dropout", "output": [300], "parameters": 0},
+    ]
+    nodes = [
+        {"type": "dense", "units": 300, "init": {"type": "he"}, "activation": {"type": "relu"}},
+        {"type": "dropout", "p": 0.5},
+    ]
+    path = make_run("a", networks={"network": layers}, spec={"game": {"network": {"layers": nodes}}})
+    made = page_of(path)
+    assert "network: 235,500 parameters" in made
+    assert "units 300, activation relu" in made
+    assert "p 0.5" in made

@@ -10,6 +10,7 @@ from dessine.registry import SpecError
 from dessine.runs.metrics import flat, full_name
 from dessine.runs.run import Run
 from dessine.sweeps.cells import Axes
+from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.page import save_page
 from dessine.sweeps.pictures import _map, save_curves, save_pictures
 from dessine.sweeps.results import collect, main_effect, samples, save_table
@@ -130,6 +131,24 @@ def test_pictures_and_page_are_made_and_the_page_needs_nothing_else(sweep, tmp_p
     assert "a &lt; b" in text
     assert "step 12: &lt;g&gt;" in text
     assert "paired differences" in text
+
+
+def test_the_page_shows_what_runs_draw_and_leads_to_them(make_sweep, tmp_path):
+    cells = {
+        f"eta{eta}_{seed}": {"seed": seed, "success": [eta], "overrides": [f"x.eta={eta}"], "samples": [0, 10]}
+        for eta in (0.1, 0.2)
+        for seed in (0, 1)
+    }
+    folder = SweepFolder(make_sweep("s", cells))
+    results = collect(folder, Axes(random={"x.eta": "log_uniform(0.1, 0.2)"}, samples=2), {"test_success": "max"})
+    assert [axis.log for axis in results.axes] == [True]
+    folder.plots.mkdir(exist_ok=True)
+    pictures = save_pictures(results, folder.plots, "a$x_$b")
+    text = save_page(results, folder.path / "report.html", "a$x_$b", pictures, "", "").read_text()
+    assert text.count("data:image/png;base64,") == len(pictures) + 4
+    for name in cells:
+        assert text.count(f'href="cells/{name}/"') == 2  # the picture, and the line in the table of runs
+    assert "eta=0.1, seed 0" in text
 
 
 def test_a_metric_that_no_run_knows_makes_no_picture(sweep):

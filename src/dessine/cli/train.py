@@ -99,6 +99,7 @@ def command(
     info |= {"data": experiment.split.source, "data_checksum": experiment.split.train.checksum}
     info["test_checksum"] = experiment.split.test.checksum
     info["goals"] = dict(experiment.game.goals)
+    info["networks"] = {name: player.architecture() for name, player in experiment.game.players.items()}
     run.start(dump(resolved), document.source, info | {"spec": resolved})  # a list of runs has no time to read YAML
     with run.lock():
         run.log(f"started: {called}")

@@ -42,6 +42,14 @@ class Player(Node):
         except SpecError as error:
             raise error.below(name) from None
 
+    def architecture(self) -> list[dict[str, Any]]:
+        """Each layer's type, the shape of what it gives, and how many parameters one replicate of it has."""
+        network, made = self.network, []
+        for i, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True)):
+            part = network.slices.get(f"{i}.{layer.type}", slice(0, 0))
+            made.append({"layer": layer.type, "output": list(shape), "parameters": part.stop - part.start})
+        return made
+
     def _refuse_what_cannot_learn(self) -> None:
         for i, layer in enumerate(self.layers):
             for option, value in vars(layer).items():

@@ -51,6 +51,7 @@ class Network:
             layer.path = f"{name}/{i}.{layer.type}"
             shape = declared[-1].shape
         self.output_shape = shape
+        self.shapes: list[Shape] = [d.shape for d in declared]  # what each layer gives, of one example
         r, p = self.streams.replicates, sum(size(s) for d in declared for s, _, _ in d.params.values())
         needed, there = 2 * r * p * self.dtype.itemsize, memory()
         if needed > there:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dessine.intervals import mean_interval
-from dessine.plots.curves import mark
+from dessine.plots.curves import mark, possible
 from dessine.plots.figure import heading, picture, shades
 
 Array = np.ndarray
@@ -47,6 +47,7 @@ def save_comparison(path: Path, panels: Mapping[str, Curves], title: str, agains
                 most, means = max(most, len(values)), [*means, mean]
             axes.set(xlabel=against, ylabel=metric)
             _zoom(axes, means)
+            possible(axes, np.concatenate(means) if means else np.array([]))
         for left in list(grid.flat)[len(panels) :]:
             left.set_visible(False)
         band = "\nmean over seeds and repeats" + (", band: 95 % interval" if len(labels) <= MOST_BANDS else "")

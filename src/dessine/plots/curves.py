@@ -272,6 +272,14 @@ def mark(x: Array) -> str | None:
     return "." if len(x) < 12 else None
 
 
+def possible(axes: Any, values: Array) -> None:
+    """The interval of few seeds may reach below 0, or above 1, where no value can be: the axis does not follow it there."""
+    x = values[np.isfinite(values)]
+    low, high = axes.get_ylim()
+    if len(x) and x.min() >= 0:
+        axes.set_ylim(max(low, -0.03 * x.max()), min(high, 1.03) if x.max() <= 1 else high)
+
+
 def _mean(values: Array) -> Array:
     """(records,): over the repeats that have a number."""
     there = np.isfinite(values)

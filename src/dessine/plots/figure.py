@@ -66,13 +66,17 @@ def _spell(figure: Any) -> None:
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             if isinstance(axis.get_major_locator(), FixedLocator):  # named ticks are given their text anew at each drawing
-                axis.set_ticklabels([plain(label.get_text()) for label in axis.get_majorticklabels()])
+                axis.set_ticklabels([_lines(label.get_text()) for label in axis.get_majorticklabels()])
     texts = figure.findobj(Text)
     for text in texts:
-        text.set_text("\n".join(plain(line) for line in text.get_text().split("\n")))
+        text.set_text(_lines(text.get_text()))
     if extra := fallback("".join(text.get_text() for text in texts)):
         for text in texts:
             text.set_fontfamily(["DejaVu Sans", *(name for name, *_ in extra)])
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(plain, text.split("\n")))
 
 
 def heading(name: str, told: str, width: int = 90) -> str:

@@ -20,13 +20,13 @@ def save_strips(path: Path, scores: dict[str, dict[str, Any]], title: str) -> Pa
     with picture(path, size=(9.5, 1.7 + 0.36 * max(len(names), 1))) as (_, ((axes,),)):
         for y, name in enumerate(names):
             row = {key: np.nan if scores[name][key] is None else float(scores[name][key]) for key in KEYS}
-            axes.plot([0, 1], [y, y], color="silver", lw=1, zorder=0)
             axes.text(1.31, y, _told(row), va="center", fontsize="small")
             places = _places(row, scores[name]["better"])
             if not places:
                 axes.text(
                     0.5, y, "no scale: the baselines reach the real ones, too", ha="center", va="center", fontsize="x-small"
                 )
+            axes.plot([0, 1] if places else [], [y, y] if places else [], color="silver", lw=1, zorder=0)
             for key, x, around in places:
                 mark, colour, _ = MARKS[key]
                 axes.plot(np.clip(x, *EDGES), y, mark, color=colour, ms=8)
@@ -98,5 +98,5 @@ def _told(row: dict[str, float]) -> str:
     if np.isnan(row["value"]):
         return "no number"
     error = f" ± {row['standard_error']:.2g}" if np.isfinite(row["standard_error"]) else ""
-    value = "∞" if np.isinf(row["value"]) else f"{row['value']:.4g}"
-    return f"{value}{error}   (real: {row['ceiling']:.4g})"
+    value, real = ("∞" if np.isinf(v) else f"{v:,.0f}" if abs(v) >= 1e4 else f"{v:.4g}" for v in (row["value"], row["ceiling"]))
+    return f"{value}{error}   (real: {real})"

@@ -14,6 +14,7 @@ import numpy as np
 from markupsafe import Markup
 
 from dessine.intervals import summarise_repeats
+from dessine.plots import Pictures
 from dessine.plots.compare import save_comparison
 from dessine.reports.shell import data_uri, facts, figure, folded, joined, page, preformatted, section, table
 from dessine.runs.collection import Row
@@ -30,20 +31,32 @@ LARGEST_PICTURE, LARGEST_TEXT = 32_000_000, 50_000_000
 GOOD = {"completed": "good", "failed": "bad", "broken": "bad", "lost": "bad"}
 CAPTIONS = {
     "learning": "Success and loss on the test examples as the network learns",
-    "losses": "The loss of each player, mean over the batch",
-    "discriminator": "What the discriminator says of real and of generated examples",
-    "w_estimate": "The estimate of W: lower is better, within one run",
-    "scores": "What samples score over time",
-    "rotation": "How much the joint gradient field turns: 0 is descent, 1 pure rotation",
-    "critic_moves": "Moves of the critic in a turn",
-    "critic_gradient": "How steep the critic is at real, generated and interpolated points",
     "confusion": "Who is taken for whom, on the test examples",
-    "mistakes": "Mistakes, worst first: true class, then what the network named",
-    "weight_spread": "How the weights of each layer are spread, over time",
+    "mistakes": "Mistakes, worst first: true class → predicted class",
+    "scores": "What samples score as the generator learns, between real test examples and noise",
+    "classes": "What the generator draws, and how often, beside training examples: where bars are missing, it has collapsed",
+    "losses": "The loss of each player, mean over the batch: it says who is ahead, not how good the samples are",
+    "discriminator": "What the discriminator says of real and generated examples: where they meet, it cannot tell them apart",
+    "w_estimate": "The critic's estimate of the distance W: lower is better, within one run; under 0 the critic is behind",
+    "critic_gradient": "How steep the critic is; its Lipschitz constant is no smaller than the largest slope",
+    "critic_moves": "Moves of the critic in a turn",
+    "rotation": "How much the joint gradient field turns: 0 is descent, 1 pure rotation",
+    "weight_spread": "How the weights of each layer are spread as the network learns",
     "gradients": "Gradient norm and relative size of the update, layer by layer",
-    "samples": "Examples drawn by the generator",
-    "interpolation": "Each row goes from one latent to another",
 }
+"""Of the pictures in plots/, in this order."""
+EVAL_CAPTIONS = {
+    "scores": "Each score of the generator between the worse of noise and one example repeated, and real test examples",
+    "only": "The scores that were asked for, between the worse of noise and one example repeated, and real test examples",
+    "classes": "What the generator draws, and how often, beside training examples: where bars are missing, it has collapsed",
+    "samples": "Examples drawn by the generator from latents it has not learnt from; below them real ones",
+    "nearest": "Samples, each beside the training image nearest to it: a twin would mean that it is learnt by heart",
+    "interpolation": "Each row goes in equal steps from one latent to another",
+    "checkpoints": "The critic's own numbers and the scores of every checkpoint that was kept",
+    "confusion": "Who is taken for whom, on the test examples",
+    "mistakes": "Mistakes, worst first: true class → predicted class",
+}
+"""Of the pictures in eval/."""
 
 SCRIPT = Markup("""
 for (const box of document.querySelectorAll('.samples')) {
@@ -80,10 +93,11 @@ def run_page(row: Row) -> Markup:
         _head(row),
         *(Markup('<p class="bad">{}</p>').format(fault) for fault in faults[:MOST_FAULTS]),
         section("Results", _results(row, track, summary), _last(track)),
+        section("What it draws", samples(row.path)),
         section("Diagnosis", _diagnosis(summary.get("diagnosis"))),
-        section("Samples over time", samples(row.path)),
-        section("Curves", *_pictures(row.path, "plots") or _drawn(row)),
-        section("Scores", *_scores(row.path)),
+        section("Curves", *_pictures(row.path, "plots", CAPTIONS) or _drawn(row)),
+        section("Measured by dessine eval", *_scores(row.path)),
+        section("Networks", *_networks(row)),
         section("Config", _config(row)),
         section("Where it comes from", _provenance(row)),
         section("Log", _log(row.path)),
@@ -124,7 +138,9 @@ def _results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
         rows.append([goal, better, told["mean"], *sure, most.get("value"), at])
     several = ["95 % interval", "repeats"] if track.repeats > 1 else []
     heads = ["metric", "better", "at the end", *several, "best", "at step"]
-    made = table(heads, rows, numbers_from=2) if rows else Markup()
+    scored = row.spec.get("game", {}).get("scored") if isinstance(row.spec.get("game"), dict) else None
+    few = f"scores: of the {scored} samples that are scored at each line of metrics; eval scores more of them" if scored else ""
+    made = table(heads, rows, few if any(goal.startswith("scores.") for goal in goals) else "", 2) if rows else Markup()
     own = {key: v for key, v in summary.items() if key not in ("last", "best", "status", "step", "reason", "diagnosis", *goals)}
     return made + facts({_words(key): _line(v) for key, v in own.items()})
 
@@ -169,9 +185,14 @@ def _last(track: Track) -> Markup:
     return folded(f"All {len(rows)} metrics of the last record", made) if rows else Markup()
 
 
+def frames_of(folder: Path) -> list[Path]:
+    """Pictures of what the run `folder` has drawn, named samples/step_0000100.png, first to last."""
+    return [path for path in files(folder, "samples", r"step_\d{7,}\.png") if _is_picture(path)]
+
+
 def samples(folder: Path) -> Markup:
-    """Pictures named samples/step_0000100.png, one at a time, under a slider."""
-    frames = [path for path in files(folder, "samples", r"step_\d{7,}\.png") if _is_picture(path)]
+    """What was drawn over time, one picture at a time, under a slider."""
+    frames = frames_of(folder)
     every = len(frames)
     if every > MOST_FRAMES:
         frames = [frames[i] for i in np.linspace(0, every - 1, MOST_FRAMES).round().astype(int)]
@@ -194,11 +215,11 @@ def samples(folder: Path) -> Markup:
     return shown + (few if every > MOST_FRAMES else "")
 
 
-def _pictures(folder: Path, part: str) -> list[Markup]:
+def _pictures(folder: Path, part: str, captions: dict[str, str]) -> list[Markup]:
     found = [path for path in files(folder, part, r"\w+\.png") if _is_picture(path)]
-    order = {stem: i for i, stem in enumerate(CAPTIONS)}
+    order = {stem: i for i, stem in enumerate(captions)}
     found.sort(key=lambda path: order.get(path.stem, len(order)))
-    return [figure(path, CAPTIONS.get(path.stem, path.stem.replace("_", " "))) for path in found]
+    return [figure(path, captions.get(path.stem, path.stem.replace("_", " "))) for path in found]
 
 
 def _drawn(row: Row) -> list[Markup]:
@@ -208,10 +229,43 @@ def _drawn(row: Row) -> list[Markup]:
     names = [name for name in row.info.get("goals", {}) if name in known] or known[:2]
     if not names:
         return []
+    told: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         panels = {name: {one.label: one.curve(name, "step")} for name in names}
-        picture = save_comparison(Path(folder) / "curves.png", panels, str(row.spec.get("name") or row.name))
-        return [figure(picture, f"{', '.join(names)} so far")]
+        at, title = Path(folder) / "curves.png", str(row.spec.get("name") or row.name)
+        made = [
+            figure(path, f"{', '.join(names)} so far")
+            for path in Pictures(told.append).draw(save_comparison, at, panels, title)
+        ]
+    return [*made, *(Markup('<p class="bad">{}</p>').format(text) for text in told)]
+
+
+def _networks(row: Row) -> list[Markup]:
+    """A table for each player: its layers, as the spec describes them, what they give, and their parameters."""
+    made = []
+    for name, layers in row.info.get("networks", {}).items():
+        nodes = _nodes(row.spec, name)
+        told = [_layer(nodes[i]) if i < len(nodes) else "" for i in range(len(layers))]
+        shapes = [" × ".join(map(str, one["output"])) for one in layers]
+        rows = [[one["layer"], *rest, f"{one['parameters']:,}"] for one, *rest in zip(layers, told, shapes, strict=True)]
+        total = sum(one["parameters"] for one in layers)
+        made.append(table(["layer", "options", "output", "parameters"], rows, f"{name}: {total:,} parameters", 2))
+    return made
+
+
+def _nodes(spec: dict[str, Any], player: str) -> list[Any]:
+    """The layers of a player, as the spec writes them; none where it writes something else."""
+    found: Any = spec
+    for key in ("game", player, "layers"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _layer(node: Any) -> str:
+    """The options of a layer that shape it: numbers and types; how it begins is in the config."""
+    told = {key: v.get("type") if isinstance(v, dict) else v for key, v in node.items()} if isinstance(node, dict) else {}
+    kept = {key: v for key, v in told.items() if key not in ("type", "init", "bias") and v not in (None, "linear")}
+    return ", ".join(f"{_words(key)} {_line(v)}" for key, v in kept.items())
 
 
 def _scores(folder: Path) -> list[Markup]:
@@ -219,15 +273,61 @@ def _scores(folder: Path) -> list[Markup]:
     made = []
     for path in files(folder, "eval", r"(scores|only|checkpoints)\.json"):
         try:
-            told = {key: v for key, v in read_scores(folder, f"eval/{path.name}").items() if key not in ("run", "pictures")}
+            told = read_scores(folder, f"eval/{path.name}")
         except (FileNotFoundError, RunError) as error:
             made.append(Markup('<p class="bad">{}</p>').format(str(error)))
             continue
+        at = f"at step {told['step']:,}" if "step" in told else ""
+        made.append(
+            _scored(told.get("scores"), f"The generator {at}, first repeat" if "repeat" in told else f"The generator {at}")
+        )
+        made.append(_scored(told.get("average", {}).get("scores"), f"The moving average of the generator {at}"))
         means = {key: v for key, v in told.items() if isinstance(v, dict) and {"mean", "std"} <= v.keys()}
-        rows = [[_words(key), v["mean"], v["std"], v.get("count")] for key, v in means.items()]
-        made.append(table(["score", "mean", "standard deviation", "count"], rows) if rows else Markup())
-        made.append(facts({_words(key): _line(v) for key, v in told.items() if key not in means}))
-    return [*made, *_pictures(folder, "eval")]
+        rows = [[NAMES.get(key, _words(key)), v["mean"], v["std"], _count(v.get("count"))] for key, v in means.items()]
+        made.append(table(["", "mean", "standard deviation", "of"], rows) if rows else Markup())
+        if steps := told.get("checkpoints"):
+            made.append(table(list(steps[0]), [[row.get(name) for name in steps[0]] for row in steps], "Every checkpoint"))
+        made.append(_correlations(told.get("spearman", {})))
+        rest = {_words(key): _line(v) for key, v in told.items() if key not in means and key not in SHOWN}
+        made.append(facts(rest))
+    return [*made, *_pictures(folder, "eval", EVAL_CAPTIONS)]
+
+
+SHOWN = ("run", "pictures", "scores", "average", "checkpoints", "spearman", "confusion", "step", "repeat")
+"""Of a file of `dessine eval`: what has a place of its own on the page."""
+NAMES = {
+    "d_train": "D, of training examples",
+    "d_test": "D, of test examples",
+    "d_generated": "D, of generated examples",
+    "train_success": "success, on training examples",
+    "test_success": "success, on test examples",
+    "train_loss": "loss, on training examples",
+    "test_loss": "loss, on test examples",
+}
+
+
+def _scored(scores: dict[str, dict[str, Any]] | None, caption: str) -> Markup:
+    """The table of scores, as `dessine eval` prints it."""
+    if not scores:
+        return Markup()
+    columns = ("value", "standard_error", "better", "ceiling", "floor", "collapsed")
+    heads = ["score", "value", "± error", "better", "real examples", "noise", "one example repeated", "samples"]
+    rows = [[name, *(one.get(key) for key in columns), _count(one.get("n"))] for name, one in scores.items()]
+    return table(heads, rows, caption)
+
+
+def _count(n: Any) -> str | None:
+    return f"{n:,}" if isinstance(n, int) else n
+
+
+def _correlations(spearman: dict[str, dict[str, dict[str, Any]]]) -> Markup:
+    """How the critic's own numbers follow each score: rank correlations, with their intervals where they are known."""
+    if not spearman:
+        return Markup()
+    scores = dict.fromkeys(score for own in spearman.values() for score in own)
+    rows = [[score, *(_line(own.get(score, {}).get("rho")) for own in spearman.values())] for score in scores]
+    told = "Rank correlation with how bad samples are: 1 where the number falls as the score gets better"
+    return table(["score", *spearman], rows, told)
 
 
 def _config(row: Row) -> Markup:

@@ -38,6 +38,9 @@ img { max-width: 100%; height: auto; display: block; } img[hidden] { display: no
 pre { background: var(--wash); border: 1px solid var(--line); border-radius: 4px; padding: .8rem; overflow-x: auto;
   font: .85rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; margin: .6rem 0; }
 summary { cursor: pointer; color: var(--mark); padding: .2rem 0; }
+a { color: var(--mark); }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); gap: .8rem; }
+.cards figure { margin: 0; } .cards figcaption { overflow-wrap: anywhere; }
 .slider { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem 1rem; margin: .4rem 0 .8rem; }
 .slider input { flex: 1 1 16rem; min-width: 0; accent-color: var(--mark); height: 1.8rem; }
 .slider output { min-width: 8rem; font-variant-numeric: tabular-nums; }
@@ -98,6 +101,18 @@ def figure(png_path: Path, caption: str) -> Markup:
     return made.format(data_uri(png_path), caption)
 
 
+def beside(pictures: Iterable[tuple[Path, str, str]]) -> Markup:
+    """Pictures side by side, as many as the screen has room for: path, caption, and the address that a click leads to."""
+    card = Markup('<figure><a href="{2}"><img src="{0}" alt="{1}"></a><figcaption>{1}</figcaption></figure>')
+    cards = joined(card.format(data_uri(path), caption, address) for path, caption, address in pictures)
+    return Markup('<div class="cards">\n{}\n</div>').format(cards) if cards else Markup()
+
+
+def link(address: str, text: str) -> Markup:
+    """Text that leads to an address beside the page."""
+    return Markup('<a href="{}">{}</a>').format(address, text)
+
+
 def data_uri(path: Path) -> str:
     """The picture itself, where an address would stand."""
     kind = "gif" if path.suffix.lower() == ".gif" else "png"
@@ -107,7 +122,7 @@ def data_uri(path: Path) -> str:
 def table(
     heads: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "", numbers_from: int = 1, best: Sequence[int] = ()
 ) -> Markup:
-    """A table that scrolls by itself where it is wider than the screen. Numbers of type float are shown with 4 digits.
+    """A table that scrolls by itself where it is wider than the screen. Floats are shown with 4 digits.
 
     numbers_from: the first column that is set flush right; best: rows to mark.
     """
@@ -151,6 +166,10 @@ def preformatted(text: str) -> Markup:
 
 
 def _text(v: Any) -> str:
+    if isinstance(v, Markup):
+        return v
     if v is None or v != v:
         return "–"
-    return f"{v:.4g}" if isinstance(v, float) else str(v)
+    if isinstance(v, float):
+        return f"{v:,.0f}" if 1e4 <= abs(v) < 1e15 else f"{v:.4g}"
+    return str(v)

@@ -80,6 +80,15 @@ class Git(TypedDict, total=False):
 
 
 @_checks
+class LayerMade(TypedDict):
+    """One layer of a player's network: the shape of what it gives, and its parameters."""
+
+    layer: str
+    output: list[Whole]
+    parameters: Whole
+
+
+@_checks
 class Info(TypedDict, total=False):
     """run.json: how a run came about, and what has become of it."""
 
@@ -91,6 +100,7 @@ class Info(TypedDict, total=False):
     step: Whole | None
     steps: Whole | None
     goals: dict[str, Literal["min", "max"]]
+    networks: dict[str, list[LayerMade]]
     results: dict[str, Number] | None
     spec: Spec
     started: Moment

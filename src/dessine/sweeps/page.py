@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from markupsafe import Markup
 
 from dessine.intervals import summarise_repeats
-from dessine.reports import facts, figure, joined, page, preformatted, section, table
+from dessine.reports import beside, facts, figure, folded, joined, link, page, preformatted, section, table
+from dessine.reports.run_page import frames_of
 from dessine.runs.files import write_atomically
-from dessine.sweeps.results import Results, main_effect, samples
+from dessine.sweeps.results import Result, Results, main_effect, samples
 
+MOST_DRAWN, MOST_RUNS = 24, 500
 CAPTIONS = {
     "search": "{} of each trial, and the best so far",
     "curves": "{} of the settings over time",
-    "effects": "{} along each axis, over all else",
+    "effects": "{} along each axis: every run as a dot, and the mean over all else",
     "heat": "{} of each pair of axes",
 }
 
@@ -37,7 +40,9 @@ def save_page(results: Results, path: Path, title: str, pictures: Sequence[Path]
         note if results.done else "",
         *(_settings(results, metric, way) for metric, way in results.metrics.items()),
         *(_differences(results, metric) for metric in results.metrics),
+        section("What the runs draw", *_drawn(results)),
         section("Pictures", *(figure(picture, _caption(picture)) for picture in pictures)),
+        section("Runs", _runs(results)),
         _failures(results),
         section("The sweep", preformatted(spec)),
     ]
@@ -83,12 +88,47 @@ def _differences(results: Results, metric: str) -> Markup:
             rows.append([*names, float(effect.difference[i]), low, high, effect.seeds, "no" if low <= 0 <= high else "yes"])
     if not rows:
         return Markup()
-    heads = ["axis", "value", "against", "difference", "95 % from", "to", "seeds", "zero left out"]
+    heads = ["axis", "value", "against", "difference", "95 % from", "to", "seeds", "excludes 0"]
     how = (
-        "The same seeds on both sides, over the settings of the other axes that all values completed. "
-        "Of twenty such intervals one misses the truth by chance."
+        "The same seeds on both sides, over the settings of the other axes that all values completed. Where the interval "
+        "excludes 0, other seeds would hardly turn the difference round; one of twenty such intervals errs by chance."
     )
     return section(f"{metric}: paired differences", table(heads, rows, how, 3))
+
+
+def _drawn(results: Results) -> list[Markup]:
+    """Side by side the last picture of the runs: of every one, or where they are many of the first seed of each setting."""
+    settings = results.settings()
+    runs = [(label, row) for label, rows in settings.items() for row in rows]
+    if few := len(runs) > MOST_DRAWN:
+        runs = [(label, rows[0]) for label, rows in settings.items()][:MOST_DRAWN]
+    shown = [(label, row, frames) for label, row in runs if (frames := frames_of(row.run.path))]
+    told = (
+        f"The first seed of {len(shown)} of {len(settings)} settings, at the end of the run. "
+        if few
+        else "At the end of each run. "
+    )
+    note = Markup('<p class="quiet">{}A click leads to the folder of the run.</p>').format(told)
+    cards = [(frames[-1], f"{label}, seed {row.seed}", _address(row)) for label, row, frames in shown]
+    return [note, beside(cards)] if cards else []
+
+
+def _runs(results: Results) -> Markup:
+    """Every run, with what it reached; its name leads to its folder."""
+    heads = ["run", *(axis.label for axis in results.axes), "seed", "status", *results.metrics]
+    rows = []
+    for row in results.rows[:MOST_RUNS]:
+        reached = [float(np.mean(found)) if (found := row.last.get(metric)) else None for metric in results.metrics]
+        names = [axis.name(row.values) for axis in results.axes]
+        rows.append([link(_address(row), row.run.path.name), *names, row.seed, row.status, *reached])
+    told = f"the first {MOST_RUNS} of {len(results.rows):,} runs" if len(results.rows) > MOST_RUNS else f"{len(rows)} runs"
+    return folded(told, table(heads, rows, "Values at the end, mean over the repeats of the run")) if rows else Markup()
+
+
+def _address(row: Result) -> str:
+    """Of a run's page, if it has one, else of its folder, from the sweep's page."""
+    inside = f"{row.run.path.parent.name}/{quote(row.run.path.name)}/"
+    return inside + "report.html" if (row.run.path / "report.html").is_file() else inside
 
 
 def _failures(results: Results) -> Markup:

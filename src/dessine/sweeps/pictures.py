@@ -12,7 +12,7 @@ import numpy as np
 
 from dessine.intervals import mean_interval
 from dessine.plots import Pictures
-from dessine.plots.curves import mark
+from dessine.plots.curves import mark, possible
 from dessine.plots.figure import heading, library, logarithmic, picture
 from dessine.sweeps.results import Axis, Result, Results, distinct, main_effect, samples
 
@@ -35,10 +35,15 @@ def save_pictures(
             made += draw(save_search, results, folder / f"search_{slug}.png", title, metric, way, trials)
         made += draw(save_curves, settings, folder / f"curves_{slug}.png", title, metric, way)
         if axes := [a for a in results.axes if len(a.points) > 1]:
-            made += draw(save_effects, results, axes, folder / f"effects_{slug}.png", title, metric)
+            made += draw(save_effects, results, axes, folder / f"effects_{slug}.png", title, metric, way)
         if grid := [a for a in axes if not a.drawn and len(a.points) <= MOST_TICKS]:
             made += draw(save_heat, results, grid, folder / f"heat_{slug}.png", title, metric, way)
     return made
+
+
+def better(way: str) -> str:
+    """In brackets, behind the name of a metric."""
+    return " (more is better)" if way == "max" else " (less is better)"
 
 
 def save_curves(settings: dict[str, list[Result]], path: Path, title: str, metric: str, way: str) -> list[Path]:
@@ -75,8 +80,10 @@ def save_curves(settings: dict[str, list[Result]], path: Path, title: str, metri
         if len(found) > MOST_CURVES:
             told += f"; best {MOST_CURVES} of {len(found)} settings, the others grey"
         axes.set(xlabel="step", ylabel=metric)
-        _zoom(axes, [mean_interval(values)[0] for _, values in found.values()])
-        figure.suptitle(f"{heading(title, metric)}\n{told}", fontsize="medium")
+        means = [mean_interval(values)[0] for _, values in found.values()]
+        _zoom(axes, means)
+        possible(axes, np.concatenate(means))
+        figure.suptitle(f"{heading(title, metric + better(way))}\n{told}", fontsize="medium")
         figure.legend(loc="outside lower center", ncols=columns, frameon=False)
     return [path]
 
@@ -128,7 +135,9 @@ def save_heat(results: Results, axes: Sequence[Axis], path: Path, title: str, me
         for left in list(grid.flat)[len(pairs) :]:
             left.set_visible(False)
         figure.colorbar(image, ax=grid, label=metric)
-        figure.suptitle(heading(title, f"{metric}, mean over seeds" + " and the other axes" * (len(axes) > 2), 60 * columns))
+        figure.suptitle(
+            heading(title, f"{metric}{better(way)}, mean over seeds" + " and the other axes" * (len(axes) > 2), 60 * columns)
+        )
     return [path]
 
 
@@ -142,7 +151,7 @@ def _map(results: Results, metric: str, a: Axis, b: Axis) -> Array:
     return np.array([[np.mean(v) if v else np.nan for v in row] for row in cells])
 
 
-def save_effects(results: Results, axes: Sequence[Axis], path: Path, title: str, metric: str) -> Path:
+def save_effects(results: Results, axes: Sequence[Axis], path: Path, title: str, metric: str, way: str) -> Path:
     """One panel per axis: every run as a dot, means over all else with 95 % intervals over seeds where values were chosen."""
     columns = min(len(axes), 3)
     rows = -(-len(axes) // columns)
@@ -160,21 +169,25 @@ def save_effects(results: Results, axes: Sequence[Axis], path: Path, title: str,
             left.set_visible(False)
         for panel in grid[:, 0]:
             panel.set_ylabel(metric)
+            possible(panel, np.array([v for row in results.done for v in samples([row], metric).values()]))
         told = (
             "each dot a run" if all(a.drawn for a in axes) else "each dot a run; mean over all else, 95 % interval over seeds"
         )
-        figure.suptitle(f"{heading(title, f'{metric} along each axis')}\n{told}", fontsize="medium")
+        figure.suptitle(f"{heading(title, f'{metric} along each axis{better(way)}')}\n{told}", fontsize="medium")
     return path
 
 
 def _means(panel: Any, results: Results, axis: Axis, metric: str) -> None:
     """The means at each point of an axis, beside all that they are of."""
+    from matplotlib.transforms import ScaledTranslation
+
     effect, numbers = main_effect(results, axis, metric), axis.numbers
     evenly = bool(numbers and _even(numbers))
     x = np.array(numbers) if numbers and evenly else np.arange(len(axis.points))
     place = {axis.point(p): at for p, at in zip(axis.points, x, strict=True)}
     dots = [(place[axis.point(row.values)], v) for row in results.done for v in samples([row], metric).values()]
-    panel.scatter(*zip(*dots, strict=True), s=12, color="grey", alpha=0.5, lw=0, zorder=2)
+    beside = panel.transData + ScaledTranslation(-0.12, 0, panel.figure.dpi_scale_trans)  # inches: the bar would hide them
+    panel.scatter(*zip(*dots, strict=True), s=16, color="C1", alpha=0.6, lw=0, zorder=2, transform=beside)
     there = np.isfinite(effect.low)
     panel.plot(x, effect.mean, color="C0", lw=1.2 if numbers else 0, marker="o", ms=5, zorder=3)
     bars = np.where(there, effect.high - effect.mean, 0)
@@ -192,7 +205,10 @@ def _scatter(panel: Any, results: Results, axis: Axis, metric: str) -> None:
     key = axis.keys[0]
     points = [(row.values.get(key), v) for row in results.done for v in row.last.get(metric, []) if np.isfinite(v)]
     panel.scatter([x for x, _ in points], [y for _, y in points], s=14, alpha=0.6, color="C0")
-    _log(panel, axis.numbers or [])
+    if axis.log:
+        logarithmic(panel, "x")
+    else:
+        _log(panel, axis.numbers or [])
     _zoom(panel, [np.array([y for _, y in points])])
 
 
@@ -206,7 +222,9 @@ def save_search(results: Results, path: Path, title: str, metric: str, way: str,
     with picture(path) as (_, ((axes,),)):
         axes.scatter(at + 1, values, s=18, color="C0", alpha=0.7, label="trial (mean over seeds)")
         axes.step(at + 1, best, where="post", color="C3", label="best so far")
-        axes.set(title=heading(title, f"{metric} of each trial"), xlabel="trial, in the order tried", ylabel=metric)
+        axes.set(
+            title=heading(title, f"{metric} of each trial{better(way)}"), xlabel="trial, in the order tried", ylabel=metric
+        )
         axes.locator_params(axis="x", integer=True)
         _zoom(axes, [values])
         axes.legend()

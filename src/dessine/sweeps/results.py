@@ -54,12 +54,16 @@ class Result:
 
 @dataclass
 class Axis:
-    """Keys that vary together. points: the values they take, in order, each as {key: value}."""
+    """Keys that vary together. points: the values they take, in order, each as {key: value}.
+
+    drawn: at random, instead of from a list; log: evenly in the logarithm
+    """
 
     keys: tuple[str, ...]
     label: str
     points: list[dict[str, Any]]
     drawn: bool
+    log: bool = False
 
     def point(self, values: dict[str, Any]) -> str:
         """What tells one value of the axis from another."""
@@ -206,7 +210,8 @@ def collect(folder: SweepFolder, axes: Axes, goals: dict[str, str]) -> Results:
         more = [p for text, p in there.items() if text not in {_text(q) for q in points}]
         points += sorted(more, key=lambda p: [_order(v) for v in p.values()])
         if points:
-            made.append(Axis(names, ", ".join(short[n] for n in names), points, drawn))
+            log = drawn and axes.random[names[0]].log
+            made.append(Axis(names, ", ".join(short[n] for n in names), points, drawn, log))
     known = {name for row in rows for name in row.last}
     return Results(rows, made, {name: way for name, way in goals.items() if name in known})
 
