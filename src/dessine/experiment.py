@@ -13,12 +13,13 @@ from contextlib import contextmanager, suppress
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, MaxLen
 
 from dessine.data import Dataset, Split
 from dessine.games import Context, Game
 from dessine.games.warnings import warnings
 from dessine.games.watch import Watch, told
+from dessine.paths import LONGEST_NAME
 from dessine.plots import Pictures
 from dessine.registry import DEFAULTS, Count, Like, Node, Problems, SpecError, Whole
 from dessine.runs.files import write_json
@@ -101,7 +102,7 @@ class Experiment(Node):
         game: Game,
         training: Training,
         outputs: Like[Outputs] = DEFAULTS,
-        name: str = "run",
+        name: Annotated[str, MaxLen(LONGEST_NAME)] = "run",
         seed: Whole = 0,
         dtype: Literal["float32", "float64"] = "float32",
         repeats: Annotated[int, Ge(1), Le(10_000)] = 1,

@@ -292,6 +292,9 @@ def accepted(hint: Any) -> str:
     """What an option takes, in words: "a number above 0"."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
+        longest = next((limit.max_length for limit in args[1:] if isinstance(limit, MaxLen)), 0) if args[0] is str else 0
+        if longest:
+            return f"text of at most {longest} letters"
         return accepted(args[0]).replace("a list", "a list" + _length(args[1:]), 1) + _bounds(args[1:])
     if origin in (Union, types.UnionType):
         nodes = [a for a in args if isinstance(a, type) and issubclass(a, Node)]

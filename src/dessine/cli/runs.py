@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from dessine.runs.collection import Filter, Row, duration, in_order, read_row, s
 from dessine.runs.comparison import Setting, clipped, count_of, differences, metrics_of, settings, shown
 from dessine.runs.documents import spec_of
 from dessine.runs.files import finite, own
+from dessine.runs.naming import called, find
 from dessine.runs.removal import refusal, remove, size
 from dessine.runs.run import Run, RunError
 
@@ -167,7 +169,7 @@ def rm(runs: tuple[str, ...], failed: bool, older_than: float | None, yes: bool,
 
     A run that is being trained stays, and so does any folder that is not a run's.
     """
-    paths = [text for text in runs if Path(text).exists() or Filter.parse(text) is None]
+    paths = [text for text in runs if os.path.exists(text) or Filter.parse(text) is None or called(text, runs_dir, sweeps=True)]
     filters = [_filter(text) for text in runs if text not in paths]
     if failed:
         filters.append(_filter("status=failed"))
@@ -254,19 +256,11 @@ def _filter(text: str) -> Filter:
 def _find(text: str, runs_dir: Path) -> Path:
     """The folder of a run or of a sweep. Raises RunError."""
     for path in (Path(text), runs_dir / text):
-        if (path / "sweep.yaml").is_file() or (path / "config.yaml").is_file():
+        if os.path.isfile(path / "sweep.yaml") or os.path.isfile(path / "config.yaml"):
             return path
-    if Path(text).is_dir() and ("/" in text or text == "."):
+    if os.path.isdir(text) and ("/" in text or text == ".") and not called(text, runs_dir, sweeps=True):
         raise RunError(f"{text} is not a run folder: it has no config.yaml")
-    sweeps = sorted(path.parent for path in runs_dir.glob("*/sweep.yaml") if path.parent.name.startswith(text))
-    if len(sweeps) == 1 and not any(runs_dir.glob(f"{_literal(text)}*/config.yaml")):
-        return sweeps[0]
-    return Run.find(text, runs_dir).path
-
-
-def _literal(text: str) -> str:
-    """For a glob: the characters themselves."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in text)
+    return Run.find(text, runs_dir).path if text == "last" else find(text, runs_dir, sweeps=True)
 
 
 def _row(path: Path, name: str) -> Row:
@@ -315,7 +309,7 @@ def _any_spec(text: str, runs_dir: Path) -> dict[str, Any]:
     """The resolved spec of a run, of a sweep's base, or of a config."""
     from dessine.spec import check_document, read
 
-    if not Path(text).is_file():
+    if not os.path.isfile(text):
         path = _find(text, runs_dir)
         sweep = (path / "sweep.yaml").is_file()
         return read(own(path, "base.yaml" if sweep else "config.yaml"), alone=True).data

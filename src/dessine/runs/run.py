@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import zipfile
@@ -20,13 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from dessine.registry import did_you_mean
 from dessine.runs.documents import read_info, read_metrics
 from dessine.runs.files import RunError, append, beside, finite, own, own_folder, write_atomically, write_json
+from dessine.runs.naming import called, find, folder_name
 
 Array = np.ndarray
-TIME = re.compile(r"^\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_")
-"""What stands before the name of a run in that of its folder."""
 
 
 class Run:
@@ -42,8 +39,8 @@ class Run:
         Making a folder either succeeds or finds it made, so that of two processes each gets its own.
         Raises RunError where no folder can be made.
         """
-        slug = re.sub(r"[^\w.-]+", "_", name).strip("_") or "run"
-        base = f"{(now or datetime.now()):%Y-%m-%d_%H-%M-%S}_{slug}"
+        base = f"{(now or datetime.now()):%Y-%m-%d_%H-%M-%S}_{folder_name(name)}"
+        new = [p for p in (parent, *parent.parents) if not os.path.lexists(p)]
         _make(parent)
         number = 1
         while True:
@@ -53,6 +50,9 @@ class Run:
             except FileExistsError:
                 number += 1
             except OSError as error:
+                with suppress(OSError):
+                    for empty in new:
+                        empty.rmdir()
                 raise _unmade(path, error) from None
             else:
                 return Run(path)
@@ -73,24 +73,19 @@ class Run:
 
     @staticmethod
     def find(text: str, runs_dir: Path) -> Run:
-        """A path, `last`, or a unique beginning of a run's name, with its time or without.
+        """A path, `last`, the name that a config gives, or a unique beginning of a run's name, with its time or without.
 
         Raises RunError with the candidates.
         """
-        if (Path(text) / "config.yaml").is_file():
+        if os.path.isfile(Path(text) / "config.yaml"):
             return Run(Path(text))
         names = sorted(p.parent.name for p in runs_dir.glob("*/config.yaml"))
         if text == "last" and names:  # config.yaml is written when a run starts and when it is resumed
-            return Run(max((runs_dir / n for n in names), key=lambda p: ((p / "config.yaml").stat().st_mtime_ns, p.name)))
-        fitting = [text] if text in names else [n for n in names if n.startswith(text)]
-        if not fitting:  # a user knows the name that a config gives, not the second in which it was started
-            named = {n: TIME.sub("", n) for n in names}
-            fitting = [n for n in names if named[n] == text] or [n for n in names if named[n].startswith(text)]
-        if len(fitting) == 1:
-            return Run(runs_dir / fitting[0])
-        if fitting:
-            raise RunError(f"'{text}' fits {len(fitting)} runs: {', '.join(fitting[:5])}; give more of the name")
-        raise RunError(f"no run '{text}' in {runs_dir}{did_you_mean(text, names)}")
+            newest = max((runs_dir / n for n in names), key=lambda p: ((p / "config.yaml").stat().st_mtime_ns, p.name))
+            if others := [path.name for path in called(text, runs_dir) if path != newest]:
+                raise RunError(f"'last' is the newest run, {newest.name}, and the name of {others[0]}: give the folder's name")
+            return Run(newest)
+        return Run(find(text, runs_dir))
 
     @property
     def samples(self) -> Path:

@@ -17,8 +17,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, MaxLen
 
+from dessine.paths import LONGEST_NAME
 from dessine.registry import DEFAULTS, Count, Like, Node, SpecError, Whole
 from dessine.spec import BadSpec, Document, change, inline
 from dessine.sweeps.axes import Draw, Words, distribution, draws, listed
@@ -114,7 +115,7 @@ class Sweep(Node):
     def __init__(
         self,
         base: str,
-        name: str | None = None,
+        name: Annotated[str, MaxLen(LONGEST_NAME)] | None = None,
         set: dict[str, Any] = {},  # noqa: B006
         axes: Like[Axes] = DEFAULTS,
         seeds: Annotated[int, Ge(1), Le(MOST_CELLS)] | list[Whole] | None = None,
