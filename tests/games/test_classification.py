@@ -51,6 +51,16 @@ def test_one_output_is_right_when_its_error_is_under_half_the_way_between_the_ta
     assert strict._right(answers, examples).tolist() == [[False, False, False, False]]
 
 
+def test_a_class_that_the_test_lacks_has_no_success_and_one_more_is_refused() -> None:
+    data = classes()
+    few = Split(data.train, Examples(data.test.x[:5], np.array([0, 0, 2, 2, 2])))
+    told = built(few, [{"type": "dense", "units": 3}], r=2, batch=10).report()["class_success"]
+    assert np.isnan(told).tolist() == [[False, True, False]] * 2
+    more = Split(data.train, Examples(data.test.x[:2], np.array([0, 7])))
+    with pytest.raises(SpecError, match="that the training part has not: 7"):
+        built(more, [{"type": "dense", "units": 3}], batch=10)
+
+
 def test_large_examples_are_tested_in_smaller_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     game = built(classes(), [{"type": "dense", "units": 3}], batch=10)
     whole = game._answers(game.test, game._fixed())

@@ -111,8 +111,9 @@ class Classification(Game):
     def _index(self, examples: Examples) -> Array:
         """(N,) which of `classes` each example is of."""
         y = np.asarray(examples.y).reshape(len(examples))
-        if not np.isin(y, self.classes).all():
-            raise SpecError("the test part has classes that the training part has not", ("type",))
+        if len(strange := np.setdiff1d(y, self.classes)):
+            some = ", ".join(f"{c:g}" for c in strange[:5]) + (", ..." if len(strange) > 5 else "")
+            raise SpecError(f"the test part has classes that the training part has not: {some}", ("type",))
         return np.searchsorted(self.classes, y)
 
     def _answered(self, examples: Examples) -> Examples:
@@ -183,7 +184,9 @@ class Classification(Game):
         """The test, and how the weights of each layer are spread."""
         answers, loss = self._answers(self.test, self._fixed())
         right = self._right(answers, self.test)
-        by_class = np.stack([right[:, self.test_classes == c].mean(-1) for c in range(len(self.classes))], -1)
+        members = [self.test_classes == c for c in range(len(self.classes))]
+        with np.errstate(invalid="ignore"):  # NaN for a class of which the test has none
+            by_class = np.stack([right[:, of].sum(-1) for of in members], -1) / [of.sum() for of in members]
         return {
             "examples": self.done * self.batch_size,
             "test_success": right.mean(-1),
