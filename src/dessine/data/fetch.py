@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dessine.data.packed import members
-from dessine.paths import expanded, mode, unreadable
+from dessine.paths import expanded, mode, shown, unreadable
 from dessine.registry import SpecError
 
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
@@ -126,7 +126,8 @@ def _keep(folder: Path, get: Callable[[Path], dict[str, Path]]) -> Path:
             for name, path in get(Path(beside)).items():
                 os.replace(path, folder / name)
     except OSError as error:
-        raise FetchError(f"cannot write to {folder} (set DESSINE_DATA to keep data elsewhere): {error.strerror}") from None
+        why = error.strerror or error
+        raise FetchError(f"cannot write to {shown(folder)} (set DESSINE_DATA to keep data elsewhere): {why}") from None
     return folder
 
 
