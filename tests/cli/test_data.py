@@ -87,6 +87,16 @@ def test_list_is_a_table_with_headings(tmp_path: Path, monkeypatch: pytest.Monke
     assert "dessine data fetch cifar10" in result.stderr
 
 
+def test_what_cannot_be_read_is_one_line_of_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mnist").symlink_to("mnist")
+    (tmp_path / "cifar10").symlink_to("cifar10")
+    monkeypatch.setenv("DESSINE_DATA", str(tmp_path))
+    rows = {(row["name"], row["source"]): row for row in json.loads(run("list", "--json").stdout)}
+    for name in ("mnist", "cifar10"):
+        assert "cannot be read: Too many levels of symbolic links" in rows[name, "full"]["where"]
+    assert rows["mnist", "sample"]["train"] == 10_000
+
+
 def test_list_as_json_tells_every_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESSINE_DATA", str(tmp_path))
     rows = json.loads(run("list", "--json").stdout)

@@ -78,8 +78,11 @@ class Cifar10(Dataset):
     def available(cls) -> list[Available]:
         folder = cache_folder() / "cifar10" / CIFAR10_FOLDER
         files = [folder / name for name in CIFAR10_FILES]
-        if not all(map(mode, files)):
-            return []
+        try:
+            if not all(map(mode, files)):
+                return []
+        except SpecError as error:
+            return [Available(cls.type, "full", str(error), 0, 0)]
         *train, test = (file.stat().st_size // RECORD for file in files)
         return [Available(cls.type, "full", str(folder), sum(train), test)]
 

@@ -94,13 +94,13 @@ class Mnist(Dataset):
 
     @classmethod
     def available(cls) -> list[Available]:
-        made, folders = [], {"sample": SAMPLE, "full": full_mnist()}
-        for source, folder in folders.items():
-            if folder is None:
-                continue
+        made = []
+        for source in ("sample", "full"):
             try:
+                if (folder := SAMPLE if source == "sample" else full_mnist()) is None:
+                    continue
                 files = find(folder).files
                 made.append(Available(cls.type, source, str(folder), shape(files, NAMES[0])[0], shape(files, NAMES[2])[0]))
-            except SpecError as error:
+            except SpecError as error:  # what is damaged is one line, and hides nothing else
                 made.append(Available(cls.type, source, str(error), 0, 0))
         return made
