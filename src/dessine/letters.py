@@ -1,7 +1,11 @@
-"""Characters that nobody sees, or that look like those YAML needs: named, so that one can find and replace them."""
+"""Characters that nobody sees, or that look like those YAML needs: named, so that one can find and replace them.
+
+Those that a terminal obeys instead of showing them never reach one from a file: whoever wrote it may be a stranger.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 JOINERS = "\u200c\u200d"
@@ -41,3 +45,12 @@ def lookalikes(text: str) -> str:
     if char is None:
         return ""
     return f"; there is {named(char)}" + (f": take {meant(char)}" if meant(char) else ", take it away")
+
+
+STEERING = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Escape and its kind, which move the cursor, colour, rename the window; marks that turn the direction of text."""
+
+
+def harmless(text: str) -> str:
+    """`text` with a ? for every character that would steer a terminal; line breaks and tabs stay."""
+    return STEERING.sub("?", text)

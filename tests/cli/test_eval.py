@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
@@ -143,3 +144,40 @@ def test_a_classifier_has_no_checkpoints_to_score_but_scores_to_choose(dessine):
     assert "no generator" in answer.err
     assert set(json.loads(dessine("eval", "run", "--only", "test_loss", "--json").out)) == {"run", "step", "seed", "test_loss"}
     assert "did you mean 'test_loss'" in dessine("eval", "run", "--only", "test_los").err
+
+
+def test_results_go_where_the_user_says(dessine, run, tmp_path):
+    before = sorted(path.name for path in run.iterdir())
+    answer = dessine("eval", run, "--only", "ndb", "--out", "deep/results", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    told = json.loads((tmp_path / "deep/results/only.json").read_text())
+    assert told["scores"] == json.loads(answer.out)["scores"]
+    assert all(path.startswith("deep/results/") for path in told["pictures"])
+    assert sorted(path.name for path in run.iterdir()) == before
+
+
+def test_a_folder_that_cannot_be_made_is_named_before_anything_is_measured(dessine, run, tmp_path):
+    (tmp_path / "file").write_text("")
+    answer = dessine("eval", run, "--out", "file/results")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("file")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_a_run_that_cannot_be_written_is_measured_all_the_same(dessine, run, monkeypatch, number):
+    def forbidden(folder, name):
+        raise OSError(number, "no", str(folder / name))
+
+    monkeypatch.setattr("dessine.cli.evaluate.own_folder", forbidden)
+    answer = dessine("eval", run, "--only", "ndb", "--json")
+    assert answer.code == 0
+    assert answer.err == f"{run}/eval cannot be written (no): nothing is saved; --out FOLDER says where\n"
+    assert "pictures" not in json.loads(answer.out)
+
+
+def test_a_link_in_the_place_of_the_results_is_not_followed(dessine, trained, tmp_path):
+    run = trained("training.steps=9")
+    (run / "eval").symlink_to(tmp_path)
+    answer = dessine("eval", run)
+    assert (answer.code, "eval is a link" in answer.err) == (2, True)
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -286,3 +287,38 @@ def test_a_real_run_can_be_listed_and_reported(dessine, trained):
     page = Path(dessine("runs", "report", run).out.strip()).read_text()
     assert page.count("data-step=") == 7
     assert "Curves" in page  # drawn from the records: the run itself was told to draw none
+
+
+def test_a_page_that_cannot_be_written_says_how(dessine, two, monkeypatch):
+    def forbidden(path, content):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("dessine.reports.run_page.write_atomically", forbidden)
+    answer = dessine("runs", "report", "2020-01-01")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == (
+        "runs/2020-01-01_a cannot be written (Permission denied): say where the page goes with --out FILE.html\n"
+    )
+    assert dessine("runs", "report", "2020-01-01", "--out", "x.html").code == 1
+
+
+def test_a_picture_that_cannot_be_written_costs_no_table(dessine, two, monkeypatch):
+    def forbidden(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("dessine.plots.compare.save_comparison", forbidden)
+    answer = dessine("runs", "compare", "2020-01-01")
+    assert (answer.code, answer.out.splitlines()[1].split()) == (0, ["1", "completed", "1", "0.8"])
+    assert len(answer.err.splitlines()) == 1
+    assert dessine("runs", "compare", "2020-01-01", "--out", "x.png").code == 1
+
+
+def test_what_would_steer_a_terminal_does_not_reach_it(dessine, make_run, tmp_path):
+    evil = "\x1b[2Ja\x9b31m"
+    make_run(evil, reason=evil, status="failed", command=evil, goals={evil: "max"}, results={evil: 1}, seed=1)
+    make_run("b", success=[0.5])
+    broken = make_run(f"c{evil}")
+    (broken / "run.json").write_text(json.dumps({evil: 1, "status": evil}))
+    for command in (["list"], ["compare", "b", f"runs/c{evil}"], ["compare", f"runs/{evil}"], ["rm", f"runs/{evil}x"]):
+        answer = dessine("runs", *command)
+        assert not set("\x1b\x9b") & set(answer.out + answer.err), command

@@ -108,3 +108,11 @@ def test_of_a_spec_only_what_a_list_looks_at_is_checked():
     for spec in ({"seed": "x"}, {"repeats": 0}, {"name": 5}, [1], None):
         with pytest.raises(RunError):
             spec_of(spec)
+
+
+def test_what_would_steer_a_terminal_becomes_a_question_mark(tmp_path):
+    evil = {"reason": "\x1b[2J\x9b31m\u202e\x7f", "results": {"\x1b]0;title\x07": 1}, "command": "größe 日本 ‘x’\n\t"}
+    for ascii in (True, False):
+        (tmp_path / "run.json").write_text(json.dumps(evil, ensure_ascii=ascii))
+        told = read_info(tmp_path)
+        assert told == {"reason": "?[2J?31m??", "results": {"?]0;title?": 1}, "command": "größe 日本 ‘x’\n\t"}

@@ -15,6 +15,7 @@ from dessine.cli.paths import PATH, RUN
 from dessine.experiment import Experiment, diagnosis
 from dessine.games import Adversarial
 from dessine.games.game import FIXED_SEED
+from dessine.letters import harmless
 from dessine.runs.files import finite
 from dessine.runs.run import Run
 from dessine.scores.diagnosis import Diagnosis, Evidence, verdict
@@ -54,9 +55,9 @@ def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> N
         document = {"run": str(found.path), "step": last, "checkpoint": step} | told.plain()
         click.echo(json.dumps(finite(document), indent=2))
         return
-    click.echo(f"{found.path}  step {last:,}, {found.status()}")
+    click.echo(harmless(f"{found.path}  step {last:,}, {found.status()}"))
     for line in _lines(told, str(found.path), step if sampled else None, experiment.repeats):
-        click.echo(line)
+        click.echo(harmless(line))
 
 
 def _samples(run: Run, experiment: Experiment, count: int, seed: int) -> tuple[int | None, list[Sampled]]:

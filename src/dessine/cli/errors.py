@@ -9,6 +9,8 @@ from contextlib import suppress
 
 import click
 
+from dessine.letters import harmless
+
 
 def guarded(group: click.Group) -> int:
     """Run the command line; return the exit code: 0 done, 1 failed, 2 usage or config, 130 interrupted."""
@@ -30,6 +32,7 @@ def _run(group: click.Group) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
+        error.message = harmless(error.message)
         with suppress(OSError):  # nobody to say it to
             error.show()
         return 2
@@ -77,7 +80,7 @@ def explain(error: BaseException) -> str:
 
 
 def say(*lines: str) -> None:
-    """Lines on stderr. Whoever listened may have gone: that is no reason to stop."""
+    """Lines on stderr, without what would steer a terminal. Whoever listened may have gone: that is no reason to stop."""
     with suppress(OSError):
         for line in lines:
-            click.echo(line, err=True)
+            click.echo(harmless(line), err=True)

@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 import click
 
 from dessine.cli.along import measure_checkpoints
+from dessine.cli.errors import say
 from dessine.cli.loading import open_run
 from dessine.cli.paths import PATH, RUN
 from dessine.games import Context
+from dessine.letters import harmless
 from dessine.plots import Pictures
 from dessine.runs.files import finite, own_folder, write_json
+from dessine.runs.inside import FORBIDDEN
 from dessine.scores.table import ALL, GROUPS
 
 EPILOG = """\b
@@ -24,6 +28,7 @@ Examples:
   dessine eval last
   dessine eval last --only frechet,recall --json
   dessine eval last --checkpoints
+  dessine eval /mnt/archive/run --out results    a run that cannot be written
 
 \b
 Scores:
@@ -31,11 +36,27 @@ Scores:
 
 
 @contextmanager
-def new_folder(folder: Path, name: str) -> Iterator[Path]:
-    """The folder `name` of `folder`; made for what could not be done, it goes again."""
-    path = own_folder(folder, name)
+def new_folder(run: Path, out: Path | None) -> Iterator[tuple[Path, str]]:
+    """Where results go: `out`, or `run`/eval. Made for what could not be done, it goes again.
+
+    A run can be measured where it cannot be written, by a colleague or on a read-only disk: then a folder for the moment, and
+    why it is no other.
+    """
+    why = ""
     try:
-        yield path
+        path = own_folder(run, "eval") if out is None else out
+        path.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=path).close()
+    except OSError as error:
+        if out is not None or error.errno not in FORBIDDEN:
+            raise
+        why = error.strerror or str(error)
+    if why:
+        with TemporaryDirectory() as elsewhere:
+            yield Path(elsewhere), why
+        return
+    try:
+        yield path, ""
     except BaseException:
         with suppress(OSError):
             path.rmdir()  # only if it is empty
@@ -63,12 +84,21 @@ class Names(click.ParamType):
 @click.option(
     "--checkpoints", is_flag=True, help="Quick scores of every checkpoint, and how the critic's estimate follows them."
 )
+@click.option("--out", type=PATH, help="The folder that results go to; left out: RUN/eval.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
 def command(
-    run: str, count: int, seed: int, only: list[str] | None, every: bool, checkpoints: bool, as_json: bool, runs_dir: Path
+    run: str,
+    count: int,
+    seed: int,
+    only: list[str] | None,
+    every: bool,
+    checkpoints: bool,
+    out: Path | None,
+    as_json: bool,
+    runs_dir: Path,
 ) -> None:
-    """Measure RUN with its newest checkpoint; scores and pictures go to RUN/eval/.
+    """Measure RUN with its newest checkpoint; scores and pictures go to RUN/eval/, or to the folder --out.
 
     A GAN: every score of its samples beside the ceiling (real test examples, measured as if they were generated), the floor
     (noise) and a collapsed baseline (one example repeated), each of as many examples; what its critic says; samples, a walk
@@ -80,7 +110,7 @@ def command(
     chosen = [ALL] if every else only
     found, experiment, step = open_run(run, runs_dir)
     told: dict[str, Any] = {"run": str(found.path), "step": step, "seed": seed}
-    with new_folder(found.path, "eval") as folder:
+    with new_folder(found.path, out) as (folder, unsaved):
         if checkpoints:
             told |= measure_checkpoints(found, experiment, count, seed, chosen, folder)
             write_json(folder / "checkpoints.json", told)
@@ -88,14 +118,18 @@ def command(
             context = Context(experiment.name, experiment.seed, step, pictures=Pictures(partial(click.echo, err=True)))
             told |= experiment.game.evaluate(count, seed, folder, context, chosen)
             write_json(folder / ("scores.json" if only is None else "only.json"), told)
+    if unsaved:
+        told.pop("pictures", None)
+        notice = f"{found.path / 'eval'} cannot be written ({unsaved}): nothing is saved; --out FOLDER says where"
+        say(notice)
     if as_json:
         click.echo(json.dumps(finite(told), indent=2))
         return
-    click.echo(f"{found.path}  step {step:,}")
+    click.echo(harmless(f"{found.path}  step {step:,}"))
     for name, value in told.items():
         if name not in ("run", "step"):
             for line in _lines(name, value):
-                click.echo(f"  {line}")
+                click.echo(harmless(f"  {line}"))
 
 
 def _lines(name: str, value: Any) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from dessine.cli.errors import say
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.plots import Pictures
 from dessine.registry import SpecError
@@ -20,6 +21,7 @@ from dessine.runs.collection import Filter, Row, duration, in_order, read_row, s
 from dessine.runs.comparison import Setting, clipped, count_of, differences, metrics_of, settings, shown
 from dessine.runs.documents import spec_of
 from dessine.runs.files import finite, own
+from dessine.runs.inside import FORBIDDEN
 from dessine.runs.naming import called, find
 from dessine.runs.removal import refusal, remove, size
 from dessine.runs.run import Run, RunError
@@ -109,8 +111,7 @@ def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None,
     Runs that differ only in their seed are one setting: its values are means over seeds and repeats, with their 95 %
     interval. Of a sweep only the completed runs are taken. The last line of stdout is the picture.
     """
-    out = out or runs_dir / "comparison.png"
-    if out.suffix != ".png":
+    if out is not None and out.suffix != ".png":
         raise click.UsageError(f"--out {out}: expects a name ending in .png")
     rows = [row for text in runs for row in _rows(text, runs_dir)]
     rows = list({row.path.resolve(): row for row in rows}.values())
@@ -118,26 +119,29 @@ def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None,
         raise RunError("none of these runs can be compared")
     every, notes = settings(rows)
     for note in (*notes, *(fault for one in every for track in one.tracks for fault in track.faults)):
-        click.echo(note, err=True)
+        say(note)
     names = metrics_of(every, [name.strip() for name in metrics.split(",") if name.strip()])
     if not names:
         raise RunError("nothing to compare: these runs have no metrics yet")
     from dessine.plots.compare import save_comparison
 
-    out.parent.mkdir(parents=True, exist_ok=True)
+    def draw() -> Path:
+        path = out or runs_dir / "comparison.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return save_comparison(path, panels, title, against)
+
     panels = {name: {one.label: one.curve(name, against) for one in every} for name in names}
     title = "comparison" if len(every) > 1 else every[0].tracks[0].row.name
-    drawn = Pictures(partial(click.echo, err=True)).draw(save_comparison, out, panels, title, against)
+    drawn = [str(path) for path in Pictures(partial(click.echo, err=True)).draw(draw)]
     if as_json:
-        click.echo(
-            json.dumps(
-                finite({"settings": [_setting(one, names) for one in every], "picture": str(out) if drawn else None}), indent=1
-            )
-        )
-        return
-    _compared(every, names)
-    for path in drawn:
-        click.echo(str(path))
+        told = {"settings": [_setting(one, names) for one in every], "picture": drawn[0] if drawn else None}
+        click.echo(json.dumps(finite(told), indent=1))
+    else:
+        _compared(every, names)
+        for path in drawn:
+            click.echo(path)
+    if out is not None and not drawn:
+        raise click.exceptions.Exit(1)
 
 
 @command.command(epilog="Example: dessine runs diff last configs/xor.yaml")
@@ -186,7 +190,7 @@ def rm(runs: tuple[str, ...], failed: bool, older_than: float | None, yes: bool,
     chosen = select(rows, filters)
     refused = [(row, reason) for row in chosen if (reason := refusal(row.path))]
     for row, reason in refused:
-        click.echo(f"{row.path} {reason}", err=True)
+        say(f"{row.path} {reason}")
     chosen = [row for row in chosen if row not in [r for r, _ in refused]]
     if chosen:
         _ask_and_remove(chosen, yes)
@@ -236,9 +240,15 @@ def report(run: str, out: Path | None, runs_dir: Path) -> None:
         )
     if out is not None and out.suffix not in (".html", ".htm"):
         raise click.UsageError(f"--out {out}: expects a name ending in .html")
-    out = out or path / "report.html"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    click.echo(str(save_run_page(_row(path, path.name), out)))
+    try:
+        if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
+        page = save_run_page(_row(path, path.name), out or own(path, "report.html"))
+    except OSError as error:
+        if out is not None or error.errno not in FORBIDDEN:
+            raise
+        raise RunError(f"{path} cannot be written ({error.strerror}): say where the page goes with --out FILE.html") from None
+    click.echo(str(page))
 
 
 def _filter(text: str) -> Filter:
@@ -278,7 +288,8 @@ def _rows(text: str, runs_dir: Path) -> list[Row]:
     cells = [row for row in survey(path / "cells", read_spec=_spec) if row.kind == "run"]
     done = sorted((row for row in cells if row.status == "completed"), key=lambda row: row.name)
     if len(done) < len(cells):
-        click.echo(f"{path.name}: {len(cells) - len(done)} of {len(cells)} runs are not completed, and left out", err=True)
+        missing = f"{len(cells) - len(done)} of {len(cells)} runs are not completed, and left out"
+        say(f"{path.name}: {missing}")
     return _comparable(done)
 
 
@@ -287,7 +298,8 @@ def _comparable(rows: list[Row]) -> list[Row]:
     good = []
     for row in rows:
         if row.status == "broken" or not row.spec:
-            click.echo(f"{row.path} is left out: {row.reason or 'its config.yaml cannot be read'}", err=True)
+            why = row.reason or "its config.yaml cannot be read"
+            say(f"{row.path} is left out: {why}")
             continue
         row.seed = row.spec.get("seed", 0) if row.seed is None else row.seed
         row.repeats = row.spec.get("repeats", 1) if row.repeats is None else row.repeats

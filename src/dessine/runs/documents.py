@@ -16,12 +16,13 @@ from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, w
 from pydantic_core import from_json
 from typing_extensions import TypedDict
 
+from dessine.letters import harmless
 from dessine.registry import dotted
 from dessine.runs.files import RunError
 from dessine.runs.inside import read
 from dessine.schema import shown
 
-Whole = Annotated[int, Ge(0), Le(2**63)]
+Whole = Annotated[int, Ge(0), Le(2**53)]
 Number = float | int | None
 Metric = Number | list[Number]
 """One number, or one for each repeat; null where it was not finite."""
@@ -342,7 +343,21 @@ def _checked(adapter: TypeAdapter[Any], text: bytes) -> dict[str, Any]:
         raise RunError(_why(error)) from None
     except ValueError as error:
         raise RunError(f"not JSON: {error}") from None
+    if MAY_STEER.search(text):
+        plain = _harmless(plain)
     return plain  # with its keys in the order of the file, which pydantic changes
+
+
+MAY_STEER = re.compile(rb"\\u(00[0189]|007[fF]|20[26])|[\x7f-\xff]")
+"""What a text in JSON has that holds characters which steer a terminal: an escape, or more than ASCII."""
+
+
+def _harmless(plain: Any) -> Any:
+    if isinstance(plain, dict):
+        return {harmless(key): _harmless(value) for key, value in plain.items()}
+    if isinstance(plain, list):
+        return [_harmless(value) for value in plain]
+    return harmless(plain) if isinstance(plain, str) else plain
 
 
 def _why(error: ValidationError) -> str:

@@ -54,7 +54,7 @@ def beside(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
-        with naming(path):
+        with naming(path, temporary):
             temporary.unlink(missing_ok=True)  # left by a process of our number; or a link that a stranger has put there
             yield temporary
             os.replace(temporary, path)
@@ -65,12 +65,15 @@ def beside(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """The system tells which file could not be opened, but not which could not be written: say it."""
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """The system tells which file could not be opened, but not which could not be written: say it.
+
+    temporary: a name that means nothing to a user, for whom it is `path`
+    """
     try:
         yield
     except OSError as error:
-        if error.filename is None and error.errno is not None:
+        if error.errno is not None and error.filename in (None, str(temporary)):
             error.filename = str(path)
         raise
 

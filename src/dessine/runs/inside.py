@@ -5,6 +5,7 @@ Where a file may be at all is told by `own` in `files.py`; what the files say be
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -14,6 +15,8 @@ from dessine.runs.files import RunError, own
 
 LARGEST = 1 << 30
 """Bytes of a file that is read whole: a long run of many repeats writes some hundred million."""
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+"""Errors that say that a folder may be read only: a run of a colleague, of a read-only disk."""
 
 
 def checked(folder: Path, name: str, largest: int = LARGEST) -> Path:

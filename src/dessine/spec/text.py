@@ -240,7 +240,10 @@ class Builder:
         return self._scalar(node, at)
 
     def _scalar(self, node: yaml.ScalarNode, at: KeyPath) -> Any:
-        strange = next((c for c in node.value if (c < " " and c not in "\t\n\r") or "\ud800" <= c <= "\udfff"), None)
+        strange = next(
+            (c for c in node.value if (c < " " and c not in "\t\n\r") or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff"),
+            None,
+        )
         if strange is not None:
             return self._say(node, f"the character {strange!r} is not allowed", at)
         if node.style is not None:
