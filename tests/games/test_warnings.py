@@ -157,3 +157,7 @@ def test_images_of_a_range_of_ones_own_are_taken_as_they_are():
     images = np.random.default_rng(0).uniform(-3, 3, (50, 28, 28, 1))
     (one,) = warnings(spec, Split(Examples(images, None), Examples(images, None)))
     assert "draws -1 to 1, but the images lie in -3 to 3" in one.message
+    free = check_document(read(GAN, [f"{LAST}=linear"]), Experiment).model_dump()
+    standard = Examples(images + 5, None)  # no activation ends where these do
+    assert warnings(free, Split(standard, standard)) == []
+    assert warnings(spec, Split(standard, standard))[0].hopeless

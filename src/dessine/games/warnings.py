@@ -49,7 +49,7 @@ def warnings(spec: Spec, data: Split) -> list[Warning]:
 
 
 def _generator_range(game: Spec, data: Split) -> Iterator[Warning]:
-    """Its last layer cannot draw all the data, or draws what no image holds."""
+    """Its last layer cannot draw all the data, or draws what no image holds though an activation would keep to the range."""
     if game["type"] != "adversarial":
         return
     nodes, examples = game["generator"]["layers"], data.train
@@ -59,13 +59,13 @@ def _generator_range(game: Spec, data: Split) -> Iterator[Warning]:
     lost = low > least + slack or high < most - slack
     if lost and not images:  # a few points beyond the reach of a tanh are no matter
         lost = bool(((examples.x < low) | (examples.x > high)).any(-1).mean() > 0.01)
-    beyond = images and (low < least - slack or high > most + slack)
+    fit = _fitting(least, most) if images else "linear"
+    beyond = images and fit is not None and (low < least - slack or high > most + slack)
     if not (lost or beyond):
         return
     index, key = _last(nodes)
     path = ("game", "generator", "layers", index)
     drawn = "draws any number" if (low, high) == (-inf, inf) else f"draws {_interval(low, high)}"
-    fit = _fitting(least, most) if images else "linear"
     scale = SCALES.get((low, high)) if images and examples.x.dtype == np.uint8 else None
     hint = " or ".join([f"end in {inline(fit)}"] * bool(fit) + [f"take data.scale={scale}"] * bool(scale))
     what = "images" if images else "points"

@@ -81,13 +81,13 @@ class Finding:
         return self.sure or 2 * agreed > of
 
     def has_only_begun(self, lines: Lines) -> bool:
-        """Whether the number was never good, and gets better so fast that a run twice as long may be good."""
+        """Whether the number was never good, and gets better so fast that a run of twice the length would be good."""
         if self.rising is None:
             return False
         values, limit = self.rising
         smooth = lines.smooth(values)
         before, now = lines.trend(values)
-        return bool(not (smooth >= limit).any() and now > before and now + 3 * (now - before) >= limit)
+        return bool(not (smooth >= limit).any() and now > before and now + 2 * (now - before) >= limit)
 
 
 Rule = Callable[[Case], Finding | None]
