@@ -272,10 +272,10 @@ class Classification(Game):
             from dessine.plots.weights import save_weights
 
             up, across = context.grid
-            shown, names = w[: up * across], [f"{c:g}" for c in self.classes]
-            what = f"what learning has changed in the weights of {len(shown)} of {len(w)} neurons (red: less, blue: more)"
-            labels = names if len(w) == len(names) and len(self.player.layers) == 1 and len(shown) == len(w) else ()
-            save_weights(path, shown, across, self._of_first(f"{caption}: {what}"), labels)
+            first, names = w[: up * across], [f"{c:g}" for c in self.classes]
+            what = f"what learning has changed in the weights of {len(first)} of {len(w)} neurons (red: less, blue: more)"
+            labels = names if len(w) == len(names) and len(self.player.layers) == 1 and len(first) == len(w) else ()
+            save_weights(path, first, across, self._of_first(f"{caption}: {what}"), labels)
 
     def _on_plane(self, side: int = 101) -> Array:
         """(R, side, side) the output, or the index of the named class, on a grid of [-1, 1]^2 or what the data covers."""

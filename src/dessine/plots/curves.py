@@ -219,10 +219,11 @@ def save_scatter(path: Path, real: Array, generated: dict[str, Array], caption: 
             axes.scatter(real[:, 0], real[:, 1], s=6, color="silver", label="real")
             axes.scatter(points[:, 0], points[:, 1], s=6, color="C3", alpha=0.6, label="generated")
             axes.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - pad, high[1] + pad), xlabel="x", ylabel="y")
-            axes.set_title(name)
+            axes.set_title(name if len(generated) > 1 else "")
             axes.set_aspect("equal")
             axes.legend(loc="upper right")
-        figure.suptitle(fill(plain(caption), 55 * len(generated)))
+        alone = next(iter(generated)) if len(generated) == 1 else ""
+        figure.suptitle(fill(plain(f"{caption}: {alone}" if alone else caption), 55 * len(generated)))
 
 
 def save_classes(path: Path, names: list[str], real: Array, drawn: Array, count: int, title: str) -> Path:

@@ -51,10 +51,12 @@ def fallback(text: str) -> list[tuple[str, str, set[str]]]:
 
     missing = {ord(c) for c in set(text) - COMMON if c.isprintable()} - _letters(own_font())
     faces: dict[str, Any] = {}
+    shipped = Path(own_font()).parent  # one of these has a box for every letter there is
     for face in sorted(fontManager.ttflist, key=lambda f: (f.style != "normal", f.weight != 400, f.name)):
-        faces.setdefault(face.name, face)
+        if Path(face.fname).parent != shipped:
+            faces.setdefault(face.name, face)
     found = []
-    while missing:
+    while missing and faces:
         best = max(faces.values(), key=lambda f: len(missing & _letters(f.fname)))
         if not (here := missing & _letters(best.fname)):
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import groupby
 from math import ceil
 from pathlib import Path
 from textwrap import wrap
@@ -90,7 +91,7 @@ def _sheet(images: Array, columns: int, labels: Sequence[str] = (), gap: int = G
     zoom = max(1, ceil(READABLE / (1 if n <= 400 else 2) / height))
     columns, foot = max(1, min(columns, n)), FOOT if labels else 0
     names = [plain(label, 24) for label in labels]
-    wide = max([width * zoom, *(ceil(_width(name, 14)) for name in names)]) + gap
+    wide = max([width * zoom, *(ceil(_width(name, 14)) + GAP for name in names)]) + gap
     high = height * zoom + gap + foot
     sheet = Image.new("RGB", (columns * wide + gap, ceil(n / columns) * high + gap), PAPER)
     pen = ImageDraw.Draw(sheet)
@@ -123,7 +124,8 @@ def _runs(text: str, size: int) -> list[tuple[str, Any]]:
     if not set(text) - COMMON:
         return [(text, own)]
     others = [(_font(path, size), letters) for _, path, letters in fallback(text)]
-    return [(c, next((font for font, letters in others if c in letters), own)) for c in text]
+    each = [next((font for font, letters in others if c in letters), own) for c in text]
+    return [("".join(c for c, _ in run), font) for font, run in groupby(zip(text, each, strict=True), lambda pair: pair[1])]
 
 
 def _font(path: str, size: int) -> Any:
@@ -138,9 +140,9 @@ def _width(text: str, size: int) -> float:
 
 
 def _write(pen: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size: int) -> None:
-    left, top = at
+    left, base = at[0], at[1] + _font(own_font(), size).getmetrics()[0]  # all fonts stand on one line
     for piece, font in _runs(text, size):
-        pen.text((left, top), piece, fill=INK, font=font)
+        pen.text((left, base), piece, fill=INK, font=font, anchor="ls")
         left += font.getlength(piece)
 
 
