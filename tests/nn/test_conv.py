@@ -72,23 +72,24 @@ def gradient(x: Array, y: Array, windows: Windows) -> Array:
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
 def test_products_are_what_the_loops_say(geometry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With tiles of every length, and batches whole, cut into pieces of a few examples, or of one."""
+    """Plain and compiled, with batches whole, cut into blocks of a few examples, or of one."""
     windows, rng = Windows.over(*geometry), np.random.default_rng(0)
     w = rng.standard_normal((2, *windows.kernel, 2, 3))
     x, y = rng.standard_normal((2, 4, *windows.image, 2)), rng.standard_normal((2, 4, *windows.places, 3))
-    flat, columns = w.reshape(2, -1, 3), windows.places[1]
-    tiles = [n for n in range(1, columns + 1) if columns % n == 0]
+    flat = w.reshape(2, -1, 3)
     expected = {
         "y": np.stack([correlate(x[r], w[r], windows) for r in range(2)]),
         "x": np.stack([spread(y[r], w[r], windows) for r in range(2)]),
         "dw": np.stack([gradient(x[r], y[r], windows) for r in range(2)]).reshape(flat.shape),
     }
-    for tile, piece in itertools.product(tiles, (500_000, 100, 1)):
-        monkeypatch.setattr("dessine.nn.correlation.PIECE", piece)
+    monkeypatch.setattr("dessine.nn.conv.ENOUGH", 0)
+    for compiled, block in itertools.product("01", (500_000, 100, 1)):
+        monkeypatch.setenv("DESSINE_COMPILED", compiled)
+        monkeypatch.setattr("dessine.nn.correlation.BLOCK", block)
         for node, inputs, errors, names in (("conv2d", x, y, "yx"), ("conv2d_transpose", y, x, "xy")):
             layer: Any = Layer.of({"type": node, "channels": errors.shape[-1], "bias": False})
             layer.products, layer.shape, layer.w, layer.dw = (
-                Correlation(windows, 2, 3, tile),
+                Correlation(windows, 2, 3),
                 errors.shape[2:],
                 flat,
                 np.ones(flat.shape),
@@ -97,13 +98,8 @@ def test_products_are_what_the_loops_say(geometry: Any, monkeypatch: pytest.Monk
             back = backward(errors)
             results = {names[0]: out, names[1]: back, "dw": layer.dw - 1}
             for name, value in results.items():
-                told = f"{node}, {name}, tile {tile}, piece {piece}"
+                told = f"{node}, {name}, compiled {compiled}, block {block}"
                 np.testing.assert_allclose(value, expected[name], rtol=1e-11, atol=1e-11, err_msg=told)
-
-
-def test_few_channels_are_taken_in_longer_tiles() -> None:
-    assert Correlation(Windows.over((28, 28), (5, 5), (1, 1), 2), 1, 6).tile > 2
-    assert Correlation(Windows.over((14, 14), (4, 4), (2, 2), 1), 64, 128).tile == 1
 
 
 @pytest.mark.parametrize("size", [(7, 6), (8, 5), (9, 9)], ids=str)

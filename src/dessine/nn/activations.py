@@ -282,3 +282,12 @@ class Heaviside(Activation):
 
     def bend(self, x: Array) -> float:
         return 0.0
+
+
+def straight(f: Activation) -> tuple[float, float] | None:
+    """The slopes below and above 0 of an f of straight pieces through the origin, for those who have a faster form; or None."""
+    if isinstance(f, Linear):
+        return f.slope, f.slope
+    if isinstance(f, LeakyRelu):
+        return f.alpha, 1.0
+    return (0.0, 1.0) if isinstance(f, Relu) else None

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from dessine.compiled import enabled
 from dessine.nn.initialisers import Gaussian, Zeros
 from dessine.nn.layer import Array, Backward, BackwardAlong, Declaration, Layer, Mode, Shape, Wanted, layers
 from dessine.nn.normalising import along
@@ -48,50 +49,32 @@ class BatchNorm(Layer):
         )
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
-        lines = Lines(x)
-        rows, n = lines.rows, lines.count
-        centred, y = np.empty_like(rows), np.empty_like(rows)
+        rows = Rows(x)
+        n = rows.x.shape[1]
         if mode.train:
-            mean = lines.sum(lambda part: rows[part]) / n
-            var = lines.sum(lambda part: np.square(np.subtract(rows[part], lines.wide(mean), out=centred[part]))) / n
+            mean = rows.sum() / n
+            var = rows.spread(mean) / n
             if mode.record:
                 self.running_mean += self.momentum * (mean.reshape(self.gamma.shape) - self.running_mean)
                 unbiased = var.reshape(self.gamma.shape) * (n / max(n - 1, 1))
                 self.running_var += self.momentum * (unbiased - self.running_var)
         else:
-            mean, var = lines.narrow(self.running_mean), lines.narrow(self.running_var)
-            lines.each(lambda part: np.subtract(rows[part], lines.wide(mean), out=centred[part]))
+            mean, var = rows.channels(self.running_mean), rows.channels(self.running_var)
         inverse = 1.0 / np.sqrt(var + self.epsilon)
-        scale = inverse * lines.narrow(self.gamma)
-        steep, shift = lines.wide(scale), lines.wide(lines.narrow(self.beta))
-
-        def scaled(part: Part) -> None:
-            out = y[part]
-            np.multiply(centred[part], steep, out=out)
-            out += shift
-
-        lines.each(scaled)
+        steep = inverse * rows.channels(self.gamma)
+        y = rows.scaled(mean, steep, rows.channels(self.beta))
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            error = dy.reshape(rows.shape)
-            dgamma, dbeta = lines.sum(lambda part: error[part] * centred[part]) * inverse, lines.sum(lambda part: error[part])
+            dy = np.ascontiguousarray(dy).reshape(rows.x.shape)
+            total, dbeta = rows.slopes(mean, dy)
+            dgamma = total * inverse
             if params:
                 self.dgamma += dgamma.reshape(self.gamma.shape)
                 self.dbeta += dbeta.reshape(self.gamma.shape)
             if not inputs:
                 return None
-            dx = np.empty_like(rows)
-            through_var, through_mean = lines.wide(scale * inverse * dgamma / n), lines.wide(scale * dbeta / n)
-
-            def back(part: Part) -> None:
-                out = dx[part]
-                np.multiply(error[part], steep, out=out)
-                if mode.train:
-                    out -= centred[part] * through_var
-                    out -= through_mean
-
-            lines.each(back)
-            return dx.reshape(x.shape)
+            through = (steep * inverse * dgamma / n, steep * dbeta / n) if mode.train else (0 * mean, 0 * mean)
+            return rows.back(mean, dy, steep, *through).reshape(x.shape)
 
         return y.reshape(x.shape), backward
 
@@ -114,45 +97,78 @@ class BatchNorm(Layer):
         self.dbeta += dbeta.sum(axes, keepdims=True)
 
 
-Part = tuple[slice, slice]
-ENOUGH = 100_000
+ENOUGH = 400_000
 """Numbers of one replicate from which the work is cut into parts, for threads to share."""
 PARTS = 4
 
 
-class Lines:
-    """A batch as rows of W * C numbers, W pixels side by side (1 if the input is flat): C alone can be too short for NumPy's
-    loops. Numbers for each channel are (R, 1, C), or `wide`, (R, 1, W * C), to meet a row.
-    """
+class Rows:
+    """A batch as (R, n, C), and the passes over it, each plain and compiled. What is told of channels is (R, 1, C)."""
 
     def __init__(self, x: Array):
-        self.r, self.c, self.w = len(x), x.shape[-1], x.shape[-2] if x.ndim > 3 else 1
-        self.count = math.prod(x.shape[1:-1])
-        self.rows = x.reshape(self.r, self.count // self.w, self.w * self.c)
-        n = self.rows.shape[1]
-        k = min(n, PARTS) if self.rows[0].size > ENOUGH else 1
-        self.parts: list[Part] = [(slice(None), slice(n * i // k, n * (i + 1) // k)) for i in range(k)]
+        self.x = np.ascontiguousarray(x).reshape(len(x), math.prod(x.shape[1:-1]), x.shape[-1])
+        self.compiled = enabled() and self.x.size > 0
 
-    def each(self, do: Callable[[Part], object]) -> None:
-        """Once for each part."""
-        share([partial(do, part) for part in self.parts])
+    def channels(self, v: Array) -> Array:
+        """A parameter."""
+        return v.reshape(len(self.x), 1, -1)
 
-    def sum(self, of: Callable[[Part], Array]) -> Array:
-        """(R, 1, C) over batch and pixels, by products with ones; added in a fixed order, whatever thread did it."""
-        sums: dict[int, Array] = {}
+    def sum(self) -> Array:
+        """Over batch and pixels."""
+        if not self.compiled:
+            return self.x.sum(1, keepdims=True)
+        from dessine.compiled.normal import add_up
 
-        def work(i: int, part: Part) -> None:
-            rows = of(part)
-            sums[i] = np.ones((1, rows.shape[1]), rows.dtype) @ rows
+        return self._totals(1, lambda r, part, total: add_up(self.x[r, part], *total))[0]
 
-        share([partial(work, i, part) for i, part in enumerate(self.parts)])
-        total: Array = sum((sums[i] for i in range(1, len(sums))), sums[0])
-        return total.reshape(self.r, self.w, self.c).sum(1, keepdims=True)
+    def spread(self, mean: Array) -> Array:
+        """The sum of squared distances from the mean."""
+        if not self.compiled:
+            return np.square(self.x - mean).sum(1, keepdims=True)
+        from dessine.compiled.normal import spread
 
-    def narrow(self, v: Array) -> Array:
-        """A parameter as (R, 1, C)."""
-        return v.reshape(self.r, 1, self.c)
+        return self._totals(1, lambda r, part, total: spread(self.x[r, part], mean[r, 0], *total))[0]
 
-    def wide(self, v: Array) -> Array:
-        """(R, 1, C) -> (R, 1, W * C)."""
-        return np.tile(v, self.w) if self.w > 1 else v
+    def scaled(self, mean: Array, steep: Array, shift: Array) -> Array:
+        """(x - mean) steep + shift."""
+        if not self.compiled:
+            return (self.x - mean) * steep + shift
+        from dessine.compiled.normal import scale
+
+        y, given = np.empty_like(self.x), (mean, steep, shift)
+        self._each(lambda i, r, part: scale(self.x[r, part], *(v[r, 0] for v in given), y[r, part]))
+        return y
+
+    def slopes(self, mean: Array, dy: Array) -> tuple[Array, Array]:
+        """The sums of dy (x - mean), and of dy."""
+        if not self.compiled:
+            return (dy * (self.x - mean)).sum(1, keepdims=True), dy.sum(1, keepdims=True)
+        from dessine.compiled.normal import slopes
+
+        total, offset = self._totals(2, lambda r, part, total: slopes(self.x[r, part], mean[r, 0], dy[r, part], *total))
+        return total, offset
+
+    def back(self, mean: Array, dy: Array, steep: Array, through_var: Array, through_mean: Array) -> Array:
+        """dy steep - (x - mean) through_var - through_mean."""
+        if not self.compiled:
+            return dy * steep - (self.x - mean) * through_var - through_mean
+        from dessine.compiled.normal import back
+
+        dx, given = np.empty_like(self.x), (steep, through_var, through_mean)
+        self._each(lambda i, r, part: back(self.x[r, part], mean[r, 0], dy[r, part], *(v[r, 0] for v in given), dx[r, part]))
+        return dx
+
+    def _each(self, do: Callable[[int, int, slice], object]) -> int:
+        """Once for each part of each replicate, by its number; returns how many a replicate has."""
+        n = self.x.shape[1]
+        k = min(n, PARTS) if self.x[0].size > ENOUGH else 1
+        parts = [slice(n * i // k, n * (i + 1) // k) for i in range(k)]
+        share([partial(do, r * k + i, r, part) for r in range(len(self.x)) for i, part in enumerate(parts)])
+        return k
+
+    def _totals(self, count: int, do: Callable[[int, slice, Array], object]) -> Array:
+        """`count` sums, (count, R, 1, C), which do(r, part, total) adds to total (count, C); put together in a fixed order."""
+        r, _, c = self.x.shape
+        sums = np.zeros((PARTS * r, count, c))
+        k = self._each(lambda i, replicate, part: do(replicate, part, sums[i]))
+        return sums[: k * r].reshape(r, k, count, c).sum(1).swapaxes(0, 1)[:, :, None].astype(self.x.dtype)

@@ -1,21 +1,20 @@
 """Convolution, and its adjoint the transposed convolution: images times one matrix, window by window.
 
 Both keep the kernel as the matrix that one window's numbers are multiplied by. Where windows stand belongs to `windows.py`,
-how they become a matrix to `correlation.py`. A batch is worked through in pieces, shared between threads: what one step of
-the work has put into the cache, the next finds there.
+how they become a matrix to `correlation.py`. The plain form is what to read; the compiled one does the same in one call for
+each part of a batch, so that threads can share it.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
-from itertools import groupby
 
 import numpy as np
 
-from dessine.nn.activations import Activation
-from dessine.nn.correlation import Correlation, Piece
+from dessine.compiled import enabled
+from dessine.nn.activations import Activation, straight
+from dessine.nn.correlation import Correlation
 from dessine.nn.initialisers import Initialiser, Zeros
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, layers
 from dessine.nn.windows import Border, Extra, Pair, Size, Windows, image, pair
@@ -23,7 +22,9 @@ from dessine.registry import Count, Like, SpecError
 from dessine.threads import share
 
 PARTS = 4
-"""Sums of gradients that are made side by side, and then added in a fixed order: the result does not depend on threads."""
+"""Of a batch, each a job; their gradients are added in a fixed order: the result does not depend on threads."""
+ENOUGH = 2_000_000
+"""Multiplications of one replicate from which a batch is cut into parts."""
 
 
 class _Convolution(Layer):
@@ -57,59 +58,83 @@ class _Convolution(Layer):
             made.params["b"] = ((1, 1, 1, self.channels), Zeros(), fan)
         return made
 
-    def _ahead(self, x: Array, w: Array, a: Array) -> None:
-        """Write into `a`, a piece of the output, what comes before bias and activation. w: as `products.spaced` makes it."""
+    def _ahead(self, x: Array, a: Array) -> None:
+        """Write into `a` what comes before bias and activation."""
         raise NotImplementedError
 
-    def _back(self, x: Array, w: Array, da: Array, dx: Array | None, params: bool) -> Array | None:
-        """Write dE/dx into a piece, `dx`, unless it is None; if `params`, return the gradient of w."""
+    def _back(self, x: Array, da: Array, dx: Array | None, params: bool) -> Array | None:
+        """Write dE/dx into `dx`, unless it is None; if `params`, return the gradient of w."""
+        raise NotImplementedError
+
+    def _loops(self) -> tuple[Callable[..., None], Callable[..., None]]:
+        """The compiled forms, forward and back."""
         raise NotImplementedError
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
-        y, w = np.empty((*x.shape[:2], *self.shape), x.dtype), self.products.spaced(self.w)
-        pieces = self.products.pieces(*x.shape[:2])
-        if self.bias:  # for a whole row of pixels: few channels alone are too short for NumPy's loops
-            biases = np.tile(self.b.reshape(-1, 1, self.channels), y.shape[3])
-        throughs: dict[int, Callable[[Array], Array]] = {}
-
-        def ahead(i: int, r: slice, b: slice) -> None:
-            a = y[r, b]
-            self._ahead(x[r, b], w[r], a)
-            if self.bias:
-                lines = a.reshape(len(a), a.shape[1] * a.shape[2], a.shape[3] * self.channels)
-                lines += biases[r]
-            throughs[i] = self.activation.forward_(a)
-
-        share([partial(ahead, i, *piece) for i, piece in enumerate(pieces)])
+        y = np.empty((*x.shape[:2], *self.shape), x.dtype)
+        if enabled():
+            return y, self._forward_compiled(np.ascontiguousarray(x), y)
+        for part in self._blocks(x.shape[1]):
+            self._ahead(x[:, part], y[:, part])
+        if self.bias:
+            y += self.b
+        through = self.activation.forward_(y)
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            w, dx = self.products.spaced(self.w), np.empty(x.shape, x.dtype) if inputs else None
-            sums: dict[int, tuple[slice, Array, Array]] = {}
-
-            def back(k: int, part: list[int]) -> None:
-                for i in part:
-                    r, b = pieces[i]
-                    da = throughs[i](dy[r, b])
-                    dw = self._back(x[r, b], w[r], da, None if dx is None else dx[r, b], bool(params))
-                    if dw is None:
-                        continue
-                    flat = da.reshape(len(da), math.prod(da.shape[1:4]), self.channels)
-                    db = np.ones((1, flat.shape[1]), flat.dtype) @ flat  # the sum, by the BLAS
-                    if k not in sums:
-                        sums[k] = r, dw, db
-                    else:
-                        for total, more in zip(sums[k][1:], (dw, db), strict=True):
-                            total += more
-
-            share([partial(back, k, part) for k, part in enumerate(_parts(pieces))])
-            for k in sorted(sums):  # now that nobody needs the old weights, and always in this order
-                r, dw, db = sums[k]
-                self.dw[r] += self.products.together(dw)
-                if self.bias:
-                    self.db[r] += db.reshape(self.db[r].shape)
+            da, dx = through(dy), np.empty(x.shape, x.dtype) if inputs else None
+            sums = [
+                self._back(x[:, part], da[:, part], None if dx is None else dx[:, part], bool(params))
+                for part in self._blocks(x.shape[1])
+            ]
+            for dw in sums if params else []:  # now that nobody needs the old weights
+                self.dw += dw
+            if params and self.bias:
+                self.db += da.sum((1, 2, 3), keepdims=True)
             return dx
 
         return y, backward
+
+    def _blocks(self, b: int) -> list[slice]:
+        """Examples that are worked on together."""
+        return [slice(i, i + self.products.block) for i in range(0, b, self.products.block)]
+
+    def _forward_compiled(self, x: Array, y: Array) -> Backward:
+        """The same, part by part; returns the backward. x: contiguous."""
+        ahead, back = self._loops()
+        jobs = [(r, part) for r in range(len(x)) for part in self._parts(x.shape[1])]
+        slopes = straight(self.activation)
+        numbers = (*self.products.geometry(), *(x.dtype.type(slope) for slope in slopes or (1.0, 1.0)))
+        throughs: dict[int, Callable[[Array], Array]] = {}
+
+        def one(i: int, r: int, part: slice) -> None:
+            b = self.b[r].reshape(-1) if self.bias else np.empty(0, x.dtype)
+            ahead(x[r, part], self.w[r], b, y[r, part], *numbers)
+            if slopes is None:
+                throughs[i] = self.activation.forward_(y[r, part])
+
+        share([partial(one, i, *job) for i, job in enumerate(jobs)])
+
+        def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
+            dy, dx = np.ascontiguousarray(dy), np.empty(x.shape if inputs else (len(x), 0, *x.shape[2:]), x.dtype)
+            dw, db = np.zeros((len(jobs), *self.w.shape[1:]), x.dtype), np.zeros((len(jobs), self.channels), x.dtype)
+
+            def one(i: int, r: int, part: slice) -> None:
+                error = np.ascontiguousarray(throughs[i](dy[r, part])) if slopes is None else dy[r, part]
+                wanted = dw[i] if params else dw[i, :0]
+                back(x[r, part], self.w[r], y[r, part], error, dx[r, part], wanted, db[i], *numbers)
+
+            share([partial(one, i, *job) for i, job in enumerate(jobs)])
+            for i, (r, _) in enumerate(jobs if params else []):  # now that nobody needs the old weights, in this order
+                self.dw[r] += dw[i]
+                if self.bias:
+                    self.db[r] += db[i].reshape(self.db[r].shape)
+            return dx if inputs else None
+
+        return backward
+
+    def _parts(self, b: int) -> list[slice]:
+        k = PARTS if b * self.products.rows * self.w[0].size > ENOUGH else 1
+        return [slice(b * i // k, b * (i + 1) // k) for i in range(k) if b * i // k < b * (i + 1) // k]
 
     def _fan(self, large: int, small: int) -> tuple[int, int]:
         """Numbers in a window, and sums over windows that one number of the larger image enters, on average.
@@ -155,14 +180,19 @@ class Conv2d(_Convolution):
         self.products = Correlation(windows, c, m)
         return self._declared((*windows.places, m), (k, m), self._fan(c, m))
 
-    def _ahead(self, x: Array, w: Array, a: Array) -> None:
-        np.matmul(self.products.gather(x), w, out=self.products.as_rows(a))
+    def _ahead(self, x: Array, a: Array) -> None:
+        a[...] = (self.products.gather(x) @ self.w).reshape(a.shape)
 
-    def _back(self, x: Array, w: Array, da: Array, dx: Array | None, params: bool) -> Array | None:
+    def _back(self, x: Array, da: Array, dx: Array | None, params: bool) -> Array | None:
         rows = self.products.as_rows(da)
         if dx is not None:
-            self.products.scatter(rows @ w.mT, dx)
+            dx[...] = self.products.scatter(rows @ self.w.mT, x.shape)
         return self.products.gather(x).mT @ rows if params else None
+
+    def _loops(self) -> tuple[Callable[..., None], Callable[..., None]]:
+        from dessine.compiled.images import correlate, correlate_back
+
+        return correlate, correlate_back
 
 
 @layers.register("conv2d_transpose")
@@ -221,20 +251,16 @@ class Conv2dTranspose(_Convolution):
             raise SpecError(f"nothing is left of the output: padding {self.padding} cuts off all of it", ("padding",))
         return h, w
 
-    def _ahead(self, x: Array, w: Array, a: Array) -> None:
-        self.products.scatter(self.products.as_rows(x) @ w.mT, a)
+    def _ahead(self, x: Array, a: Array) -> None:
+        a[...] = self.products.scatter(self.products.as_rows(x) @ self.w.mT, a.shape)
 
-    def _back(self, x: Array, w: Array, da: Array, dx: Array | None, params: bool) -> Array | None:
+    def _back(self, x: Array, da: Array, dx: Array | None, params: bool) -> Array | None:
         rows = self.products.gather(da)
         if dx is not None:
-            np.matmul(rows, w, out=self.products.as_rows(dx))
+            dx[...] = (rows @ self.w).reshape(dx.shape)
         return rows.mT @ self.products.as_rows(x) if params else None
 
+    def _loops(self) -> tuple[Callable[..., None], Callable[..., None]]:
+        from dessine.compiled.images import paint, paint_back
 
-def _parts(pieces: list[Piece]) -> list[list[int]]:
-    """The indices of pieces whose gradients are added up one after another: up to PARTS lists for each replicate."""
-    parts: list[list[int]] = []
-    for _, same in groupby(range(len(pieces)), key=lambda i: pieces[i][0].start):
-        own = list(same)
-        parts += [own[k::PARTS] for k in range(min(PARTS, len(own)))]
-    return parts
+        return paint, paint_back

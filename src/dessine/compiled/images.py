@@ -1,0 +1,154 @@
+"""Convolutions of many images in one call, which holds no lock of Python's: threads do not wait for each other in between.
+
+The plain forms are in `nn/conv.py` and `nn/correlation.py`. Sums are made in another order, so that numbers agree to rounding.
+
+Everywhere: x (N, H, W, C) the larger images, y (N, rows, columns, M) the smaller ones, w (kh * kw * C, M); places: rows and
+columns; kernel: kh and kw; stride; above, left: zeros before the first row and column of x; block: images whose windows are
+held at a time. f, after the bias, has the slope `below` under 0 and `over` above it. Where an array has no numbers, it is not
+wanted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dessine.compiled.loops import loop
+
+
+@loop
+def gather(x, rows, places, kernel, stride, above, left):  # type: ignore[no-untyped-def]
+    """rows (N * rows * columns, kh * kw * C) becomes the numbers under each window, 0 beyond the border."""
+    n, h, w, c = x.shape
+    run, row = kernel[1] * c, 0
+    lines = x.reshape(n * h, w * c)
+    for image in range(n):
+        for i in range(places[0]):
+            for j in range(places[1]):
+                first = (j * stride[1] - left) * c
+                begin, end = max(0, -first), min(run, w * c - first)
+                for k in range(kernel[0]):
+                    at = i * stride[0] - above + k
+                    out = rows[row, k * run : (k + 1) * run]
+                    if at < 0 or at >= h or end <= begin:
+                        out[:] = 0
+                        continue
+                    source, target = lines[image * h + at, first + begin : first + end], out[begin:end]
+                    out[:begin] = 0
+                    for m in range(end - begin):
+                        target[m] = source[m]
+                    out[end:] = 0
+                row += 1
+
+
+@loop
+def scatter(rows, x, places, kernel, stride, above, left):  # type: ignore[no-untyped-def]
+    """The adjoint: x becomes, for each of its numbers, the sum of what all windows hold for it."""
+    n, h, w, c = x.shape
+    run, row = kernel[1] * c, 0
+    lines = x.reshape(n * h, w * c)
+    lines[:] = 0
+    for image in range(n):
+        for i in range(places[0]):
+            for j in range(places[1]):
+                first = (j * stride[1] - left) * c
+                begin, end = max(0, -first), min(run, w * c - first)
+                for k in range(kernel[0]):
+                    at = i * stride[0] - above + k
+                    if at < 0 or at >= h or end <= begin:
+                        continue
+                    target = lines[image * h + at, first + begin : first + end]
+                    source = rows[row, k * run + begin : k * run + end]
+                    for m in range(end - begin):
+                        target[m] += source[m]
+                row += 1
+
+
+@loop
+def _bend(a, b, below, over):  # type: ignore[no-untyped-def]
+    """a (n, m) becomes f(a + b), b (m,)."""
+    n, m = a.shape
+    for i in range(n):
+        row = a[i]
+        if b.size:
+            for j in range(m):
+                row[j] += b[j]
+        if below != 1 or over != 1:
+            for j in range(m):
+                row[j] = row[j] * (over if row[j] > 0 else below)
+
+
+@loop
+def _unbend(y, dy, da, db, below, over):  # type: ignore[no-untyped-def]
+    """da (n, m) becomes dE/da, from y = f(a) and dE/dy; the sums of its columns are added to db (m,)."""
+    n, m = y.shape
+    total = np.zeros(m, y.dtype)
+    for i in range(n):
+        kept, error, out = y[i], dy[i], da[i]
+        for j in range(m):
+            d = error[j] * (over if kept[j] > 0 else below)
+            out[j] = d
+            total[j] += d
+    db += total
+
+
+@loop
+def correlate(x, w, b, y, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
+    """y = f(windows of x times w, plus b): what `Conv2d` does."""
+    n, area = len(x), places[0] * places[1]
+    rows = np.empty((min(block, n) * area, w.shape[0]), x.dtype)
+    for i in range(0, n, block):
+        j = min(i + block, n)
+        part, out = rows[: (j - i) * area], y[i:j].reshape((j - i) * area, w.shape[1])
+        gather(x[i:j], part, places, kernel, stride, above, left)
+        np.dot(part, w, out)
+        _bend(out, b, below, over)
+
+
+@loop
+def correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
+    """From dE/dy, write dE/dx into dx, and add to dw and db."""
+    n, area, m = len(x), places[0] * places[1], w.shape[1]
+    rows = np.empty((min(block, n) * area, w.shape[0]), x.dtype)
+    da = np.empty((min(block, n) * area, m), x.dtype)
+    for i in range(0, n, block):
+        j = min(i + block, n)
+        size = (j - i) * area
+        part, error = rows[:size], da[:size]
+        _unbend(y[i:j].reshape(size, m), dy[i:j].reshape(size, m), error, db, below, over)
+        if dw.size:
+            gather(x[i:j], part, places, kernel, stride, above, left)
+            dw += np.dot(part.T, error)
+        if dx.size:
+            np.dot(error, w.T, part)
+            scatter(part, dx[i:j], places, kernel, stride, above, left)
+
+
+@loop
+def paint(y, w, b, x, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
+    """x = f(windows of y times w transposed, added up where they overlap, plus b): what `Conv2dTranspose` does."""
+    n, area, c = len(y), places[0] * places[1], x.shape[3]
+    rows = np.empty((min(block, n) * area, w.shape[0]), y.dtype)
+    for i in range(0, n, block):
+        j = min(i + block, n)
+        part = rows[: (j - i) * area]
+        np.dot(y[i:j].reshape((j - i) * area, w.shape[1]), w.T, part)
+        scatter(part, x[i:j], places, kernel, stride, above, left)
+        _bend(x[i:j].reshape((j - i) * x.shape[1] * x.shape[2], c), b, below, over)
+
+
+@loop
+def paint_back(y, w, x, dx, dy, dw, db, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
+    """From dE/dx, write dE/dy into dy, and add to dw and db."""
+    n, area, c, pixels = len(y), places[0] * places[1], x.shape[3], x.shape[1] * x.shape[2]
+    rows = np.empty((min(block, n) * area, w.shape[0]), y.dtype)
+    da = np.empty((min(block, n), *x.shape[1:]), y.dtype)
+    for i in range(0, n, block):
+        j = min(i + block, n)
+        part, size = rows[: (j - i) * area], (j - i) * pixels
+        error = da[: j - i]
+        _unbend(x[i:j].reshape(size, c), dx[i:j].reshape(size, c), error.reshape(size, c), db, below, over)
+        gather(error, part, places, kernel, stride, above, left)
+        if dy.size:
+            np.dot(part, w, dy[i:j].reshape((j - i) * area, w.shape[1]))
+        if dw.size:
+            dw += np.dot(part.T, y[i:j].reshape((j - i) * area, w.shape[1]))
