@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dessine.intervals import mean_interval, share_interval, summarise_repeats
+from dessine.intervals import SHARE, limits, mean_interval, share_interval, summarise_repeats
 
 
 def test_student_interval_of_five_values() -> None:
@@ -52,3 +52,31 @@ def test_summary_of_repeats() -> None:
     assert told["mean"] == pytest.approx(0.85)
     assert told["std"] == pytest.approx(0.0707107, rel=1e-5)
     assert summarise_repeats(np.array([]))["count"] == 0
+
+
+def test_part_of_an_interval_where_no_mean_can_be_is_cut_off() -> None:
+    mean, low, high = mean_interval(np.array([0.8, 1.0, 1.0]), within=SHARE)
+    assert mean + (mean - low) > high == 1
+    assert summarise_repeats(np.array([0.0, 0.0, 0.1]), SHARE)["interval"][0] == 0
+
+
+@pytest.mark.parametrize("values", [[1.0, 1, 1], [0.0, 0], [0.1, 0.1, 0.1], [-3e9, -3e9]])
+def test_equal_values_tell_no_interval(values: list[float]) -> None:
+    mean, low, high = mean_interval(np.array(values))
+    assert mean == pytest.approx(values[0])
+    assert np.isnan(low)
+    assert np.isnan(high)
+
+
+@pytest.mark.parametrize(
+    ("metric", "ends"),
+    [
+        ("test_success", (0, 1)),
+        ("scores.recall", (0, 1)),
+        ("scores.frechet", (0, np.inf)),
+        ("d_real.std", (0, np.inf)),
+        ("loss.generator", (-np.inf, np.inf)),
+    ],
+)
+def test_limits_are_known_by_the_name_of_a_metric(metric: str, ends: tuple[float, float]) -> None:
+    assert limits(metric) == ends

@@ -10,10 +10,34 @@ from scipy.special import ndtri, stdtrit  # scipy.stats would take a second to l
 Array = np.ndarray
 
 
-def mean_interval(values: Array, confidence: float = 0.95) -> tuple[Array, Array, Array]:
+Limits = tuple[float, float]
+ANY: Limits = (float("-inf"), float("inf"))
+SHARE: Limits = (0.0, 1.0)
+POSITIVE: Limits = (0.0, float("inf"))
+
+SHARES = ("precision", "recall", "coverage", "high_quality", "digit_confidence", "memorised", "ndb", "share", "confidence")
+NOT_NEGATIVE = (
+    *("test_loss", "train_loss", "frechet", "reverse_kl", "density", "diversity", "digit_entropy", "digit_score", "entropy"),
+    *("modes", "nearest_ratio", "support", "wasserstein", "sliced_wasserstein", "independent_critic", "grad_norm", "std"),
+    *("seconds", "step", "steps"),
+)
+
+
+def limits(metric: str) -> Limits:
+    """Between which ends a metric lies by what it is, from its dotted name; a loss of a game may be anything."""
+    name = metric.rsplit(".", 1)[-1]
+    if name in SHARES or name.endswith("success"):
+        return SHARE
+    return POSITIVE if name in NOT_NEGATIVE else ANY
+
+
+def mean_interval(values: Array, confidence: float = 0.95, within: Limits = ANY) -> tuple[Array, Array, Array]:
     """Mean over axis 0, and the lower and upper end of its Student interval (values independent, close to normal).
 
-    values: (n, ...); NaN counts as missing. With fewer than two values the ends are NaN.
+    values: (n, ...); NaN counts as missing. With fewer than two values the ends are NaN, and with equal ones: n runs that all
+    ended at 1 show no spread to go by, and do not say that the next one will end there.
+    within: what the mean can be at all. The part of an interval outside is cut off: nothing possible is lost with it, so that
+    it holds the true mean as often as before.
     """
     x = np.asarray(values, np.float64)
     there = np.isfinite(x)
@@ -22,8 +46,8 @@ def mean_interval(values: Array, confidence: float = 0.95) -> tuple[Array, Array
         mean = np.where(there, x, 0).sum(0) / n
         std = np.sqrt(np.where(there, np.square(x - mean), 0).sum(0) / (n - 1))
         half = stdtrit(np.maximum(n - 1, 1), 0.5 + confidence / 2) * std / np.sqrt(n)
-    half = np.where(n > 1, half, np.nan)
-    return mean, mean - half, mean + half
+    half = np.where((n > 1) & (std > 1e-12 * np.abs(mean)), half, np.nan)
+    return mean, np.maximum(mean - half, within[0]), np.minimum(mean + half, within[1])
 
 
 def share_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -37,12 +61,12 @@ def share_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, 
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
-def summarise_repeats(values: Array) -> dict[str, Any]:
-    """count, mean, std (n - 1) and 95 % interval of one number per repeat; NaN for what too few repeats cannot tell."""
+def summarise_repeats(values: Array, within: Limits = ANY) -> dict[str, Any]:
+    """count, mean, std (n - 1) and 95 % interval of one number per repeat; NaN for what these repeats cannot tell."""
     x = np.asarray(values, np.float64).ravel()
     x = x[np.isfinite(x)]
     if not len(x):
         return {"count": 0, "mean": float("nan"), "std": float("nan"), "interval": [float("nan")] * 2}
-    mean, low, high = mean_interval(x)
+    mean, low, high = mean_interval(x, within=within)
     std = float(x.std(ddof=1)) if len(x) > 1 else float("nan")
     return {"count": len(x), "mean": float(mean), "std": std, "interval": [float(low), float(high)]}

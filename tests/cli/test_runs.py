@@ -141,7 +141,7 @@ def test_compare_averages_over_seeds_and_draws(dessine, two):
     rows = [line.split("  ") for line in table]
     assert [[cell.strip() for cell in row if cell.strip()] for row in rows] == [
         ["factor", "runs", "n", "test_success"],
-        ["0.5", "2 completed", "2", "0.85 ± 0.64"],  # 12.706 * 0.0707 / sqrt(2)
+        ["0.5", "2 completed", "2", "0.85 [0.2147, 1]"],  # 0.85 -+ 12.706 * 0.0707 / sqrt(2); no success is above 1
         ["1", "1 failed", "1", "0.1"],
     ]
     assert picture == "runs/comparison.png"

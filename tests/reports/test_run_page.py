@@ -30,7 +30,7 @@ def test_the_page_tells_results_config_and_origin(make_run):
     (path / "source.yaml").write_text("extends: <base>\n")
     made = page_of(path)
     for text in (
-        "0.2147 to 1.485",  # 0.85 ± 12.706 * 0.0707 / sqrt(2)
+        "0.2147 to 1",  # 0.85 - 12.706 * 0.0707 / sqrt(2); no success is above 1
         "share 1",
         "dessine train x.yaml",
         "abc123 (with changes that were not committed)",

@@ -58,7 +58,7 @@ def test_a_run_is_found_by_its_name_in_either_form_and_by_its_folder(runs, name)
     assert path.parent == runs
     assert len(path.name.encode()) <= MOST_BYTES + 22
     assert path.name.isprintable() or "\u200c" in name or "\u200d" in name
-    assert not set(path.name) & set('<>:"/\\|?*$`\' ')
+    assert not set(path.name) & set("<>:\"/\\|?*$`' ")
     if name:
         for form in ("NFC", "NFD"):
             assert find(unicodedata.normalize(form, name), runs) == path

@@ -58,3 +58,37 @@ def test_it_remembers_when_it_was_made(tmp_path):
     folder.write("base: base.yaml\n", "", "", {"identity": "x", "name": "n"})
     assert folder.info()["created"] == made
     assert datetime.fromisoformat(made)
+
+
+@pytest.mark.parametrize("name", ["run.json", "config.yaml"])
+def test_a_cell_that_cannot_be_read_is_neither_missing_nor_done(tmp_path, name):
+    folder = sweep_folder(tmp_path / "s")
+    finish(folder.run(cell(1)))
+    (folder.run(cell(1)).path / name).unlink()
+    (folder.run(cell(1)).path / name).mkdir()
+    assert folder.state(cell(1)) == "unreadable"
+
+
+def test_a_cell_that_is_a_link_is_left_alone(tmp_path):
+    folder = sweep_folder(tmp_path / "s")
+    finish(Run(tmp_path / "elsewhere"))
+    folder.run(cell(1)).path.symlink_to(tmp_path / "elsewhere")
+    assert folder.state(cell(1)) == "unreadable"
+
+
+def test_a_folder_that_was_killed_before_it_said_what_it_is_can_be_used(tmp_path):
+    folder = sweep_folder(tmp_path / "s")
+    (folder.path / "sweep.yaml").unlink()
+    (folder.path / ".sweep.5.tmp.yaml").touch()
+    assert SweepFolder.open(folder.path, tmp_path, "identity", "a").path == folder.path
+    finish(folder.run(cell(1)))
+    with pytest.raises(RunError, match="not the folder of a sweep"):
+        SweepFolder.open(folder.path, tmp_path, "identity", "a")
+
+
+def test_a_damaged_sweep_json_is_not_written_anew(tmp_path):
+    folder = sweep_folder(tmp_path / "s")
+    (folder.path / "sweep.json").write_text("[")
+    with pytest.raises(RunError, match="cannot be read"):
+        folder.write("base: base.yaml\n", "", "", {"identity": "x"})
+    assert SweepFolder.find(tmp_path, "x") is None

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from dessine.sweeps.cells import Axes
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.page import save_page
 from dessine.sweeps.pictures import _map, save_curves, save_pictures
-from dessine.sweeps.results import collect, main_effect, samples, save_table
+from dessine.sweeps.results import UNREADABLE, _pooled, collect, main_effect, samples, save_table
 
 AXES = Axes(grid={"a.eta": [0.1, 1.0, 10.0], "b": ["tanh", "relu"]})
 
@@ -179,3 +180,85 @@ def test_a_metric_may_be_named_by_its_end():
         full_name("critic", known)
     with pytest.raises(SpecError, match="did you mean 'test_success'"):
         full_name("test_sucess", known)
+
+
+def spoil(path, name, content):
+    if content is None:
+        (path / name).unlink(missing_ok=True)
+        (path / name).mkdir()
+    elif isinstance(content, dict):
+        (path / name).write_text(json.dumps(json.loads((path / name).read_text()) | content))
+    else:
+        (path / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("summary.json", b"[1]"),
+        ("summary.json", {"last": 5}),
+        ("summary.json", {"best": {"score": 1}}),
+        ("summary.json", b"[" * 100_000),
+        ("summary.json", None),
+        ("config.yaml", b"name: x\nrepeats: x\n"),
+        ("config.yaml", b"repeats: 10000000000000\n"),
+        ("config.yaml", b"repeats: \n"),
+        ("config.yaml", b"\xff\xfe\x00"),
+        ("config.yaml", None),
+        ("run.json", {"overrides": 5}),
+        ("run.json", {"seed": "x"}),
+        ("run.json", {"status": ["completed"]}),
+        ("run.json", b"{"),
+        ("run.json", None),
+    ],
+)
+def test_a_damaged_cell_is_listed_and_costs_no_other(sweep, tmp_path, name, content):
+    spoil(sweep.cells / "000", name, content)
+    results = collect(sweep, AXES, {"score": "max"})
+    assert [row.run.path.name for row in results.rows if row.status == UNREADABLE] == ["000"]
+    assert len(results.done) == 16
+    assert [axis.name(p) for axis in results.axes for p in axis.points] == ["0.1", "1", "10", "tanh", "relu"]
+    save_table(results, tmp_path / "results.csv")
+    save_page(results, tmp_path / "page.html", "t", [], "", "")
+    assert f"000/{name}" in (tmp_path / "page.html").read_text()
+
+
+def test_a_cell_without_curves_still_counts(sweep, tmp_path):
+    spoil(sweep.cells / "000", "metrics.jsonl", None)
+    results = collect(sweep, AXES, {"score": "max"})
+    assert len(results.done) == 17
+    assert results.rows[0].curve("score")[0].size == 0
+    assert save_curves(results.settings(), tmp_path / "curves.png", "a$b_{c$ <x>", "score", "max")
+
+
+def test_a_cell_that_is_a_link_is_not_followed(sweep, tmp_path):
+    (sweep.cells / "000").rename(tmp_path / "elsewhere")
+    (sweep.cells / "000").symlink_to(tmp_path / "elsewhere")
+    assert len(collect(sweep, AXES, {"score": "max"}).rows) == 17
+
+
+def test_intervals_of_shares_stay_shares(tmp_path):
+    folder = sweep_folder(tmp_path / "s")
+    for i, success in enumerate([0.7, 1.0, 1.0, 1.0]):
+        finish(Run(folder.cells / str(i)), [f"a={i // 2}"], seed=i % 2, records=[{"step": 1, "test_success": success}])
+    results = collect(folder, Axes(grid={"a": [0, 1]}), {"test_success": "max"})
+    effect = main_effect(results, results.axes[0], "test_success")
+    assert (effect.low[0], effect.high[0]) == (0, 1)
+    assert np.isnan(effect.low[1])
+    assert (effect.difference_low[1], effect.difference_high[1]) == (-1, 1)
+
+
+@pytest.mark.parametrize(
+    ("spreads", "counts"), [((1, 1, 10), (3, 3, 3)), ((1, 10), (2, 2)), ((0.1, 10), (10, 3)), ((1, 1, 1), (3, 3, 3))]
+)
+def test_a_pooled_interval_holds_the_mean_as_often_as_it_says(spreads, counts):
+    rng = np.random.default_rng(0)
+    drawn = [[s * rng.standard_normal(n) for s, n in zip(spreads, counts, strict=True)] for _ in range(2000)]
+    held = [abs(np.mean([x.mean() for x in groups])) <= _pooled(groups) for groups in drawn]
+    assert np.mean(held) == pytest.approx(0.955, abs=0.025)
+
+
+def test_groups_without_spread_have_no_pooled_interval():
+    assert np.isnan(_pooled([np.ones(3), np.full(3, 2.0)]))
+    assert np.isnan(_pooled([np.ones(1), np.arange(3.0)]))
+    assert np.isnan(_pooled([]))

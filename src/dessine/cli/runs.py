@@ -335,13 +335,13 @@ def _any_spec(text: str, runs_dir: Path) -> dict[str, Any]:
 
 def _compared(every: Sequence[Setting], names: Sequence[str]) -> None:
     """One row per setting; where more differs than there are settings, one column per setting."""
-    from dessine.intervals import summarise_repeats
+    from dessine.intervals import limits, summarise_repeats
 
     keys = list(every[0].values)
     heads = [*keys, "runs", "n", *names]
     rows = []
     for one in every:
-        told = [_mean(summarise_repeats(one.ends(name))) for name in names]
+        told = [_mean(summarise_repeats(one.ends(name), limits(name))) for name in names]
         rows.append(
             [*(clipped(shown(v), 60) for v in one.values.values()), count_of(one.statuses()), str(len(one.repeats)), *told]
         )
@@ -353,14 +353,14 @@ def _compared(every: Sequence[Setting], names: Sequence[str]) -> None:
 
 
 def _setting(one: Setting, names: Sequence[str]) -> dict[str, Any]:
-    from dessine.intervals import summarise_repeats
+    from dessine.intervals import limits, summarise_repeats
 
     runs = [{"path": str(t.row.path), "status": t.row.status, "seed": t.seed, "repeats": t.repeats} for t in one.tracks]
     return {
         "values": one.values,
         "label": one.label,
         "runs": runs,
-        "metrics": {name: summarise_repeats(one.ends(name)) for name in names},
+        "metrics": {name: summarise_repeats(one.ends(name), limits(name)) for name in names},
     }
 
 
@@ -368,7 +368,11 @@ def _mean(told: dict[str, Any]) -> str:
     if not told["count"]:
         return "–"
     low, high = told["interval"]
-    return f"{told['mean']:.4g}" + (f" ± {(high - low) / 2:.2g}" if low == low else "")
+    if low != low:
+        return f"{told['mean']:.4g}"
+    if abs(low + high - 2 * told["mean"]) > 1e-6 * (high - low):  # cut where no value can be
+        return f"{told['mean']:.4g} [{low:.4g}, {high:.4g}]"
+    return f"{told['mean']:.4g} ± {(high - low) / 2:.2g}"
 
 
 def _steps(row: Row) -> str:

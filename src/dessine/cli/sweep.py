@@ -20,6 +20,7 @@ from dessine.cli.sweep_screen import Screen, duration
 from dessine.experiment import Experiment, stop_requests
 from dessine.plots import Pictures
 from dessine.registry import SpecError
+from dessine.runs.files import own_folder
 from dessine.runs.run import RunError
 from dessine.spec import anchor, dump, read, value
 from dessine.sweeps.cells import Cell
@@ -214,7 +215,8 @@ def _feed(plan: Plan, folder: SweepFolder, retry_failed: bool) -> tuple[Feed, in
         seeds, trials = len(plan.planner.seeds()), plan.sweep.search.trials
         return feed, trials * seeds, max(0, trials - feed.left - len(feed.again)) * seeds, 0
     states = [(cell, folder.state(cell)) for cell in plan.cells]
-    left = [cell for cell, state in states if state != "completed" and (retry_failed or state != "failed")]
+    ended = ("completed", "unreadable") if retry_failed else ("completed", "unreadable", "failed")
+    left = [cell for cell, state in states if state not in ended]
     failed = 0 if retry_failed else sum(state == "failed" for _, state in states)
     return Queue(left), len(states), len(states) - len(left), failed
 
@@ -249,10 +251,14 @@ def _complete(plan: Plan, folder: SweepFolder, feed: Feed) -> bool:
 
 def _collect(plan: Plan, folder: SweepFolder, quiet: bool, feed: Feed | None = None, pictures: bool = True) -> None:
     """results.csv, and unless time presses the pictures and the page."""
-    from dessine.sweeps.results import best_settings, collect, save_table
+    from dessine.sweeps.results import UNREADABLE, best_settings, collect, save_table
 
+    own_folder(folder.path, "plots")
     results = collect(folder, plan.sweep.axes, folder.info().get("metrics") or plan.metrics)
     save_table(results, folder.path / "results.csv")
+    for row in results.rows:
+        if row.status == UNREADABLE:
+            click.echo(f"unreadable, and left as it is: {row.reason}", err=True)
     if not pictures:
         return
     from dessine.sweeps.page import save_page

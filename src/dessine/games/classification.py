@@ -14,7 +14,7 @@ from dessine.data.batches import Batches
 from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
 from dessine.games.one_by_one import OneByOne
 from dessine.games.player import Player
-from dessine.intervals import share_interval, summarise_repeats
+from dessine.intervals import POSITIVE, SHARE, share_interval, summarise_repeats
 from dessine.losses import Loss, SoftmaxCrossEntropy, sigmoid
 from dessine.nn import Mode
 from dessine.nn.layer import size
@@ -256,7 +256,10 @@ class Classification(Game):
         final = np.where(np.isfinite(final), final, 0.0)  # a repeat that diverged has learnt nothing
         hits = int((final >= self.learned).sum())
         learnt = {"threshold": self.learned, "count": hits, "share": hits / len(final)}
-        return {"test_success": summarise_repeats(final), "learned": learnt | {"interval": share_interval(hits, len(final))}}
+        return {
+            "test_success": summarise_repeats(final, SHARE),
+            "learned": learnt | {"interval": share_interval(hits, len(final))},
+        }
 
     def show(self, path: Path, context: Context) -> None:
         """The map of its decisions where the plane is the input, the first layer's weights where images are."""
@@ -372,8 +375,8 @@ class Classification(Game):
             answers, loss = self._answers(examples, streams, count)
             right = self._right(answers, examples).mean(-1)
             success = {"of": "repeats", "examples": answers.shape[1], "repeats": right.tolist()}
-            scores[f"{name}_success"] = summarise_repeats(right) | success
-            scores[f"{name}_loss"] = summarise_repeats(loss) | {"of": "repeats"}
+            scores[f"{name}_success"] = summarise_repeats(right, SHARE) | success
+            scores[f"{name}_loss"] = summarise_repeats(loss, POSITIVE) | {"of": "repeats"}
         hits = self._right(answers, self.test)
         true = self.test_classes[: answers.shape[1]]
         scores["class_success"] = {

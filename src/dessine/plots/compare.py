@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dessine.intervals import mean_interval
+from dessine.intervals import limits, mean_interval
 from dessine.plots.curves import mark, possible
 from dessine.plots.figure import heading, picture, shades
 
@@ -39,7 +39,7 @@ def save_comparison(path: Path, panels: Mapping[str, Curves], title: str, agains
                 if not there.any():
                     continue
                 x, values = _thinned(x[there], values[:, there])
-                mean, low, high = mean_interval(values)
+                mean, low, high = mean_interval(values, within=limits(metric))
                 (line,) = axes.plot(x, mean, color=colour[label], lw=1.5, marker=mark(x))
                 handles.setdefault(label, line)
                 if len(labels) <= MOST_BANDS:

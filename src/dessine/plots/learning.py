@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dessine.intervals import mean_interval
+from dessine.intervals import POSITIVE, Limits, mean_interval
 from dessine.plots.curves import _names, _values, mark
 from dessine.plots.figure import heading, logarithmic, picture
 from dessine.plots.fonts import plain
@@ -22,7 +22,7 @@ def save_learning(folder: Path, records: Records, title: str) -> Path:
     with picture(folder / "learning.png", 2, 1, (8, 8), sharex=True) as (_, ((top,), (bottom,))):
         tested = [r for r in records if "test_success" in r]
         seen = np.array([r["examples"] for r in tested])
-        repeats = with_interval(top, seen, 100 * _values(tested, "test_success"), "test success", "C0")
+        repeats = with_interval(top, seen, 100 * _values(tested, "test_success"), "test success", "C0", (0, 100))
         final = 100 * _values(tested[-1:], "test_success")
         note = f"; at the end {np.nanmean(final):.2f} %" if np.isfinite(final).any() else ""
         told = f"\n{repeats} repeats: mean, 95 % interval, single runs thin" if repeats > 1 else ""
@@ -38,13 +38,15 @@ def save_learning(folder: Path, records: Records, title: str) -> Path:
     return folder / "learning.png"
 
 
-def with_interval(axes: Any, x: Array, values: Array, label: str, colour: Any, single: bool = True) -> int:
-    """Draw values (len(x), repeats): the mean, its 95 % interval as a band, the single repeats thin. Returns how many."""
+def with_interval(axes: Any, x: Array, values: Array, label: str, colour: Any, within: Limits = POSITIVE) -> int:
+    """Draw values (len(x), repeats): the mean, its 95 % interval as a band, the single repeats thin. Returns how many.
+
+    within: what the values can be at all; a loss of a classification is not negative
+    """
     repeats = values.shape[1] if len(values) else 0
     if repeats > 1:
-        if single:
-            axes.plot(x, values, color=colour, lw=0.4, alpha=min(0.5, 15 / repeats))
-        mean, low, high = mean_interval(values.T)
+        axes.plot(x, values, color=colour, lw=0.4, alpha=min(0.5, 15 / repeats))
+        mean, low, high = mean_interval(values.T, within=within)
         axes.fill_between(x, low, high, color=colour, alpha=0.25, lw=0)
     else:
         mean = values[:, 0] if repeats else np.array([])

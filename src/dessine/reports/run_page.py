@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from dessine.intervals import summarise_repeats
+from dessine.intervals import limits, summarise_repeats
 from dessine.plots import Pictures
 from dessine.plots.compare import save_comparison
 from dessine.reports.shell import data_uri, facts, figure, folded, joined, page, preformatted, section, table
@@ -127,7 +127,7 @@ def _results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
     """One line for each goal; then whatever else the game has summed up."""
     goals, best, rows = row.info.get("goals", {}), summary.get("best", {}), []
     for goal, way in goals.items():
-        told = summarise_repeats(np.array([track.last(goal, r) for r in range(track.repeats)]))
+        told = summarise_repeats(np.array([track.last(goal, r) for r in range(track.repeats)]), limits(goal))
         if not told["count"]:
             continue
         low, high = told["interval"]
@@ -177,7 +177,7 @@ def _last(track: Track) -> Markup:
     """Every metric of the last record."""
     if not track.records:
         return Markup()
-    values = {name: summarise_repeats(np.array(v)) for name, v in track.records[-1][1].items()}
+    values = {name: summarise_repeats(np.array(v), limits(name)) for name, v in track.records[-1][1].items()}
     rows = [[name, told["mean"], told["std"]] for name, told in values.items() if told["count"]]
     many = track.repeats > 1
     heads = ["metric", "mean over repeats", "standard deviation"] if many else ["metric", "value"]

@@ -6,7 +6,6 @@ run folder per cell, logs/ what each run printed, .jobs/ what a cluster and its 
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Iterator
@@ -15,10 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dessine.runs.files import write_atomically, write_json
+from dessine.runs.documents import read_sweep
+from dessine.runs.files import own, own_folder, write_atomically, write_json
 from dessine.runs.run import Run, RunError
 from dessine.sweeps.cells import Cell
-from dessine.sweeps.launchers import trained_by_another
+from dessine.sweeps.launchers import is_half_made, trained_by_another
 
 
 class SweepFolder:
@@ -36,14 +36,14 @@ class SweepFolder:
     @staticmethod
     def find(runs_dir: Path, identity: str) -> SweepFolder | None:
         """The newest sweep in `runs_dir` that is this one."""
-        fitting = [p.parent for p in runs_dir.glob("*/sweep.json") if _known(p).get("identity") == identity]
+        fitting = [p.parent for p in runs_dir.glob("*/sweep.json") if _identity(p.parent) == identity]
         return SweepFolder(max(fitting, key=lambda p: p.name)) if fitting else None
 
     @staticmethod
     def open(path: Path | None, runs_dir: Path, identity: str, name: str) -> SweepFolder:
         """`path`, or the folder of this sweep in `runs_dir`, or a new one. Raises RunError if `path` is something else."""
         if path is not None:
-            if path.exists() and not SweepFolder.is_one(path) and (not path.is_dir() or any(path.iterdir())):
+            if path.exists() and not SweepFolder.is_one(path) and not (path.is_dir() and _half_made(path)):
                 raise RunError(f"{path} exists and is not the folder of a sweep")
             path.mkdir(parents=True, exist_ok=True)
             return SweepFolder(path)
@@ -57,8 +57,8 @@ class SweepFolder:
 
     def write(self, sweep: str, base: str, source: str, info: dict[str, Any]) -> None:
         """Say what this sweep is. `sweep`, `base` and `source`: the texts of the three YAML files."""
-        for folder in (self.cells, self.logs, self.plots):
-            folder.mkdir(exist_ok=True)
+        for folder in ("cells", "logs", "plots", ".jobs"):
+            own_folder(self.path, folder)
         for name, text in (("base.yaml", base), ("source.yaml", source), ("sweep.yaml", sweep)):
             write_atomically(self.path / name, text)
         created = {"created": datetime.now().astimezone().isoformat(timespec="seconds")}
@@ -66,12 +66,11 @@ class SweepFolder:
         write_json(self.path / "sweep.json", created | self.info() | info | process)
 
     def info(self) -> dict[str, Any]:
-        """What sweep.json says."""
-        return _known(self.path / "sweep.json")
-
-    def update(self, **fields: Any) -> None:
-        """Change fields of sweep.json."""
-        write_json(self.path / "sweep.json", self.info() | fields)
+        """What sweep.json says; nothing if there is none. Raises RunError: what is damaged is not to be written anew."""
+        try:
+            return read_sweep(self.path)
+        except FileNotFoundError:
+            return {}
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -93,22 +92,36 @@ class SweepFolder:
         return Run(other)
 
     def state(self, cell: Cell) -> str:
-        """missing, completed, failed, unfinished, or busy if a process left over from before still trains it."""
+        """missing, completed, failed, unfinished, unreadable, or busy if a process left over from before still trains it."""
         run = self.run(cell)
-        if not (run.path / "config.yaml").is_file():
-            return "busy" if run.path.is_dir() and trained_by_another(run) else "missing"
-        status = run.info().get("status")
+        if run.path.is_symlink():
+            return "unreadable"
+        if is_half_made(run.path):
+            return "busy" if trained_by_another(run) else "missing"
+        try:
+            own(run.path, "config.yaml").stat()
+            status = run.status()
+        except (RunError, FileNotFoundError):
+            return "unreadable"
         if status in ("completed", "failed"):
-            return str(status)
+            return status
         return "busy" if trained_by_another(run) else "unfinished"
 
 
-def _known(path: Path) -> dict[str, Any]:
+def _identity(path: Path) -> str | None:
+    """Of the sweep in `path`; None if it does not tell."""
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return read_sweep(path).get("identity")
+    except (FileNotFoundError, RunError):
+        return None
+
+
+def _half_made(path: Path) -> bool:
+    """Whether nothing is in `path` but what a sweep makes before its sweep.yaml, which may have been killed then."""
+    first = ("cells", "logs", "plots", ".jobs", ".lock", "base.yaml", "source.yaml", "sweep.json")
+    return all(one.name in first or (one.name.startswith(".") and ".tmp" in one.name) for one in path.iterdir()) and not any(
+        (path / "cells").glob("*")
+    )
 
 
 @contextmanager

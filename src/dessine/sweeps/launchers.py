@@ -7,6 +7,7 @@ from its folder.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -49,10 +50,9 @@ class Job:
         """`dessine train` as this machine's Python runs it: anew, or going on with what is in the folder."""
         folder = Path(self.folder)
         train = [sys.executable, "-m", "dessine", "train"]
-        if (folder / "config.yaml").is_file():
+        if not is_half_made(folder):
             return [*train, "--resume", self.folder, *self.changes]
-        if folder.exists():
-            shutil.rmtree(folder)  # its process ended before it had written what it was to do
+        shutil.rmtree(folder, ignore_errors=True)  # its process ended before it had written what it was to do
         return [*train, self.base, *self.overrides, "--run-dir", self.folder]
 
     @property
@@ -196,6 +196,12 @@ def trained_by_another(run: Run) -> bool:
             return False
     except RunError:
         return True
+
+
+def is_half_made(folder: Path) -> bool:
+    """Whether nothing of a run is in `folder`, or only what is written before its config.yaml is."""
+    first = (".lock", "run.json", "source.yaml")
+    return not folder.exists() or all(one.name in first or re.fullmatch(r"\..*\.tmp.*", one.name) for one in folder.iterdir())
 
 
 def cores() -> int:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 from markupsafe import Markup
 
-from dessine.intervals import summarise_repeats
+from dessine.intervals import limits, summarise_repeats
 from dessine.reports import beside, facts, figure, folded, joined, link, page, preformatted, section, table
 from dessine.reports.run_page import frames_of
 from dessine.runs.files import write_atomically
@@ -59,7 +59,7 @@ def _settings(results: Results, metric: str, way: str) -> Markup:
     """Mean, interval and spread of each setting, the best first."""
     rows = []
     for runs in results.settings().values():
-        told = summarise_repeats(np.array(list(samples(runs, metric).values())))
+        told = summarise_repeats(np.array(list(samples(runs, metric).values())), limits(metric))
         if told["count"]:
             seconds = [r.seconds for r in runs if r.seconds is not None]
             names = [axis.name(runs[0].values) for axis in results.axes]
@@ -85,7 +85,8 @@ def _differences(results: Results, metric: str) -> Markup:
         for i, point in enumerate(axis.points[1:], 1):
             low, high = float(effect.difference_low[i]), float(effect.difference_high[i])
             names = [axis.label, axis.name(point), axis.name(axis.points[0])]
-            rows.append([*names, float(effect.difference[i]), low, high, effect.seeds, "no" if low <= 0 <= high else "yes"])
+            excludes = None if low != low else "no" if low <= 0 <= high else "yes"
+            rows.append([*names, float(effect.difference[i]), low, high, effect.seeds, excludes])
     if not rows:
         return Markup()
     heads = ["axis", "value", "against", "difference", "95 % from", "to", "seeds", "excludes 0"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dessine.intervals import mean_interval
+from dessine.intervals import limits, mean_interval
 from dessine.plots import Pictures
 from dessine.plots.curves import mark, possible
 from dessine.plots.figure import heading, library, logarithmic, picture
@@ -51,7 +51,7 @@ def save_curves(settings: dict[str, list[Result]], path: Path, title: str, metri
     found = {}
     for label, rows in settings.items():
         curves = [(*row.curve(metric), new) for row, new in distinct(rows)]
-        steps, values = _aligned([(steps, values[:, new]) for steps, values, new in curves])
+        steps, values = _aligned([(steps, values[:, new]) for steps, values, new in curves if len(steps)])
         if len(steps):
             found[label] = (steps, values)
     if not found:
@@ -71,7 +71,7 @@ def save_curves(settings: dict[str, list[Result]], path: Path, title: str, metri
             mean, low, high = mean_interval(values)
             axes.plot(steps, mean, color=f"C{i}", lw=1.5, label=name, marker=mark(steps), zorder=3)
             if label in ranked[:MOST_BANDS]:
-                axes.fill_between(steps, low, high, color=f"C{i}", alpha=0.15, lw=0, zorder=2)
+                axes.fill_between(steps, *np.clip((low, high), *limits(metric)), color=f"C{i}", alpha=0.15, lw=0, zorder=2)
         told = (
             "mean over seeds, band: 95 % interval" if max(len(v) for _, v in found.values()) > 1 else "one seed: no intervals"
         )

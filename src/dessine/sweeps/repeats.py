@@ -111,7 +111,7 @@ def _run_all(
 
 def _ended(one: Run, steps: int) -> bool:
     """Whether a repeat has nothing left to do: it has made all its steps, or is gone for good."""
-    return _gone(one) or (one.info().get("status") == "completed" and steps_made(one) >= steps)
+    return _gone(one) or one.is_complete(steps)
 
 
 def _job(experiment: Experiment, run: Run, r: int, one: Run, log: Path) -> Job:

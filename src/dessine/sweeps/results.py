@@ -8,23 +8,30 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 
-from dessine.intervals import mean_interval
+from dessine.intervals import limits, mean_interval
 from dessine.registry import SpecError
+from dessine.runs.documents import read_summary, spec_of
 from dessine.runs.files import write_atomically
+from dessine.runs.inside import read
 from dessine.runs.metrics import flat
-from dessine.runs.run import Run
+from dessine.runs.run import Run, RunError
 from dessine.spec import value
 from dessine.sweeps.cells import Axes, short_names, shown
 from dessine.sweeps.folder import SweepFolder
+from dessine.sweeps.launchers import is_half_made
 
 Array = np.ndarray
+UNREADABLE = "unreadable"
+"""The status of a cell whose files are damaged."""
 
 
 @dataclass
@@ -47,7 +54,10 @@ class Result:
 
     def curve(self, metric: str) -> tuple[Array, Array]:
         """Steps (n,) and values (n, repeats) of a metric, where it was measured."""
-        rows = [(record["step"], flat(record, self.repeats).get(metric)) for record in self.run.metrics() if "step" in record]
+        try:
+            rows = [(record["step"], flat(record, self.repeats).get(metric)) for record in self.run.metrics()]
+        except RunError:
+            rows = []
         there = [(step, v) for step, v in rows if v is not None]
         return np.array([s for s, _ in there]), np.array([v for _, v in there], float).reshape(-1, self.repeats)
 
@@ -131,7 +141,7 @@ def distinct(rows: Iterable[Result]) -> Iterator[tuple[Result, list[int]]]:
 
 @dataclass
 class Effect:
-    """Means of one metric at each point of an axis, over all else; NaN ends where seeds are too few for an interval.
+    """Means of one metric at each point of an axis, over all else; NaN ends where seeds are too few or all alike.
 
     difference, low and high of it: against the first point, seed by seed, if the seeds are paired
     """
@@ -161,14 +171,16 @@ def main_effect(results: Results, axis: Axis, metric: str) -> Effect:
     if shared:
         seeds = sorted({seed for _, seed in shared})
         by_seed = np.array([[np.mean([c[k] for k in shared if k[1] == s]) for c in columns] for s in seeds])  # (seeds, points)
-        mean, low, high = mean_interval(by_seed)
-        return Effect(axis, mean, low, high, *mean_interval(by_seed - by_seed[:, :1]), len(seeds))
+        own, furthest = limits(metric), limits(metric)[1] - limits(metric)[0]
+        differences = mean_interval(by_seed - by_seed[:, :1], within=(-furthest, furthest))
+        return Effect(axis, *mean_interval(by_seed, within=own), *differences, len(seeds))
     # Nothing is paired: each setting has seeds of its own. The spread within settings says how sure the means are.
     per = [[np.array(list(samples(rows, metric).values())) for rows in _split(results, axis, p).values()] for p in axis.points]
     per = [[x for x in groups if len(x)] for groups in per]
     mean = np.array([np.mean([x.mean() for x in groups]) if groups else np.nan for groups in per])
     half = np.array([_pooled(groups) for groups in per])
-    return Effect(axis, mean, mean - half, mean + half, nothing, nothing, nothing, 0)
+    low, high = np.maximum(mean - half, limits(metric)[0]), np.minimum(mean + half, limits(metric)[1])
+    return Effect(axis, mean, low, high, nothing, nothing, nothing, 0)
 
 
 def _split(results: Results, axis: Axis, point: dict[str, Any]) -> dict[str, list[Result]]:
@@ -180,19 +192,24 @@ def _split(results: Results, axis: Axis, point: dict[str, Any]) -> dict[str, lis
 
 
 def _pooled(groups: list[Array]) -> float:
-    """Half a 95 % interval of the mean of the groups' means, from the variances within the groups; NaN without repeats."""
-    from scipy.stats import t
+    """Half a 95 % interval of the mean of the groups' means, from the spread within each, which may differ between them.
 
-    freedom = sum(len(x) - 1 for x in groups)
+    The variance of a group's mean is known with len - 1 degrees of freedom; that of all together with as many as Welch and
+    Satterthwaite (1946) give. NaN if a group has a single value, or if none has any spread.
+    """
     if not groups or min(len(x) for x in groups) < 2:
         return float("nan")
-    variance = sum(x.var(ddof=1) / len(x) for x in groups) / len(groups) ** 2
-    return float(t.ppf(0.975, freedom) * np.sqrt(variance))
+    parts = np.array([x.var(ddof=1) / len(x) for x in groups])
+    if not parts.sum() > (1e-12 * max(np.abs(x).max() for x in groups)) ** 2:
+        return float("nan")
+    freedom = parts.sum() ** 2 / sum(part**2 / (len(x) - 1) for part, x in zip(parts, groups, strict=True))
+    return float(stdtrit(freedom, 0.975) * np.sqrt(parts.sum()) / len(groups))
 
 
 def collect(folder: SweepFolder, axes: Axes, goals: dict[str, str]) -> Results:
     """Read every run folder. goals: the metrics to compare, and whether min or max is better."""
-    rows = [read_result(path.parent) for path in sorted(folder.cells.glob("*/config.yaml"))]
+    every = [read_result(path) for path in run_folders(folder.path) if not is_half_made(path)]
+    rows = [row for row in every if row.status != UNREADABLE]
     keys = list(dict.fromkeys(key for row in rows for key in row.values))
     varying = [k for k in keys if len({_text(row.values.get(k)) for row in rows}) > 1 or k in axes.keys()]  # noqa: SIM118
     for row in rows:
@@ -213,7 +230,7 @@ def collect(folder: SweepFolder, axes: Axes, goals: dict[str, str]) -> Results:
             log = drawn and axes.random[names[0]].log
             made.append(Axis(names, ", ".join(short[n] for n in names), points, drawn, log))
     known = {name for row in rows for name in row.last}
-    return Results(rows, made, {name: way for name, way in goals.items() if name in known})
+    return Results(every, made, {name: way for name, way in goals.items() if name in known})
 
 
 def _text(value: Any) -> str:
@@ -225,44 +242,58 @@ def _order(value: Any) -> tuple[int, float, str]:
     return (0, float(value), "") if number else (1, 0.0, _text(value))
 
 
+def run_folders(sweep: Path) -> list[Path]:
+    """In order; a sweep may be a stranger's: no link in it is followed."""
+    cells = sweep / "cells"
+    return [] if cells.is_symlink() else sorted(path for path in cells.glob("*") if not path.is_symlink() and path.is_dir())
+
+
 def read_result(path: Path) -> Result:
-    """What one run folder says."""
+    """What one run folder says; of a damaged one, what is wrong with it: it costs no other."""
     run = Run(path)
-    info = run.info()
     try:
-        summary = json.loads((path / "summary.json").read_text())
-    except (OSError, ValueError):
-        summary = {}
+        info, status, summary, repeats = run.info(), run.status(), read_summary(path), _repeats(path)
+        last = flat(summary.get("last", {}), repeats)
+    except (RunError, RecursionError) as error:
+        return Result(run, UNREADABLE, str(error), {}, 0, 1, None, None, {}, {})
     values = {}
-    for text in info.get("overrides") or []:
+    for text in info.get("overrides", []):
         key, _, written = text.partition("=")
         try:
             values[key] = value(written)
         except SpecError:
             values[key] = written
-    last = summary.get("last") or {}
-    repeats = _repeats(path)
     values.pop("seed", None)
     return Result(
         run=run,
-        status=run.status(),
+        status=status,
         reason=info.get("reason") or "",
         values=values,
-        seed=info.get("seed") or 0,
+        seed=info.get("seed", 0),
         repeats=repeats,
         steps=summary.get("step"),
         seconds=info.get("seconds"),
-        last=flat(last, repeats),
-        best={k: v for k, v in (summary.get("best") or {}).items() if isinstance(v, dict)},
+        last=last,
+        best=summary.get("best", {}),
     )
 
 
 def _repeats(path: Path) -> int:
     """Of a resolved config: a top-level line, read without parsing the whole file, of which there may be thousands."""
-    for line in (path / "config.yaml").read_text().splitlines():
-        if line.startswith("repeats:"):
-            return int(line.removeprefix("repeats:"))
-    return 1
+    file = path / "config.yaml"
+    try:
+        found = re.search(r"^repeats:(.*)$", read(path, "config.yaml").decode(), re.MULTILINE)
+    except FileNotFoundError:
+        raise RunError(f"{file} is missing") from None
+    except UnicodeDecodeError as error:
+        raise RunError(f"{file} cannot be read: not UTF-8 ({error.reason} at byte {error.start})") from None
+    if found is None:
+        return 1
+    try:
+        spec_of({"repeats": json.loads(found[1])})
+    except (ValueError, RunError):
+        raise RunError(f"{file} cannot be read: repeats: expects a number of them, got {found[1].strip()[:40]!r}") from None
+    return int(found[1])
 
 
 def save_table(results: Results, path: Path) -> None:
@@ -275,7 +306,8 @@ def save_table(results: Results, path: Path) -> None:
     heads = [h for name in best for h in (f"best.{name}", f"best.{name}.step")]
     out.writerow(["cell", "status", *keys, "seed", "repeat", "steps", "seconds", *last, *heads, "reason"])
     for row in results.rows:
-        settings = [shown(v) if not isinstance(v := row.values.get(key), float) else repr(v) for key in keys]
+        known = (row.values.get(key) if row.values or row.status != UNREADABLE else "" for key in keys)
+        settings = [repr(v) if isinstance(v, float) else shown(v) for v in known]
         ends = [x for name in best for x in (row.best.get(name, {}).get("value"), row.best.get(name, {}).get("step"))]
         for r in range(row.repeats):
             measured = [row.last[name][r] if name in row.last else None for name in last]
@@ -283,7 +315,7 @@ def save_table(results: Results, path: Path) -> None:
                 row.run.path.name,
                 row.status,
                 *settings,
-                row.seed + r,
+                row.seed + r if row.status != UNREADABLE else None,
                 r,
                 row.steps,
                 row.seconds,
@@ -303,8 +335,9 @@ def best_settings(results: Results, count: int = 3) -> list[str]:
         for label, rows in results.settings().items():
             found = np.array(list(samples(rows, metric).values()))
             if len(found):
-                mean, low, high = (float(v) for v in mean_interval(found))
-                told.append((mean, f"[{low:.4g}, {high:.4g}]" if low == low else "one seed", len(found), label))
+                mean, low, high = (float(v) for v in mean_interval(found, within=limits(metric)))
+                sure = f"[{low:.4g}, {high:.4g}]" if low == low else "all alike" if len(found) > 1 else "one seed"
+                told.append((mean, sure, len(found), label))
         told.sort(key=lambda row: row[0], reverse=way == "max")
         lines.append(f"best of {len(told)} settings by {metric}, mean and 95 % interval:")
         lines += [f"  {mean:.4g} {interval} (n = {n})  {label}" for mean, interval, n, label in told[:count]]

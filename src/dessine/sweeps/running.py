@@ -5,7 +5,6 @@ Where a run is started belongs to the launchers, how it looks on the screen to t
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -15,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from dessine.runs.run import Run
+from dessine.runs.collection import last_record
+from dessine.runs.files import own
+from dessine.runs.run import Run, RunError
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.launchers import INTERRUPTED, Handle, Job, Launcher
@@ -148,7 +149,7 @@ def run_cells(
 
 
 def _start(cell: Cell, folder: SweepFolder, place: Launcher, watcher: Watcher, threads: int) -> Running:
-    run, log = folder.run(cell), folder.logs.absolute() / f"{cell.folder}.log"
+    run, log = folder.run(cell), own(folder.path, f"logs/{cell.folder}.log").absolute()
     resumed = (run.path / "config.yaml").is_file()
     base, at, stop = folder.path.absolute() / "base.yaml", run.path.absolute(), folder.jobs.absolute() / f"{cell.folder}.stop"
     handle = place.launch(Job(str(base), cell.overrides, str(at), str(log), threads, str(stop), os.getcwd()))
@@ -170,8 +171,10 @@ def judge(run: Run, code: int | str, log: Path) -> Outcome:
 
     code: or, where the place has lost the run, what it says of it; then the run may still have ended well.
     """
-    info = run.info()
-    status = info.get("status")
+    try:
+        info, status = run.info(), run.status()
+    except RunError as error:
+        return Outcome("failed", str(error))
     if status == "completed" and (isinstance(code, str) or code == 0):
         return Outcome("completed")
     if status == "failed":
@@ -203,16 +206,6 @@ def _last_line(log: Path) -> str:
 
 
 def steps_made(run: Run) -> int:
-    """The step of the last whole line of metrics.jsonl, read from its end: runs are looked at several times a second."""
-    try:
-        with (run.path / "metrics.jsonl").open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 65536))
-            lines = file.read().split(b"\n")
-    except OSError:
-        return 0
-    for line in reversed(lines):
-        try:
-            return int(json.loads(line)["step"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    return 0
+    """The step of the last good line of metrics.jsonl, read from its end: runs are looked at several times a second."""
+    step: int = last_record(run.path).get("step", 0)
+    return step

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from dessine.runs.files import own
 from dessine.spec import inline
 from dessine.sweeps.cells import Axes, Cell, Planner, Search
 from dessine.sweeps.folder import SweepFolder
@@ -60,7 +61,7 @@ class SearchFeed:
     def __init__(self, planner: Planner, search: Search, metric: str, folder: SweepFolder, retry_failed: bool = False):
         self.planner, self.search, self.metric, self.folder = planner, search, metric, folder
         self.retry_failed, self.optuna = retry_failed, optuna()
-        backend = self.optuna.storages.journal.JournalFileBackend(str(folder.path / "study.jsonl"))
+        backend = self.optuna.storages.journal.JournalFileBackend(str(own(folder.path, "study.jsonl")))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna calls its journal experimental
             self.study: Any = self.optuna.create_study(
@@ -152,7 +153,7 @@ class SearchFeed:
         trial = Trial(number, self._cells(number, params), set())
         for cell in trial.cells:
             state = self.folder.state(cell)
-            if state == "failed" and not self.retry_failed:
+            if state == "unreadable" or (state == "failed" and not self.retry_failed):
                 trial.failed = True
             elif state != "completed":
                 trial.open.add(cell.identity)
