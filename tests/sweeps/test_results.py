@@ -152,6 +152,17 @@ def test_the_page_shows_what_runs_draw_and_leads_to_them(make_sweep, tmp_path):
     assert "eta=0.1, seed 0" in text
 
 
+def test_keys_of_one_name_that_go_together_are_said_once(tmp_path):
+    folder, keys = sweep_folder(tmp_path / "s"), ("layers.0.activation.mu", "layers.1.activation.mu")
+    for i, mu in enumerate((0.1, 0.5)):
+        finish(Run(folder.cells / f"{i}"), [f"{key}={mu}" for key in keys], records=[{"step": 1, "score": mu}])
+    axes = Axes(zip=[{key: [0.1, 0.5] for key in keys}])
+    (axis,) = collect(folder, axes, {"score": "max"}).axes
+    assert (axis.label, axis.name(axis.points[1]), axis.numbers) == ("activation.mu", "0.5", [0.1, 0.5])
+    other = collect(folder, Axes(), {"score": "max"})
+    assert [axis.label for axis in other.axes] == ["0.activation.mu", "1.activation.mu"]
+
+
 def test_a_metric_that_no_run_knows_makes_no_picture(sweep):
     assert save_pictures(collect(sweep, AXES, {"nothing": "max"}), sweep.plots, "title") == []
 

@@ -81,12 +81,18 @@ class Axis:
 
     def name(self, point: dict[str, Any]) -> str:
         """For ticks and legends."""
-        return ", ".join(shown(point.get(key)) for key in self.keys)
+        return ", ".join(shown(point.get(key)) for key in self.keys[: 1 if self.alike else None])
+
+    @property
+    def alike(self) -> bool:
+        """Whether keys of one name always take the same value, as mu of two layers may: it is said once."""
+        ends = {key.rpartition(".")[2] for key in self.keys}
+        return len(ends) == 1 and all(len({_text(v) for v in point.values()}) == 1 for point in self.points)
 
     @property
     def numbers(self) -> list[float] | None:
         """The points as numbers, if they all are."""
-        if len(self.keys) > 1:
+        if not self.alike:
             return None
         found = [point.get(self.keys[0]) for point in self.points]
         ok = all(isinstance(v, int | float) and not isinstance(v, bool) for v in found)
@@ -119,7 +125,7 @@ class Results:
     def label(self, row: Result) -> str:
         """Of a setting."""
         parts = [
-            f"{axis.label}={axis.name(row.values)}" if len(axis.keys) == 1 else f"({axis.label})=({axis.name(row.values)})"
+            f"{axis.label}={axis.name(row.values)}" if axis.alike else f"({axis.label})=({axis.name(row.values)})"
             for axis in self.axes
         ]
         return ", ".join(parts) or "base"
@@ -228,9 +234,19 @@ def collect(folder: SweepFolder, axes: Axes, goals: dict[str, str]) -> Results:
         points += sorted(more, key=lambda p: [_order(v) for v in p.values()])
         if points:
             log = drawn and axes.random[names[0]].log
-            made.append(Axis(names, ", ".join(short[n] for n in names), points, drawn, log))
+            axis = Axis(names, ", ".join(short[n] for n in names), points, drawn, log)
+            if len(names) > 1 and axis.alike:
+                axis.label = _shared([name.split(".") for name in names])
+            made.append(axis)
     known = {name for row in rows for name in row.last}
     return Results(every, made, {name: way for name, way in goals.items() if name in known})
+
+
+def _shared(paths: list[list[str]]) -> str:
+    """The words that all paths end with."""
+    words = [here[0] for here in zip(*(reversed(path) for path in paths), strict=False)]
+    same = [len(set(here)) == 1 for here in zip(*(reversed(path) for path in paths), strict=False)]
+    return ".".join(reversed(words[: [*same, False].index(False)]))
 
 
 def _text(value: Any) -> str:
