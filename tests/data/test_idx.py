@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import socket
 import struct
@@ -58,6 +59,12 @@ def test_the_head_of_a_file_tells_its_shape(tmp_path: Path) -> None:
     files = idx.find(write_folder(tmp_path / "own")).files
     files[IMAGES].write_bytes(files[IMAGES].read_bytes()[:16])
     assert [idx.shape(files, name) for name in idx.NAMES] == [(12, 6, 6), (12,), (5, 6, 6), (5,)]
+
+
+def test_the_checksum_of_an_array_is_that_of_its_plain_file(tmp_path: Path) -> None:
+    files = idx.find(write_folder(tmp_path / "own")).files
+    arrays = [array for part in idx.read(files) for array in part]
+    assert [idx.sha256(a) for a in arrays] == [hashlib.sha256(files[name].read_bytes()).hexdigest() for name in idx.NAMES]
 
 
 def renamed(folder: Path, rename: dict[str, str]) -> Path:

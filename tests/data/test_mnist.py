@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from pathlib import Path
 
@@ -126,6 +127,15 @@ def test_a_fault_in_ones_own_folder_is_told_at_path(tmp_path: Path) -> None:
 def test_a_path_wins_over_any_source(tmp_path: Path, source: str) -> None:
     split = load(path=str(write_folder(tmp_path / "own")), source=source)
     assert (len(split.train), split.source, split.digits) == (12, str(tmp_path / "own"), 0)
+
+
+def test_digits_are_known_by_what_they_are_not_by_where_they_lie(tmp_path: Path) -> None:
+    copy = shutil.copytree(SAMPLE, tmp_path / "copy")
+    assert load(path=str(copy)).digits == load(source="sample").digits == load(path=str(copy), digits=[3]).digits == 1
+    assert load(path=str(copy), transpose=True).digits == load(source="sample", transpose=True).digits == 0
+    labels = np.frombuffer(gzip.decompress((copy / "t10k-labels-idx1-ubyte.gz").read_bytes())[8:], np.uint8)
+    (copy / "t10k-labels-idx1-ubyte").write_bytes(packed((labels + 1) % 10))
+    assert load(path=str(copy)).digits == 0
 
 
 def test_a_home_folder_that_is_none_is_told_at_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ What the images are, and which of them are wanted, belongs to `mnist.py`.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import re
 import stat
@@ -191,6 +192,14 @@ def _contents(path: Path, name: str) -> Array:
             raise SpecError(f"{shown(path)} has more bytes unpacked than the {head + len(room):,} it says it holds")
     array.flags.writeable = False
     return array
+
+
+def sha256(array: Array) -> str:
+    """Of the plain file that holds `array`, (N, H, W, 1) or (N,)."""
+    sizes = array.shape[:3]
+    digest = hashlib.sha256(struct.pack(f">{1 + len(sizes)}I", 2048 + len(sizes), *sizes))
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 @contextmanager

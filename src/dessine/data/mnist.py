@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,8 +10,8 @@ import numpy as np
 from annotated_types import Ge, Le, MinLen
 
 from dessine.data.dataset import Array, Available, Dataset, Examples, Split, datasets
-from dessine.data.fetch import another, cache_folder, full_mnist
-from dessine.data.idx import NAMES, Files, find, read, shape
+from dessine.data.fetch import FILES, another, cache_folder, full_mnist
+from dessine.data.idx import NAMES, Files, find, read, sha256, shape
 from dessine.paths import expanded, shown
 from dessine.registry import Count, PathText, SpecError
 
@@ -52,10 +53,11 @@ class Mnist(Dataset):
                 whole = read(files)
             except SpecError as error:
                 raise error.below("path") from None
+        known = not self.transpose and (self.path is None or _is_mnist(whole))
         (x, y), (test_x, test_y) = (self._wanted(*part) for part in whole)
         low = 0.0 if self.scale == "0..1" else -1.0
         train = Examples(x[: self.limit], y[: self.limit], low)
-        return Split(train, Examples(test_x, test_y, low), notice, source, digits=1 if self.path is None else 0)
+        return Split(train, Examples(test_x, test_y, low), notice, source, digits=int(known))
 
     def _own(self, path: Path) -> tuple[Files, str, str]:
         """The files, their name for the run's record, and what the user must know about them."""
@@ -104,3 +106,12 @@ class Mnist(Dataset):
             except SpecError as error:  # what is damaged is one line, and hides nothing else
                 made.append(Available(cls.type, source, str(error), 0, 0))
         return made
+
+
+def _is_mnist(parts: list[tuple[Array, Array]]) -> bool:
+    """Whether training and test part are MNIST's, all of it or the package's, wherever they were found."""
+    if [len(x) for x, _ in parts] == [60_000, 10_000]:
+        return all(sha256(array) == FILES[name][0] for name, array in zip(NAMES, chain(*parts), strict=True))
+    if [len(x) for x, _ in parts] == [10_000, 2_000]:
+        return all(map(np.array_equal, chain(*parts), chain(*read(find(SAMPLE).files))))
+    return False
