@@ -241,3 +241,5 @@ def test_what_no_config_can_hold_stays_as_it_is_written(write, tmp_path, monkeyp
     (folder / "data").mkdir(parents=True)
     monkeypatch.chdir(folder)
     assert check_document(read(write("a.yaml", OWN.replace("PATH", "data"))), Experiment).node.data.path == "data"
+    monkeypatch.chdir("/")
+    assert "start in that folder" in lines(write(f"{folder.name}/a.yaml", OWN.replace("PATH", "data")))[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dessine.paths import absolute, expanded
+from dessine.paths import absolute, expanded, shown
 from dessine.registry import Node, Problem, SpecError, dotted
 from dessine.registry import Path as KeyPath
 from dessine.schema import Schema, check, paths_in
@@ -107,16 +107,17 @@ def anchored(written: str, place: Place) -> str:
     """The absolute path of what is `written` at `place`. Raises SpecError where it is none.
 
     A relative one is looked for beside the file that says it, then in the working directory, where KEY=VALUE also begins.
-    What no config can hold, because it is no Unicode, stays as it is written.
+    What no config can hold, because it is no UTF-8, stays as it is written.
     """
     path = expanded(written)
     beside = absolute(Path(place.file).parent) / path
-    if place.line and (os.path.lexists(beside) or not os.path.lexists(path)):
-        path = beside
-    text = str(absolute(path))
+    is_beside = place.line and (os.path.lexists(beside) or not os.path.lexists(path))
+    text = str(absolute(beside if is_beside else path))
     try:
         text.encode()
     except UnicodeEncodeError:
+        if is_beside and not os.path.lexists(path):
+            raise SpecError(f"{shown(beside)} is no UTF-8, and no config can hold it: start in that folder") from None
         return written
     return text
 
