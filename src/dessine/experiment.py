@@ -22,8 +22,9 @@ from dessine.games.watch import Watch, told
 from dessine.paths import LONGEST_NAME
 from dessine.plots import Pictures
 from dessine.registry import DEFAULTS, Count, Like, Node, Problems, SpecError, Whole
-from dessine.runs.files import write_json
-from dessine.runs.run import Run, outcome
+from dessine.runs.checkpoint import Damaged
+from dessine.runs.files import RunError, own, write_json
+from dessine.runs.run import Run, outcome, picture_name
 from dessine.scores.diagnosis import Diagnosis, diagnose
 from dessine.scores.sampled import Sampled
 from dessine.streams import Streams
@@ -148,6 +149,39 @@ class Experiment(Node):
         """Whether `step` ends with a picture; the start and the end do, too."""
         return self.samples_period > 0 and (step % self.samples_period == 0 or step == self.steps)
 
+    def expects(self) -> dict[str, Array]:
+        """Every array that a checkpoint may hold; what an optimizer keeps is not there before its first step."""
+        arrays = self.game.state()
+        for name, player in self.game.players.items():
+            arrays |= {f"{name}.optimizer.{slot}": player.network.theta for slot in player.optimizer.names()}
+        return arrays
+
+    def restore(self, step: int, arrays: dict[str, Array], state: dict[str, Any], gone: set[int] = frozenset()) -> None:  # type: ignore[assignment]
+        """Go back to what `game.state()` and the streams were at `step`.
+
+        gone: replicates whose numbers may be anything. Raises Damaged where this is no state of this experiment; then the game
+        is of no use before another one is restored.
+        """
+        missing = sorted(set(self.game.state()) - set(arrays) - {"turns"})  # those of older versions count no turns
+        if missing:
+            raise Damaged(f"it has no {missing[0]}")
+        if step > self.steps:
+            raise Damaged(f"it is of step {step:,}, and the run has {self.steps:,}")
+        left = [r for r in range(self.repeats) if r not in gone]
+        for name, a in arrays.items():
+            if a.dtype.kind in "iu" and not a.ndim and a < 0:
+                raise Damaged(f"{name} is {a}")
+            if name.endswith(".theta") and not np.isfinite(a[left]).all():
+                raise Damaged(f"{name} holds numbers that are not finite, which the run has never had")
+        streams = state.get("streams")
+        if not isinstance(streams, dict) or not set(self.game.streams.state()) <= set(streams):
+            raise Damaged("it lacks the state of random streams")
+        try:
+            self.game.restore(arrays)
+            self.game.streams.restore(streams)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            raise Damaged(f"its state is none of this run's ({type(error).__name__}: {error})") from None
+
 
 class Pace:
     """How many turns to make before looking up again: about a tenth of a second's worth."""
@@ -198,17 +232,21 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 
 
 def train(
-    experiment: Experiment, run: Run, progress: Callable[[int, dict[str, Any]], None], say: Callable[[str], None]
+    experiment: Experiment,
+    run: Run,
+    progress: Callable[[int, dict[str, Any]], None],
+    say: Callable[[str], None],
+    step: int = 0,
 ) -> dict[str, Any]:
-    """Train `experiment`, built, in `run` from its newest checkpoint, or from the start. Returns the summary.
+    """Train `experiment`, built, in `run` from `step`, to which `take_up` has brought it, or from the start.
 
     `progress(step, record)` is called several times a second; record is empty but at logging steps. `say` gets what the
-    user must see. Raises Stopped or NonFiniteError after everything has been saved.
+    user must see. Returns the summary. Raises Stopped or NonFiniteError after everything has been saved.
     """
     began, game, last = time.perf_counter(), experiment.game, experiment.steps
     pictures = pictures_of(run, say)
     with stop_requests() as stop, np.errstate(all="ignore"), one_blas_thread():
-        step, watch, pace, stopping = *_resume(experiment, run), Pace(), False
+        watch, pace, stopping = _cut(experiment, run, step, say), Pace(), False
         if step == 0:
             if experiment.is_shown(0):
                 _show(experiment, run, 0, pictures)
@@ -247,24 +285,31 @@ def train(
     return finish(experiment, run, step, began, "completed", pictures)
 
 
-def _resume(experiment: Experiment, run: Run) -> tuple[int, Watch]:
-    """Take up the newest checkpoint; cut what was written after it, and what an earlier, shorter end added to the periods."""
-    found, step = run.load_checkpoint(), 0
-    if found:
-        step, arrays, state = found
-        experiment.game.restore(arrays)
-        experiment.game.streams.restore(state["streams"])
+def take_up(experiment: Experiment, run: Run, say: Callable[[str], None]) -> int:
+    """Take `experiment` back to the newest checkpoint of `run` that can be used; nothing is written. Returns its step.
+
+    Raises RunError where there is none though steps were made: to begin again at step 0 is for the user to say.
+    """
+    step = run.restore(experiment, say=say)
+    made = max([run.info().get("step") or 0, *(record["step"] for record in run.metrics()[-1:])])
+    if step is None and made > 0:
+        raise RunError(f"{run.path} has made {made:,} steps, but holds no checkpoint")
+    return step or 0
+
+
+def _cut(experiment: Experiment, run: Run, step: int, say: Callable[[str], None]) -> Watch:
+    """Cut what was written after `step`, and what an earlier, shorter end added to the periods."""
+    if step:
         run.log(f"goes on from the checkpoint of step {step}")
     run.forget_after(step)
-    run.keep_metrics(lambda r: r["step"] <= step and experiment.is_logged(r["step"]))
-    for path in run.samples.glob("step_*.png"):
-        at = int(path.stem.removeprefix("step_"))
+    run.keep_metrics(lambda r: r["step"] <= step and experiment.is_logged(r["step"]), say)
+    for at, path in run.pictures().items():
         if at > step or not experiment.is_shown(at):
             path.unlink()
-    watch = Watch(experiment.game, step, [one for one in run.info().get("non_finite", []) if one["step"] <= step])
+    watch = Watch(experiment.game, step, [one for one in run.info().get("non_finite") or [] if one["step"] <= step])
     if run.info().get("non_finite"):
         _remember(experiment, run, watch)
-    return step, watch
+    return watch
 
 
 def _remember(experiment: Experiment, run: Run, watch: Watch) -> None:
@@ -278,7 +323,7 @@ def _save(experiment: Experiment, run: Run, step: int) -> None:
 
 
 def _show(experiment: Experiment, run: Run, step: int, pictures: Pictures) -> None:
-    pictures.draw(experiment.game.show, run.samples / f"step_{step:07d}.png", _context(experiment, step, pictures))
+    pictures.draw(experiment.game.show, run.samples / picture_name(step), _context(experiment, step, pictures))
 
 
 def _plain(value: Any) -> Any:
@@ -320,11 +365,11 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
         summary["reason"] = run.info()["reason"]
     with np.errstate(all="ignore"):
         summary["diagnosis"] = diagnosis(experiment, run, records).plain()
-    write_json(run.path / "summary.json", summary)
+    write_json(own(run.path, "summary.json"), summary)
     if experiment.outputs.plots and records:
         with np.errstate(all="ignore"):
             pictures.draw(experiment.game.save_plots, run.plots, records, _context(experiment, step, pictures))
-    frames = sorted(run.samples.glob("step_*.png"))
+    frames = list(run.pictures().values())
     if experiment.outputs.gif and len(frames) > 1:
         from dessine.plots.grid import save_gif
 

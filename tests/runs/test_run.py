@@ -53,9 +53,16 @@ def test_of_two_processes_each_gets_its_own(tmp_path):
 
 def test_folder_of_ones_own_must_be_empty_and_is_taken_once(tmp_path):
     (tmp_path / "empty").mkdir()
-    Run.create_at(tmp_path / "empty")
+    first, second = Run.create_at(tmp_path / "empty"), Run.create_at(tmp_path / "empty")
+    with first.lock():
+        with pytest.raises(RunError, match="is being trained by another process"), second.lock():
+            pass
+        first.start("name: x\n", "name: x\n", {})
+    with second.lock(), pytest.raises(RunError, match="another run's"):
+        second.start("name: x\n", "name: x\n", {})
     with pytest.raises(RunError, match="not an empty folder"):
         Run.create_at(tmp_path / "empty")
+    assert first.info()["status"] == "running"
 
 
 def test_run_is_found_by_path_name_beginning_or_last(tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
+from dessine.cli.errors import say
 from dessine.experiment import Experiment
 from dessine.games.game import FIXED_SEED
 from dessine.plots import Pictures
@@ -44,17 +45,15 @@ def measure_checkpoints(
     found: list[dict[str, Any]] = []
     better: dict[str, str] = {}
     told: dict[str, Any] = {}
-    one = run.load_checkpoint()
-    while one is not None:
-        step, arrays, _ = one
-        experiment.game.restore(arrays)
+    step = run.restore(experiment)
+    while step is not None:
         try:
             told = panel.measure(lambda n: experiment.game.draw(n, streams()), min(count, COUNT), seed, None, "", chosen)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
         better = {name: row["better"] for name, row in told["scores"].items()}
         found.append({"step": step} | _own(records, step) | {name: row["value"] for name, row in told["scores"].items()})
-        one = run.load_checkpoint(before=step)
+        step = run.restore(experiment, before=step, say=say)
     found.reverse()
     own = [name for name in OWN if any(np.isfinite(row[name]) for row in found)]
     for row in found:

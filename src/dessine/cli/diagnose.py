@@ -10,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
+from dessine.cli.errors import say
 from dessine.cli.loading import load_run
 from dessine.cli.paths import PATH, RUN
 from dessine.experiment import Experiment, diagnosis
@@ -17,7 +18,7 @@ from dessine.games import Adversarial
 from dessine.games.game import FIXED_SEED
 from dessine.letters import harmless
 from dessine.runs.files import finite
-from dessine.runs.run import Run
+from dessine.runs.run import Run, RunError
 from dessine.scores.diagnosis import Diagnosis, Evidence, verdict
 from dessine.scores.sampled import Sampled, look
 from dessine.streams import Streams
@@ -62,18 +63,22 @@ def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> N
 
 def _samples(run: Run, experiment: Experiment, count: int, seed: int) -> tuple[int | None, list[Sampled]]:
     """The step of the newest checkpoint, and what its samples show beside those of the one before it, repeat by repeat."""
-    game, found = experiment.game, run.load_checkpoint()
-    if found is None or not isinstance(game, Adversarial):
-        return (found[0] if found else None), []
-    older, drawn = run.load_checkpoint(before=found[0]), []
-    for one in (found, older):
-        if one is not None and one[0] > 0:
-            game.restore(one[1])
-            drawn.append(game.draw_each(count, Streams(seed + FIXED_SEED, experiment.repeats)))
+    game, drawn = experiment.game, list[np.ndarray]()
+    try:
+        newest = run.restore(experiment, say=say)
+    except RunError as error:  # the metrics still tell their part
+        say(str(error))
+        return None, []
+    if newest is None or not isinstance(game, Adversarial):
+        return newest, []
+    step: int | None = newest
+    while step and len(drawn) < 2:
+        drawn.append(game.draw_each(count, Streams(seed + FIXED_SEED, experiment.repeats)))
+        step = run.restore(experiment, before=step)
     if not drawn:
-        return found[0], []
+        return newest, []
     first = range(min(REPEATS, experiment.repeats))
-    return found[0], [look(game.panel, drawn[0][r], drawn[1][r] if len(drawn) > 1 else None, found[0]) for r in first]
+    return newest, [look(game.panel, drawn[0][r], drawn[1][r] if len(drawn) > 1 else None, newest) for r in first]
 
 
 def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> list[str]:

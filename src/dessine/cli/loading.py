@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from dessine.cli.errors import say
 from dessine.experiment import Experiment
 from dessine.games.warnings import warnings
 from dessine.paths import name_after
@@ -51,13 +52,13 @@ def warned(experiment: Experiment, document: Document, resolved: dict[str, Any])
 
 
 def open_run(text: str, runs_dir: Path) -> tuple[Run, Experiment, int]:
-    """A saved run with its newest checkpoint restored: the run, the experiment and the step."""
+    """A saved run with its newest checkpoint restored: the run, the experiment and the step.
+
+    The screen is told of a newer one that cannot be used.
+    """
     run = Run.find(text, runs_dir)
     experiment, _, _ = load_run(run)
-    found = run.load_checkpoint()
-    if found is None:
+    step = run.restore(experiment, say=say)
+    if step is None:
         raise RunError(f"{run.path} holds no checkpoint: nothing was trained")
-    step, arrays, state = found
-    experiment.game.restore(arrays)
-    experiment.game.streams.restore(state["streams"])
     return run, experiment, step

@@ -23,7 +23,7 @@ from dessine.runs.documents import spec_of
 from dessine.runs.files import finite, own
 from dessine.runs.inside import FORBIDDEN
 from dessine.runs.naming import called, find
-from dessine.runs.removal import refusal, remove, size
+from dessine.runs.removal import is_ours, refusal, remove, size
 from dessine.runs.run import Run, RunError
 
 COLOURS = {"running": "cyan", "completed": "green", "failed": "red", "broken": "red", "lost": "yellow", "interrupted": "yellow"}
@@ -167,8 +167,9 @@ def diff(first: str, second: str, as_json: bool, runs_dir: Path) -> None:
 @click.option("--failed", is_flag=True, help="Only those that failed.")
 @click.option("--older-than", type=Seconds(), help="Only those begun longer ago than 7d, 12h, 30m ...")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Also those of which nobody can tell whether they run: where there are no locks.")
 @runs_option
-def rm(runs: tuple[str, ...], failed: bool, older_than: float | None, yes: bool, runs_dir: Path) -> None:
+def rm(runs: tuple[str, ...], failed: bool, older_than: float | None, yes: bool, force: bool, runs_dir: Path) -> None:
     """Remove runs, or whole sweeps. Asks first; takes those named, or all that fit the filters of `dessine runs list`.
 
     A run that is being trained stays, and so does any folder that is not a run's.
@@ -182,25 +183,25 @@ def rm(runs: tuple[str, ...], failed: bool, older_than: float | None, yes: bool,
     if not paths and not filters:
         raise click.UsageError("which runs? Example: dessine runs rm --failed --older-than 7d")
     if paths:
-        found = [_find(text, runs_dir) for text in paths]
-        rows = [_row(path, path.name) for path in found]
+        found = [_broken(text, runs_dir) or _find(text, runs_dir) for text in paths]
+        rows = [read_row(path, path.name, _spec) or Row(path, path.name) for path in found]
         rows = list({row.path.resolve(): row for row in rows}.values())
     else:
         rows = survey(runs_dir, read_spec=_spec)
     chosen = select(rows, filters)
-    refused = [(row, reason) for row in chosen if (reason := refusal(row.path))]
+    refused = [(row, reason) for row in chosen if (reason := refusal(row.path, force))]
     for row, reason in refused:
         say(f"{row.path} {reason}")
     chosen = [row for row in chosen if row not in [r for r, _ in refused]]
     if chosen:
-        _ask_and_remove(chosen, yes)
+        _ask_and_remove(chosen, yes, force)
     elif not refused:
         click.echo("no run fits: nothing was removed", err=True)
     if refused and (paths or not chosen):
         raise click.exceptions.Exit(1)
 
 
-def _ask_and_remove(chosen: list[Row], yes: bool) -> None:
+def _ask_and_remove(chosen: list[Row], yes: bool, force: bool) -> None:
     what = "1 run" if len(chosen) == 1 else f"{len(chosen):,} runs"
     if not yes:
         lines = [(r.name, r.status, _steps(r), _age(r.age), _results(r)) for r in chosen[:20]]
@@ -217,8 +218,11 @@ def _ask_and_remove(chosen: list[Row], yes: bool) -> None:
         if not sure:
             click.echo("nothing was removed", err=True)
             raise click.exceptions.Exit(1)
+    told: dict[str, None] = {}
     for row in chosen:
-        remove(row.path)
+        remove(row.path, force, lambda text: told.setdefault(text.split(":")[0]))
+    for text in told:
+        click.echo(text, err=True)
     click.echo(f"removed {what}", err=True)
 
 
@@ -271,6 +275,13 @@ def _find(text: str, runs_dir: Path) -> Path:
     if os.path.isdir(text) and ("/" in text or text == ".") and not called(text, runs_dir, sweeps=True):
         raise RunError(f"{text} is not a run folder: it has no config.yaml")
     return Run.find(text, runs_dir).path if text == "last" else find(text, runs_dir, sweeps=True)
+
+
+def _broken(text: str, runs_dir: Path) -> Path | None:
+    """The folder of exactly that name, if it is what is left of a run."""
+    there = [path for path in (Path(text), runs_dir / text) if os.path.isdir(path) and is_ours(path)]
+    whole = any((path / name).is_file() for path in there for name in ("sweep.yaml", "config.yaml"))
+    return there[0] if there and not whole else None
 
 
 def _row(path: Path, name: str) -> Row:

@@ -164,7 +164,7 @@ def _run(plan: Plan, where: Launcher, given: Path | None, o: dict[str, Any]) -> 
     jobs = o["jobs"] or where.slots
     threads = o["threads"] or (max(1, cores() // jobs) if o["executor"] == "local" else 1)
     folder = SweepFolder.open(given, o["runs_dir"], plan.identity, plan.name)
-    with folder.lock(), stop_requests() as stop:
+    with folder.lock(say), stop_requests() as stop:
         _write(plan, folder)
         feed, total, done, failed = _feed(plan, folder, o["retry_failed"])
         screen = Screen(total, done, jobs, lambda cell: _steps(plan, cell), o["quiet"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 import time
 import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,12 @@ from dessine.cli.errors import say as _say
 from dessine.cli.loading import load, load_run, warned
 from dessine.cli.paths import PATH, RUN
 from dessine.data import PLACES
-from dessine.experiment import Experiment, Stopped, train
+from dessine.experiment import Experiment, Stopped, take_up, train
 from dessine.runs.comparison import differences
-from dessine.runs.files import own
-from dessine.runs.run import Run
+from dessine.runs.files import finite, own
+from dessine.runs.run import Run, RunError
 from dessine.scores.diagnosis import verdict
-from dessine.spec import BadSpec, check_document, dump, read
+from dessine.spec import BadSpec, Document, check_document, dump, read
 from dessine.sweeps.repeats import train_apart, train_repeats
 
 PERIOD = 10.0
@@ -41,6 +43,7 @@ EPILOG = """\b
 Examples:
   dessine train configs/gan_mnist.yaml training.steps=1000 seed=3
   dessine train --resume last training.steps=2000     go on with the last run, for longer
+  dessine train --resume last --restart               begin it again, whatever has become of its files
 """
 
 
@@ -49,6 +52,8 @@ Examples:
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are made.")
 @click.option("--run-dir", type=PATH, help="The run folder itself, instead of a timestamped one.")
 @click.option("--resume", type=RUN, metavar="RUN", help="Go on with a run in place: RUN is its folder, its name or 'last'.")
+@click.option("--restart", is_flag=True, help="With --resume: begin again at step 0; what is there is put aside.")
+@click.option("--force", is_flag=True, help="With --resume, where there are no locks: no other process trains there.")
 @click.option("--from", "source", type=RUN, metavar="RUN", help="Start anew from a run's config.")
 @click.option("--dry-run", is_flag=True, help="Check everything, create nothing.")
 @click.option("--quiet", is_flag=True, help="Print only the run's folder.")
@@ -57,6 +62,8 @@ def command(
     runs_dir: Path,
     run_dir: Path | None,
     resume: str | None,
+    restart: bool,
+    force: bool,
     source: str | None,
     dry_run: bool,
     quiet: bool,
@@ -67,11 +74,15 @@ def command(
     """
     if resume and (source or run_dir):
         raise click.UsageError("--resume goes on in the run's own folder: it takes no --from and no --run-dir")
+    if (restart or force) and not resume:
+        raise click.UsageError("--restart and --force go with --resume RUN")
     named = [] if resume or source else list(arguments[:1])
     overrides = list(arguments[len(named) :])
     if not (named or resume or source):
         raise click.UsageError("which config? Example: dessine train configs/gan_mnist.yaml")
     old = Run.find(resume or source or "", runs_dir) if resume or source else None
+    if resume and old:
+        old.check()
     config = old.path / "config.yaml" if old else PATH.convert(named[0], None, click.get_current_context())
     experiment, document, resolved = load_run(old, overrides) if old else load(config, overrides)
     if resume and old:
@@ -85,40 +96,69 @@ def command(
         return
     called = shlex.join(["dessine", *sys.argv[1:]])
     if resume and old:
-        with old.lock():
-            if old.status() == "completed" and resolved == _resolved(old):
-                say(f"{old.path} is complete: go on for longer with training.steps=N, more than {experiment.steps:,}")
-                click.echo(str(old.path))
-                return
-            old.resume(dump(resolved), called, steps=experiment.steps, spec=resolved, data=experiment.split.source)
-            old.log(f"resumed: {called}")
-            _train(experiment, old, say, quiet)
+        with old.lock(_say, force):
+            _go_on(old, experiment, resolved, called, restart, quiet)
         return
     run = Run.create_at(run_dir) if run_dir else Run.create(runs_dir, experiment.name)
-    info = {"command": called, "overrides": overrides, "seed": experiment.seed, "steps": experiment.steps, "resumes": []}
-    info |= {"data": experiment.split.source, "data_checksum": experiment.split.train.checksum}
-    info["test_checksum"] = experiment.split.test.checksum
-    info["goals"] = dict(experiment.game.goals)
-    info["networks"] = {name: player.architecture() for name, player in experiment.game.players.items()}
-    run.start(dump(resolved), document.source, info | {"spec": resolved})  # a list of runs has no time to read YAML
-    with run.lock():
+    info = _about(experiment, resolved) | {"command": called, "overrides": overrides, "resumes": []}
+    with run.lock(_say):
+        run.start(dump(resolved), document.source, info)
         run.log(f"started: {called}")
         for notice in notices:
             run.log(notice)
-        _train(experiment, run, say, quiet)
+        _train(experiment, run, say, quiet, 0)
+
+
+def _about(experiment: Experiment, resolved: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says of a run before it begins; the spec, because a list of runs has no time to read YAML."""
+    train, test = experiment.split.train.checksum, experiment.split.test.checksum
+    data = {"data": experiment.split.source, "data_checksum": train, "test_checksum": test}
+    goals = dict(experiment.game.goals)
+    networks = {name: player.architecture() for name, player in experiment.game.players.items()}
+    return {"seed": experiment.seed, "steps": experiment.steps, **data, "goals": goals, "networks": networks, "spec": resolved}
+
+
+def _go_on(run: Run, experiment: Experiment, resolved: dict[str, Any], called: str, restart: bool, quiet: bool) -> None:
+    """Train a run for what it has left, or from its start; the lock is ours."""
+    say = _quiet if quiet else _say
+    aside = run.restart() if restart else run.end_restart()
+    if run.is_complete(experiment.steps):
+        say(f"{run.path} is complete: go on for longer with training.steps=N, more than {experiment.steps:,}")
+        click.echo(str(run.path))
+        return
+    told: list[str] = [f"begins again; what was there is in {aside}"] if aside else []
+    about = {"steps": experiment.steps, "spec": resolved, "data": experiment.split.source}
+    if not run.info():
+        about |= _about(experiment, resolved)
+        told.append(
+            f"{run.path / 'run.json'} is not there: it is written anew, and nothing can tell whether the data are the same"
+        )
+    try:
+        step = 0 if train_apart(experiment) else take_up(experiment, run, told.append)
+    except RunError as error:
+        again = f"dessine train --resume {shlex.quote(str(run.path))} --restart"
+        raise RunError(f"{error}; to begin again at step 0, with all that is there put aside: {again}") from None
+    run.resume(dump(resolved), called, **about)
+    run.log(f"resumed: {called}")
+    for line in told:  # a step back is told whatever was asked not to be
+        _say(line)
+        run.log(line)
+    _train(experiment, run, say, quiet, step)
 
 
 def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> None:
-    """Refuse what would change the steps already made, showing the difference."""
+    """Refuse what would change the steps already made, showing the difference: be it on the command line, or in a config.yaml
+    that was edited since, for run.json knows what the run began with.
+    """
     info, before = run.info(), _resolved(run)
     wrong = [
         f"  {key}: was {was!r}, now {will!r}"
-        for key, (was, will) in differences([before, resolved]).items()
+        for key, (was, will) in differences([before, json.loads(json.dumps(finite(resolved)))]).items()
         if not key.startswith(FREE)
     ]
     if wrong:
-        raise BadSpec([f"{run.path}: this would change steps already made; start anew with --from, or leave out:", *wrong])
-    if experiment.steps < info.get("steps", 0):
+        raise BadSpec([f"{run.path}: this would change steps already made; start anew with --from, or take it back:", *wrong])
+    if experiment.steps < (info.get("steps") or 0):
         raise BadSpec([f"{run.path}: a run can only get longer: it has {info['steps']} steps, not {experiment.steps}"])
     for what, key, part in (
         ("training", "data_checksum", experiment.split.train),
@@ -131,18 +171,22 @@ def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> No
             raise BadSpec([f"{run.path}: {text} (checksum was {str(was)[:12]}, now {now[:12]})"])
 
 
-def _resolved(run: Run) -> dict[str, Any]:
-    """What the config of a run says, with every default: an older one lacks options that have come since."""
-    resolved: dict[str, Any] = check_document(read(own(run.path, "config.yaml"), alone=True), Experiment).model_dump()
-    return resolved
+def _resolved(run: Run) -> Any:
+    """What run.json says that the run began with, as JSON; with every default, for an older one lacks options that have come
+    since. Of a run that says nothing of it, its config.yaml does.
+    """
+    began = run.info().get("spec") or read(own(run.path, "config.yaml"), alone=True).data
+    with suppress(BadSpec):
+        began = check_document(Document(began, ""), Experiment).model_dump()
+    return json.loads(json.dumps(finite(began)))
 
 
-def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:
-    """Train, with progress; whatever happens, run.json and log.txt say how it ended."""
+def _train(experiment: Experiment, run: Run, say: Any, quiet: bool, step: int) -> None:
+    """Train from `step`, with progress; whatever happens, run.json and log.txt say how it ended."""
     bar, began = Progress(experiment, run, quiet), time.monotonic()
     resume = f"dessine train --resume {shlex.quote(str(run.path))}"
     try:
-        how = train_repeats if train_apart(experiment) else train
+        how = train_repeats if train_apart(experiment) else partial(train, step=step)
         summary = how(experiment, run, bar.step, bar.say)
         bar.close()
         if not quiet and not summary["diagnosis"]["early"]:
@@ -153,7 +197,7 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool) -> None:
         raise
     except (Exception, KeyboardInterrupt) as error:
         bar.close()
-        with suppress(OSError):  # the very disk may be what failed
+        with suppress(OSError, RunError):  # the very disk may be what failed
             _ended(run, error, time.monotonic() - began)
         if isinstance(error, KeyboardInterrupt):
             _say(f"stopped at once; go on from the last checkpoint with: {resume}")

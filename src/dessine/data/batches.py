@@ -54,5 +54,8 @@ class Batches:
         return {"order": self.order, "cursor": np.array(self.cursor)}
 
     def restore(self, state: dict[str, Array]) -> None:
-        """Go back to what `state()` returned."""
-        self.order, self.cursor = state["order"].copy(), int(state["cursor"])
+        """Go back to what `state()` returned. Raises ValueError if that is no order of these examples."""
+        order, cursor, n = state["order"], int(state["cursor"]), len(self.examples)
+        if order.shape[-1:] != (n,) or (np.sort(order) != np.arange(n)).any() or not 0 <= cursor <= n:
+            raise ValueError(f"no order of {n} examples, or no place in it")
+        self.order, self.cursor = order.copy(), cursor

@@ -125,7 +125,7 @@ def read_row(path: Path, name: str, read_spec: ReadSpec = lambda path: {}) -> Ro
 def _tell(row: Row) -> None:
     """Take over what run.json says."""
     info = row.info
-    row.status = status_of(info)
+    row.status = status_of(info, row.path)
     row.reason = info.get("reason")
     row.step, row.steps, row.seed, row.seconds = (info.get(key) for key in ("step", "steps", "seed", "seconds"))
     row.repeats = info.get("spec", {}).get("repeats")

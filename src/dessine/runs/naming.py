@@ -13,7 +13,7 @@ from dessine.registry import did_you_mean, quoted
 from dessine.runs.documents import read_info, read_sweep
 from dessine.runs.files import RunError
 
-TIME = re.compile(r"^\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_")
+TIME = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2}_")
 """What stands before the name of a run in that of its folder."""
 MOST_BYTES = 200
 """Of a folder's name: file systems take 255, and the time, a number and names of temporary files must fit, too."""
@@ -56,7 +56,7 @@ def called(text: str, runs_dir: Path, sweeps: bool = False) -> list[Path]:
 
 def _folders(runs_dir: Path, sweeps: bool) -> list[Path]:
     files = ("config.yaml", "sweep.yaml") if sweeps else ("config.yaml",)
-    return sorted({path.parent for file in files for path in runs_dir.glob(f"*/{file}")})
+    return sorted({path.parent for file in files for path in runs_dir.glob(f"[!.]*/{file}")})
 
 
 def _meant(text: str, folders: list[Path]) -> list[Path]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from dessine.runs.documents import read_sweep
-from dessine.runs.files import own, own_folder, write_atomically, write_json
-from dessine.runs.run import Run, RunError
+from dessine.runs.files import RunError, own, own_folder, write_atomically, write_json
+from dessine.runs.lock import locked
+from dessine.runs.run import Run, Say, silent
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.launchers import is_half_made, trained_by_another
 
@@ -48,7 +49,7 @@ class SweepFolder:
             path.mkdir(parents=True, exist_ok=True)
             return SweepFolder(path)
         runs_dir.mkdir(parents=True, exist_ok=True)
-        with _locked(runs_dir / ".sweeps.lock", wait=True):  # the same command, started twice at once, shall meet itself
+        with locked(own(runs_dir, ".sweeps.lock"), wait=True):  # the same command, started twice at once, shall meet itself
             found = SweepFolder.find(runs_dir, identity)
             if found is None:
                 found = SweepFolder(Run.create(runs_dir, f"sweep_{name}").path)
@@ -73,15 +74,18 @@ class SweepFolder:
             return {}
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Raises RunError if another process runs this sweep."""
-        try:
-            with _locked(self.path / ".lock", wait=False):
-                yield
-        except BlockingIOError:
-            raise RunError(
-                f"{self.path} is being run by process {self.info().get('pid')}; start it again when that has ended"
-            ) from None
+    def lock(self, say: Say = silent) -> Iterator[None]:
+        """Raises RunError if another process runs this sweep. Where there are no locks, `say` gets a line."""
+        with ExitStack() as stack:
+            try:
+                none = stack.enter_context(locked(own(self.path, ".lock")))
+            except BlockingIOError:
+                raise RunError(
+                    f"{self.path} is being run by process {self.info().get('pid')}; start it again when that has ended"
+                ) from None
+            if none:
+                say(f"there are no locks here ({none}): take care that no other process works in {self.path}")
+            yield
 
     def run(self, cell: Cell) -> Run:
         """The cell's run folder, whether it is there or not; found by its identity, whatever name it was given."""
@@ -122,16 +126,3 @@ def _half_made(path: Path) -> bool:
     return all(one.name in first or (one.name.startswith(".") and ".tmp" in one.name) for one in path.iterdir()) and not any(
         (path / "cells").glob("*")
     )
-
-
-@contextmanager
-def _locked(path: Path, wait: bool) -> Iterator[None]:
-    """Raises BlockingIOError if another process holds it and we do not wait."""
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this system
-        yield
-        return
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
