@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 
 FLOORS = [
-    ["registry", "streams", "intervals", "threads", "letters", "start", "compiled"],
+    ["registry", "streams", "intervals", "threads", "letters", "start", "machine", "compiled"],
     ["schema", "paths"],
     ["nn", "losses", "optimizers"],
     ["constraints"],

@@ -15,7 +15,7 @@ from dessine.nn import Mode, Network
 from dessine.nn.algebra import add_product
 from dessine.nn.layer import size
 from dessine.nn.tangent import along, refuse_along
-from dessine.registry import Count, Node, NonNegative, Positive, Registry, SpecError
+from dessine.registry import Node, NonNegative, Positive, Registry, SpecError, Times
 from dessine.streams import Stream
 
 Array = np.ndarray
@@ -128,7 +128,7 @@ class SpectralNorm(Constraint):
 
     raw: Array
 
-    def __init__(self, iterations: Count = 1):
+    def __init__(self, iterations: Times = 1):
         self.iterations = iterations
         self.u: dict[str, Array] = {}  # (R, n, 1), the left singular vectors, of the inputs
         self.v: dict[str, Array] = {}  # (R, m, 1)

@@ -340,7 +340,7 @@ def _length(limits: tuple[Any, ...]) -> str:
     least = next((limit.min_length for limit in limits if isinstance(limit, MinLen)), 0)
     most = next((limit.max_length for limit in limits if isinstance(limit, MaxLen)), None)
     if most is not None:
-        return f" of {most}" if least == most else f" of {least} to {most}"
+        return f" of {most}" if least == most else f" of {least} to {most}" if least else f" of at most {most}"
     return f" of at least {least}" if least else ""
 
 

@@ -84,10 +84,101 @@ def test_check_tells_misfits_of_both_players_and_the_batch_with_their_lines(monk
 
 
 def test_check_refuses_a_network_beyond_the_memory(monkeypatch, capsys):
-    width = "game.generator.layers[0].units=1000000000"
-    code, _, err = dessine(monkeypatch, capsys, "config", "check", RING, width)
+    changes = ["game.generator.layers[0].units=1000000", "repeats=10000"]
+    code, _, err = dessine(monkeypatch, capsys, "config", "check", RING, *changes)
     assert code == 2
-    assert "GB" in err[0]
+    assert "needs about" in err[0]
+    assert "TB of memory (networks" in err[0]
+    assert "GB: take smaller layers, fewer repeats or a smaller batch" in err[0]
+
+
+LAYER = "game.generator.layers[0]"
+
+
+@pytest.mark.parametrize(
+    ("config", "changes"),
+    [
+        ("gan_ring", ["game.n_critic=1e9"]),
+        ("gan_ring", ["game.critic_warmup=1e9"]),
+        ("gan_ring", ["game.critic_extra.moves=1e9"]),
+        ("gan_ring", ["game.moves.real=1e9"]),
+        ("gan_ring", ["game.until={type: plateau, most: 1e9}"]),
+        ("gan_ring", ["game.unrolled.steps=1e9"]),
+        ("gan_ring", ["game.rotation_pairs=1e9"]),
+        ("gan_ring", ["game.scored=1e12"]),
+        ("gan_ring", ["game.latent.size=1e9"]),
+        ("gan_ring", ["game.pack=1e9"]),
+        ("gan_ring", [f"{LAYER}.units=1e9"]),
+        ("gan_ring", [f"{LAYER}.units=1e7", "game.generator.layers[1].units=1e7"]),
+        ("gan_ring", ["game.generator.layers=[{type: noise, size: 1e8}, {type: dense, units: 2}]"]),
+        ("gan_ring", ["game.generator.layers=[{type: maxout, units: 2, pieces: 1e9}]"]),
+        ("gan_ring", ["game.discriminator.layers=[{type: minibatch_discrimination, kernels: 1e9}, {type: dense, units: 1}]"]),
+        ("gan_ring", ["game.discriminator.layers=[{type: minibatch_discrimination, dims: 1e9}, {type: dense, units: 1}]"]),
+        ("gan_ring", ["game.discriminator.layers=[{type: minibatch_closeness, neighbours: 1e9}, {type: dense, units: 1}]"]),
+        ("gan_ring", ["game.discriminator.constraint={type: spectral_norm, iterations: 1e9}"]),
+        ("gan_ring", ["repeats=1e9"]),
+        ("gan_ring", ["data.points=1e9"]),
+        ("gan_ring", ["data.modes=1e9"]),
+        ("gan_ring", ["outputs.grid=[1e9, 1e9]"]),
+        ("gan_ring", [f"game.generator.layers=[{', '.join(['{type: dense, units: 2}'] * 1001)}]"]),
+        ("gan_ring", ["game.generator.layers=[{type: reshape, shape: [" + "1, " * 70 + "2]}, {type: dense, units: 2}]"]),
+        (
+            "gan_ring",
+            [
+                "game.generator.layers=[{type: dense, units: 4}, {type: reshape, shape: [2, 2, 1]}, "
+                "{type: upsample, factor: 10000}, {type: upsample, factor: 10000}, {type: dense, units: 2}]"
+            ],
+        ),
+        (
+            "gan_ring",
+            [
+                "game.generator.layers=[{type: dense, units: 4}, {type: reshape, shape: [2, 2, 1]}, "
+                "{type: conv2d, channels: 1, kernel: 10000, padding: same}, {type: conv2d, channels: 1e9, kernel: 10000, "
+                "padding: same}, {type: dense, units: 2}]"
+            ],
+        ),
+        (
+            "gan_ring",
+            [
+                "game.generator.layers=[{type: dense, units: 4}, {type: reshape, shape: [2, 2, 1]}, "
+                "{type: zero_pad, padding: 10000}, {type: dense, units: 2}]"
+            ],
+        ),
+        ("xor", ["game.network.layers[0].units=1e7", "repeats=1000"]),
+    ],
+    ids=lambda x: x if isinstance(x, str) else x[-1][:60],
+)
+def test_what_could_never_fit_or_end_is_refused_before_memory_is_taken(config, changes, monkeypatch, capsys):
+    monkeypatch.setattr("dessine.games.player.Network", None)  # which would allocate
+    code, _, err = dessine(monkeypatch, capsys, "config", "check", CONFIGS / f"{config}.yaml", *changes)
+    assert code == 2
+    assert len(err) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["game.generator.layers=[{type: dense, units: 5000000}, {type: dense, units: 3}]"],
+        ["game.discriminator.layers=[{type: dense, units: 5000000}, {type: dense, units: 3}]"],
+    ],
+)
+def test_shapes_are_checked_before_anything_is_allocated(changes, monkeypatch, capsys):
+    monkeypatch.setattr("dessine.games.player.Network", None)
+    code, _, err = dessine(monkeypatch, capsys, "config", "check", RING, *changes)
+    assert code == 2
+    assert ".layers: " in err[0]
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["game.rotation_pairs=1", "game.unrolled.steps=1", "game.average=0.9", "game.pack=2", "game.feature_matching.layer=-2"],
+)
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_a_rule_on_two_options_hides_no_mistake_of_one(option, player, monkeypatch, capsys):
+    wrong = f"game.{player}.layers=[{{type: conv2d, channels: 2}}, {{type: dense, units: 2}}]"
+    code, _, err = dessine(monkeypatch, capsys, "config", "check", RING, option, wrong)
+    assert code == 2
+    assert any("a convolution needs an image" in line for line in err)
 
 
 def test_check_leaves_nothing_behind(monkeypatch, capsys, tmp_path):

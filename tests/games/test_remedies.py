@@ -79,4 +79,4 @@ def test_features_are_those_of_a_layer_that_is_there_and_not_the_verdict() -> No
     critic, *_ = matched()
     for layer, says in ((3, "has 3 layers, 0 to 2"), (-4, "has 3 layers"), (2, "is the last layer"), (-1, "is the last layer")):
         with pytest.raises(SpecError, match=says):
-            FeatureMatching(layer).locate(critic)
+            FeatureMatching(layer).locate(critic.layers)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from annotated_types import Ge, Le
 
 from dessine.data import Split
 from dessine.data.batches import Batches
 from dessine.games.field import rotation, same_draws, slopes
-from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
+from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games, refuse_beyond_memory
 from dessine.games.latent import Latent
 from dessine.games.player import Player
 from dessine.games.remedies import Average, FeatureMatching, InstanceNoise, packed, unpacked
@@ -25,7 +26,7 @@ from dessine.losses import GameLoss, Straight, sigmoid
 from dessine.nn import Mode
 from dessine.nn.layer import Backward, size
 from dessine.nn.tangent import along, refuse_along
-from dessine.registry import DEFAULTS, Count, Decay, Like, Problems, Share, SpecError, Whole
+from dessine.registry import DEFAULTS, Count, Decay, Like, Problems, Share, SomeTimes, SpecError, Times
 from dessine.scores.panel import Panel
 from dessine.scores.reference import Reference
 from dessine.streams import Streams
@@ -74,8 +75,8 @@ class Adversarial(Game):
         discriminator: Player,
         latent: Like[Latent] = DEFAULTS,
         loss: Like[GameLoss] = "non_saturating",
-        n_critic: Count = 1,
-        critic_warmup: Whole = 0,
+        n_critic: Times = 1,
+        critic_warmup: Annotated[int, Ge(0), Le(1_000_000)] = 0,
         critic_extra: Like[CriticExtra] | None = None,
         until: Like[Until] | None = None,
         moves: Like[Moves] | None = None,
@@ -86,8 +87,8 @@ class Adversarial(Game):
         feature_matching: Like[FeatureMatching] | None = None,
         unrolled: Like[Unrolled] | None = None,
         average: Decay | None = None,
-        scored: Whole = 250,
-        rotation_pairs: Whole = 0,
+        scored: Annotated[int, Ge(0), Le(100_000)] = 250,
+        rotation_pairs: SomeTimes = 0,
     ):
         if len(real_labels) != 2 or real_labels[0] > real_labels[1]:
             raise SpecError("expects an interval [low, high] in [0, 1]", ("real_labels",))
@@ -148,15 +149,23 @@ class Adversarial(Game):
             raise SpecError(f"the {len(self.test)} test examples do not fill a pack of {self.pack}", ("pack",))
         if self.until is not None and streams.replicates > 1:
             raise SpecError("each repeat would end at another move: take repeats 1, and a sweep over seeds", ("until",))
+        shown = (*wanted[:-1], wanted[-1] * self.pack)
         with problems.below():
-            self.generator.build((self.latent.size,), streams, dtype, "generator")
-            made = size(self.generator.network.output_shape)
+            made = size(self.generator.outline((self.latent.size,), "generator"))
             if made != size(wanted):
                 text = f"its last layer makes {made} numbers, an example holds {size(wanted)} {list(wanted)}"
                 raise SpecError(text, ("generator", "layers"))
+        with problems.below():
+            self._outline_discriminator(shown)
+        problems.tell()
+        refuse_beyond_memory(self._needs())
+        with problems.below():
+            self.generator.build((self.latent.size,), streams, dtype, "generator")
             self.average = None if self.decay is None else Average(self.generator.network, self.decay)
         with problems.below():
-            self._build_discriminator((*wanted[:-1], wanted[-1] * self.pack))
+            self.discriminator.build(shown, streams, dtype, "discriminator")
+        problems.tell()
+        self._refuse_without_derivatives()
         with problems.below():
             self.batches = Batches(self.examples, batch_size, streams["order"])
         problems.tell()
@@ -165,33 +174,46 @@ class Adversarial(Game):
         if not self.scored:
             self.goals = {"loss.discriminator": "min", "loss.generator": "min"}
 
-    def _build_discriminator(self, shape: tuple[int, ...]) -> None:
+    def _outline_discriminator(self, shape: tuple[int, ...]) -> None:
         if self.loss.probability:
             self.discriminator.read_as_logits()
         last = self.discriminator.last_activation()
         if last is not None and last.type == "sigmoid" and self.loss.type in ("wasserstein", "hinge"):
             text = f"ends in a sigmoid, but the {self.loss.type} critic says any number: take linear"
             raise SpecError(text, ("discriminator", "layers", len(self.discriminator.layers) - 1))
-        self.discriminator.build(shape, self.streams, self.dtype, "discriminator")
-        network = self.discriminator.network
-        for layer in network.layers:
+        outputs = size(self.discriminator.outline(shape, "discriminator"))
+        for layer in self.discriminator.layers:
             if self.pack > 1 and self.batch_size // self.pack < layer.least_batch:
                 text = f"leaves {self.batch_size // self.pack} packs of a batch, a {layer.type} layer needs {layer.least_batch}"
                 raise SpecError(text, ("pack",))
-        outputs = size(network.output_shape)
         if outputs != 1:
             raise SpecError(f"needs one output, has {outputs}", ("discriminator", "layers"))
+        if self.feature_matching is not None:
+            try:
+                self.feature_matching.locate(self.discriminator.layers)
+            except SpecError as error:
+                raise error.below("feature_matching") from None
+
+    def _needs(self) -> dict[str, float]:
+        """Bytes of the whole game: what players keep, what passes through them at once, what is scored."""
+        r, item, batch = self.streams.replicates, self.dtype.itemsize, self.batch_size
+        (g, g_passing), (d, d_passing) = self.generator.numbers(), self.discriminator.numbers()
+        steps = self.unrolled.steps if self.unrolled else 0
+        drawn = max(batch, min(self.scored, PORTION))
+        return {
+            "networks": r * item * (g + d * (1 + steps) + (g if self.decay is not None else 0)),
+            "batches": r * item * (drawn * (g_passing + self.latent.size) + 2 * batch * d_passing * (1 + steps)),
+            "scored samples": r * item * max(batch, self.scored) * (size(self.examples.shape) + self.latent.size),
+        }
+
+    def _refuse_without_derivatives(self) -> None:
+        """Raises SpecError for a layer that cannot be differentiated twice, where that will be wanted."""
         for name, player in self.players.items():
             if self.rotation_pairs or (self.unrolled and name == "discriminator"):
                 try:
                     refuse_along(player.network, parameters=True)
                 except SpecError as error:
                     raise error.below(name) from None
-        if self.feature_matching is not None:
-            try:
-                self.feature_matching.locate(network)
-            except SpecError as error:
-                raise error.below("feature_matching") from None
 
     def sample_period(self) -> int:
         return (

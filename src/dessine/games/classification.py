@@ -11,7 +11,7 @@ import numpy as np
 
 from dessine.data import Examples, Split
 from dessine.data.batches import Batches
-from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
+from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games, refuse_beyond_memory
 from dessine.games.one_by_one import OneByOne
 from dessine.games.player import Player
 from dessine.intervals import POSITIVE, SHARE, share_interval, summarise_repeats
@@ -65,9 +65,13 @@ class Classification(Game):
         self.streams, self.dtype, self.batch_size = streams, np.dtype(dtype), batch_size
         if self.loss.squash:
             self.player.read_as_logits(self.loss.squash)
-        self.player.build(data.train.shape, streams, dtype, "network")
-        self.outputs = size(self.player.network.output_shape)
+        self.outputs = size(self.player.outline(data.train.shape, "network"))
         self.classes, self.span = self._classes(data.train)
+        kept, passing = self.player.numbers()
+        once, each = max(batch_size, min(PORTION, len(data.test))), streams.replicates * self.dtype.itemsize
+        answers = len(data.test) * self.outputs
+        refuse_beyond_memory({"networks": each * kept, "batches": each * once * passing, "answers": each * answers})
+        self.player.build(data.train.shape, streams, dtype, "network")
         self.train, self.test = self._answered(data.train), self._answered(data.test)
         self.train_classes, self.test_classes = self._index(data.train), self._index(data.test)
         self.batches = Batches(self.train, batch_size, streams["order"])

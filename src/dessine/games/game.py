@@ -11,9 +11,10 @@ import numpy as np
 
 from dessine.data import Split
 from dessine.games.player import Player
+from dessine.machine import amount, memory
 from dessine.nn import Mode, Network
 from dessine.plots import Pictures
-from dessine.registry import Node, Registry
+from dessine.registry import Node, Registry, SpecError
 from dessine.scores.reference import Reference
 from dessine.streams import Streams
 from dessine.threads import one_blas_thread
@@ -50,6 +51,15 @@ class Context:
     step: int
     grid: tuple[int, int] = (8, 8)
     pictures: Pictures = field(default_factory=Pictures)
+
+
+def refuse_beyond_memory(needs: Mapping[str, float]) -> None:
+    """needs: what for -> bytes. Raises SpecError where this machine has less than all of it."""
+    total, there = sum(needs.values()), memory()
+    if total > there:
+        parts = ", ".join(f"{what} {amount(count)}" for what, count in needs.items() if count > total / 100)
+        text = f"needs about {amount(total)} of memory ({parts}), this machine has {amount(there)}"
+        raise SpecError(f"{text}: take smaller layers, fewer repeats or a smaller batch")
 
 
 class Game(Node):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Ge, Le
 
-from dessine.registry import Count, Node
+from dessine.nn.network import MOST_NUMBERS
+from dessine.registry import Node
 from dessine.streams import Streams
 
 Array = np.ndarray
@@ -19,7 +21,9 @@ class Latent(Node):
     distribution: gaussian N(0, 1), or uniform in [-1, 1)
     """
 
-    def __init__(self, size: Count = 100, distribution: Literal["gaussian", "uniform"] = "gaussian"):
+    def __init__(
+        self, size: Annotated[int, Ge(1), Le(MOST_NUMBERS)] = 100, distribution: Literal["gaussian", "uniform"] = "gaussian"
+    ):
         self.size, self.distribution = size, distribution
 
     def draw(self, streams: Streams, count: int, dtype: Any, purpose: str = "latent") -> Array:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import MaxLen
 
 from dessine.constraints import Constraint
 from dessine.nn import Activate, Activation, Layer, Network
+from dessine.nn.layer import Declaration, size
+from dessine.nn.network import outline, parameters
 from dessine.nn.shaping import Reshape
 from dessine.optimizers import Optimizer
 from dessine.registry import Like, Node, SpecError
@@ -26,16 +29,42 @@ class Player(Node):
     """
 
     network: Network
+    declared: list[Declaration]
 
-    def __init__(self, layers: list[Layer], optimizer: Like[Optimizer] = "adam", constraint: Like[Constraint] | None = None):
+    def __init__(
+        self,
+        layers: Annotated[list[Layer], MaxLen(1_000)],
+        optimizer: Like[Optimizer] = "adam",
+        constraint: Like[Constraint] | None = None,
+    ):
         self.layers = [Layer.of(layer) for layer in layers]
         self.optimizer = Optimizer.of(optimizer)
         self.constraint = None if constraint is None else Constraint.of(constraint)
 
-    def build(self, input_shape: tuple[int, ...], streams: Streams, dtype: Any, name: str) -> None:
-        """Allocate the network. Raises SpecError, with the player's name before the layer, where shapes do not fit."""
+    def outline(self, input_shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+        """The shape of what the last layer gives, before anything is allocated.
+
+        Raises SpecError, with the player's name before the layer, where shapes do not fit.
+        """
         try:
             self._refuse_what_cannot_learn()
+            self.declared = outline(self.layers, input_shape)
+        except SpecError as error:
+            raise error.below(name) from None
+        return self.declared[-1].shape if self.declared else input_shape
+
+    def numbers(self) -> tuple[int, int]:
+        """How many one replicate keeps for its parameters, and for one example that passes; known once outlined.
+
+        Of each parameter there is its gradient, and what the optimizer keeps; of what layers make of an example, its error.
+        """
+        made = sum(size(one.shape) + one.between for one in self.declared)
+        return (2 + len(self.optimizer.names())) * parameters(self.declared), 2 * made
+
+    def build(self, input_shape: tuple[int, ...], streams: Streams, dtype: Any, name: str) -> None:
+        """Allocate the network. Raises SpecError, as `outline` does, or where constraint and layers do not fit."""
+        self.outline(input_shape, name)
+        try:
             self.network = Network(self.layers, input_shape, streams, dtype, name)
             if self.constraint is not None:
                 self.constraint.attach(self.network)

@@ -6,12 +6,12 @@ game's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
-from dessine.nn import Mode, Network
+from dessine.nn import Layer, Mode, Network
 from dessine.registry import Count, Node, Positive, SpecError
 from dessine.streams import Stream
 
@@ -53,15 +53,15 @@ class FeatureMatching(Node):
     def __init__(self, layer: int = -2):
         self.layer = layer
 
-    def locate(self, critic: Network) -> int:
+    def locate(self, layers: Sequence[Layer]) -> int:
         """How many layers lie up to the matched one. Raises SpecError."""
-        n = len(critic.layers)
+        n = len(layers)
         if not -n <= self.layer < n:
             raise SpecError(f"the discriminator has {n} layers, 0 to {n - 1}", ("layer",))
         upto = self.layer % n + 1
         if upto == n:
             raise SpecError("is the last layer, whose output is no feature but the answer: take one before it", ("layer",))
-        if critic.layers[upto - 1].type == "batch_norm":
+        if layers[upto - 1].type == "batch_norm":
             raise SpecError(
                 "is a batch_norm, whose means are the same for any batch: take the layer before or after it", ("layer",)
             )
@@ -69,7 +69,7 @@ class FeatureMatching(Node):
 
     def error(self, critic: Network, real: Array, generated: Array, mode: Mode) -> tuple[Array, Array]:
         """The value (R,), and its gradient by `generated`, (R, B, ...)."""
-        upto = self.locate(critic)
+        upto = self.locate(critic.layers)
         wanted, _ = critic.forward(real, mode, upto)
         shown, backward = critic.forward(generated, mode, upto)
         gap = shown.mean(1, keepdims=True) - wanted.mean(1, keepdims=True)

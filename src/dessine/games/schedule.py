@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dessine.registry import Count, Node, NonNegative, Registry, SpecError, Whole
+from dessine.registry import Node, NonNegative, Registry, SomeTimes, SpecError, Times, Whole
 
 untils: Registry[Until] = Registry("end of the critic's moves")
 
@@ -20,7 +20,7 @@ class Moves(Node):
     alone: the generator
     """
 
-    def __init__(self, real: Whole = 1, shared: Whole = 1, generated: Whole = 0, alone: Whole = 0):
+    def __init__(self, real: SomeTimes = 1, shared: SomeTimes = 1, generated: SomeTimes = 0, alone: SomeTimes = 0):
         self.real, self.shared, self.generated, self.alone = real, shared, generated, alone
         if real + shared + generated == 0 or shared + alone == 0:
             raise SpecError("both players must move: real, shared or generated, and shared or alone, must be over 0")
@@ -34,7 +34,7 @@ class CriticExtra(Node):
     every: and so is every so many-th; 0: none
     """
 
-    def __init__(self, moves: Count = 100, first: Whole = 25, every: Whole = 500):
+    def __init__(self, moves: Times = 100, first: Whole = 25, every: Whole = 500):
         self.moves, self.first, self.every = moves, first, every
         if not first and not every:
             raise SpecError("has no turn to act in: give first or every", ("first",))
@@ -64,7 +64,7 @@ class Plateau(Until):
     tolerance: the mean of the newest window must be lower than that of the window before by more than this share of it
     """
 
-    def __init__(self, most: Count = 200, window: Count = 10, tolerance: NonNegative = 0.01):
+    def __init__(self, most: Times = 200, window: Times = 10, tolerance: NonNegative = 0.01):
         if most < 2 * window:
             raise SpecError(f"must hold two windows, 2 * {window}, to tell whether the loss falls", ("most",))
         self.most, self.window, self.tolerance = most, window, tolerance

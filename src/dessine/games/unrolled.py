@@ -8,7 +8,7 @@ from dessine.games.field import same_draws
 from dessine.losses import GameLoss
 from dessine.nn import Mode, Network
 from dessine.nn.tangent import along
-from dessine.registry import Count, Node, Positive
+from dessine.registry import Node, Positive, Times
 
 Array = np.ndarray
 
@@ -25,7 +25,7 @@ class Unrolled(Node):
     # Second derivatives times a vector are exact here (nn/tangent.py). Differences of gradients would be wrong wherever a
     # leaky_relu's kink lay between: for a critic of 128 units a layer by many times the gradient itself.
 
-    def __init__(self, steps: Count = 5, eta: Positive = 0.1):
+    def __init__(self, steps: Times = 5, eta: Positive = 0.1):
         self.steps, self.eta = steps, eta
 
     def error(

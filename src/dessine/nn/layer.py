@@ -37,11 +37,15 @@ class Mode:
 
 @dataclass
 class Declaration:
-    """What a layer needs: its output's shape, its parameters (shape, initialiser, fan), its buffers (shape, first value)."""
+    """What a layer needs: its output's shape, its parameters (shape, initialiser, fan), its buffers (shape, first value).
+
+    between: how many numbers it makes of an example on the way, beside its output.
+    """
 
     shape: Shape
     params: dict[str, tuple[Shape, Initialiser, tuple[int, int]]] = field(default_factory=dict)
     buffers: dict[str, tuple[Shape, float]] = field(default_factory=dict)
+    between: int = 0
 
 
 class Layer(Node):

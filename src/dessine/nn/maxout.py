@@ -32,7 +32,7 @@ class Maxout(Layer):
     def declare(self, shape: Shape) -> Declaration:
         n, m = size(shape), self.pieces * self.units
         fan = (n, self.units)
-        return Declaration((self.units,), {"w": ((n, m), self.init, fan), "b": ((1, m), Zeros(), fan)})
+        return Declaration((self.units,), {"w": ((n, m), self.init, fan), "b": ((1, m), Zeros(), fan)}, between=m)
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         shape, x = x.shape, flat(x)

@@ -46,7 +46,7 @@ class MinibatchDiscrimination(Layer):
 
     def declare(self, shape: Shape) -> Declaration:
         n, m = _flat(shape), self.dims * self.kernels
-        return Declaration((n + self.kernels,), {"t": ((n, m), self.init, (n, m))})
+        return Declaration((n + self.kernels,), {"t": ((n, m), self.init, (n, m))}, between=3 * m)
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         n = x.shape[-1]

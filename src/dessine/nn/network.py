@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from dessine.nn.layer import Array, Layer, Mode, Shape, Wanted, size
+from dessine.machine import amount, memory
+from dessine.nn.layer import Array, Declaration, Layer, Mode, Shape, Wanted, size
 from dessine.registry import Like, Problems, SpecError
 from dessine.streams import Streams
 
+MOST_NUMBERS = 10_000_000
+"""That an example may be, between two layers: a hundred times what networks on small images make of one."""
 
-def memory() -> int:
-    """Bytes this machine has; where it does not tell, more than any has."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 2**62
+
+def outline(layers: Sequence[Layer], input_shape: Shape) -> list[Declaration]:
+    """What each layer needs, for inputs of `input_shape`: nothing is allocated yet.
+
+    Raises SpecError, with the layer's index, for the first one that cannot take the shape before it.
+    """
+    declared, shape = [], input_shape
+    for i, layer in enumerate(layers):
+        try:
+            declared.append(layer.declare(shape))
+            shape = declared[-1].shape
+            if size(shape) > MOST_NUMBERS:
+                raise SpecError(f"makes {size(shape):,} numbers of each example; at most {MOST_NUMBERS:,} are accepted")
+        except SpecError as error:
+            raise error.below("layers", i) from None
+    return declared
+
+
+def parameters(declared: Sequence[Declaration]) -> int:
+    """How many one replicate has."""
+    return sum(size(shape) for one in declared for shape, _, _ in one.params.values())
 
 
 class Network:
@@ -42,20 +59,15 @@ class Network:
         self.name, self.dtype = name, np.dtype(dtype)
         self.layers = _layers(nodes)
         self.input_shape: Shape = (int(input_shape),) if isinstance(input_shape, int | np.integer) else tuple(input_shape)
-        declared, shape = [], self.input_shape
+        declared = outline(self.layers, self.input_shape)
         for i, layer in enumerate(self.layers):
-            try:
-                declared.append(layer.declare(shape))
-            except SpecError as error:
-                raise error.below("layers", i) from None
             layer.path = f"{name}/{i}.{layer.type}"
-            shape = declared[-1].shape
-        self.output_shape = shape
         self.shapes: list[Shape] = [d.shape for d in declared]  # what each layer gives, of one example
-        r, p = self.streams.replicates, sum(size(s) for d in declared for s, _, _ in d.params.values())
+        self.output_shape = self.shapes[-1] if self.shapes else self.input_shape
+        r, p = self.streams.replicates, parameters(declared)
         needed, there = 2 * r * p * self.dtype.itemsize, memory()
         if needed > there:
-            text = f"{r * p:,} parameters and their gradients take {needed / 1e9:,.1f} GB, this machine has {there / 1e9:,.1f}"
+            text = f"{r * p:,} parameters and their gradients take {amount(needed)}, this machine has {amount(there)}"
             raise SpecError(text, ("layers",))
         self.theta = np.zeros((r, p), self.dtype)
         self.grad = np.zeros_like(self.theta)

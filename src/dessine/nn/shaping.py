@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from annotated_types import MinLen
+from annotated_types import MaxLen, MinLen
 
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, layers, size
 from dessine.nn.windows import Extra, Size, image, pair
@@ -21,7 +21,7 @@ class Reshape(Layer):
 
     affine = True
 
-    def __init__(self, shape: Annotated[list[Count], MinLen(1)]):
+    def __init__(self, shape: Annotated[list[Count], MinLen(1), MaxLen(8)]):
         self.shape: Shape | None = tuple(shape)
 
     def declare(self, shape: Shape) -> Declaration:

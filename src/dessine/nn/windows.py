@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-from annotated_types import MaxLen, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 
 from dessine.nn.layer import Array, Shape
-from dessine.registry import Count, SpecError, Whole
+from dessine.registry import SpecError
 
 Pair = tuple[int, int]
-Size = Count | Annotated[list[Count], MinLen(2), MaxLen(2)]
+Side = Annotated[int, Ge(1), Le(10_000)]
+Margin = Annotated[int, Ge(0), Le(10_000)]
+Size = Side | Annotated[list[Side], MinLen(2), MaxLen(2)]
 """[height, width], or one number for both."""
-Extra = Whole | Annotated[list[Whole], MinLen(2), MaxLen(2)]
+Extra = Margin | Annotated[list[Margin], MinLen(2), MaxLen(2)]
 Border = Extra | Literal["same"]
 """Zeros on either side, [above and below, left and right]; or as many as keep the size, stride apart."""
 

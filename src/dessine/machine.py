@@ -1,0 +1,30 @@
+"""What this machine has."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Of the container, or of the job, that this process is in."""
+
+
+def memory() -> int:
+    """Bytes this machine has, or lets us have; where it does not tell, more than any has."""
+    found = [2**62]
+    with suppress(AttributeError, ValueError, OSError):
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for file in LIMITS:
+        with suppress(ValueError, OSError):
+            found.append(int(Path(file).read_text()))
+    return min(found)
+
+
+def amount(count: float) -> str:
+    """Bytes in words: "24 GB"."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} PB" if count < 1e6 else f"more than {1e6:,.0f} PB"
