@@ -72,7 +72,7 @@ def measure_checkpoints(
         drawn = Pictures(partial(click.echo, err=True)).draw(
             save_along, folder / "checkpoints.png", found, experiment.name, better
         )
-        told["pictures"] = [str(path) for path in drawn]
+        told |= {"pictures": [str(path) for path in drawn]} if drawn else {}
     else:
         told["notice"] = f"only one checkpoint was kept: train with outputs.checkpoint=STEPS {KEEP}"
     return told

@@ -127,7 +127,7 @@ def command(
         return
     click.echo(harmless(f"{found.path}  step {step:,}"))
     for name, value in told.items():
-        if name not in ("run", "step"):
+        if name not in ("run", "step") and value != []:
             for line in _lines(name, value):
                 click.echo(harmless(f"  {line}"))
 

@@ -25,7 +25,6 @@ p { margin: .4rem 0; max-width: 52rem; }
 .quiet { color: var(--soft); } .bad { color: #a31515; } .good { color: #1b6e35; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; }
-caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
 th, td { padding: .3rem .9rem .3rem 0; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; } tbody th { font-weight: 500; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -135,14 +134,14 @@ def table(
         lines.append(Markup("<tr{}>{}</tr>").format(Markup(' class="best"') if i in best else "", cells))
     return TABLE.format(
         name=caption or heads[0],
-        caption=Markup("<caption>{}</caption>\n").format(caption) if caption else "",
+        caption=Markup('<p class="quiet">{}</p>\n').format(caption) if caption else "",
         top=top,
         rows=joined(lines),
     )
 
 
-TABLE = Markup("""<div class="scroll" tabindex="0" role="region" aria-label="{name}"><table>
-{caption}<thead><tr>{top}</tr></thead>
+TABLE = Markup("""{caption}<div class="scroll" tabindex="0" role="region" aria-label="{name}"><table>
+<thead><tr>{top}</tr></thead>
 <tbody>
 {rows}
 </tbody></table></div>""")

@@ -17,7 +17,7 @@ from dessine.plots.figure import heading, library, logarithmic, picture
 from dessine.sweeps.results import Axis, Result, Results, distinct, main_effect, samples
 
 Array = np.ndarray
-MOST_CURVES, MOST_BANDS, MOST_POINTS, MOST_TICKS = 10, 6, 300, 24
+MOST_CURVES, MOST_BANDS, MOST_POINTS, MOST_TICKS = 10, 4, 300, 24
 
 
 def save_pictures(
