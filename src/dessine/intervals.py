@@ -50,7 +50,7 @@ def mean_interval(values: Array, confidence: float = 0.95, within: Limits = ANY)
     return mean, np.maximum(mean - half, within[0]), np.minimum(mean + half, within[1])
 
 
-def share_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def share_interval(hits: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's interval for a share of `hits` out of `n`: also good near 0 and 1. (0, 1) without data."""
     if n == 0:
         return 0.0, 1.0

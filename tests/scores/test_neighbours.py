@@ -87,3 +87,61 @@ def test_single_precision_does_not_widen_the_balls_about_points():
     found = neighbours(real=real, generated=generated)
     assert found.density[0] == pytest.approx(1, abs=0.05)
     assert found.coverage[0] == pytest.approx(1 - 2**-5, abs=0.015)
+
+
+def plainly(real: np.ndarray, generated: np.ndarray, k: int = 5) -> list[float]:
+    """The four scores by the definition, from differences in float64."""
+
+    def squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.array([np.square(one - b).sum(1) for one in a.astype(np.float64)])
+
+    real, generated = real.astype(np.float64), generated.astype(np.float64)
+    cross, own = squares(generated, real), [np.sort(squares(x, x), 1)[:, k] for x in (real, generated)]
+    inside = cross <= own[0]
+    recalled = (cross <= own[1][:, None]).any(0).mean()
+    return [inside.any(1).mean(), recalled, inside.sum() / k / len(generated), inside.any(0).mean()]
+
+
+def wild(x: np.ndarray, size: float, n: int = 1) -> np.ndarray:
+    """n of the examples are far out."""
+    x = x.copy()
+    x[:n] = size * (1 + 0.01 * np.arange(n)[:, None])
+    return x
+
+
+def single(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.float32)
+
+
+R2, G2, R64, G64 = normal(150, 0, 2), 0.8 * normal(120, 1, 2) + 0.3, normal(150, 2, 64), 0.9 * normal(120, 3, 64)
+SETS = {
+    "a wild sample": (R2, wild(G2, 1e8)),
+    "a wild sample among images": (single(R64), single(wild(G64 + 0.5, 300))),
+    "a wild real example": (wild(R2, 1e8), G2),
+    "a wild real image": (single(wild(R64, 1e6)), single(G64)),
+    "some wild ones on both sides": (wild(R64, 1e6, 9), wild(G64, -1e7, 7)),
+    "duplicates among real ones": (np.repeat(R64[:30], 5, 0), G64),
+    "duplicates among samples": (R64, np.repeat(G64[:15], 8, 0)),
+    "copies of real examples": (single(R64), single(R64[::-1])),
+    "all are equal": (np.full((30, 20), 0.3), np.full((40, 20), 0.3)),
+    "all samples are equal": (R64, np.full((40, 64), 0.3)),
+    "far from 0": (single(R64 + 1e4), single(G64 + 1e4)),
+    "huge": (single(1e18 * R64), single(1e18 * G64)),
+    "tiny": (single(1e-30 * R64), single(1e-30 * G64)),
+    "integers, many of whose distances are equal": (np.rint(2 * R64), np.rint(2 * G64)),
+    "a grid": (np.rint(3 * R2), np.rint(3 * G2)),
+    "bits": ((R64 > 0).astype(np.uint8), (G64 > 0).astype(np.uint8)),
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_rounding_belongs_to_each_pair(name):
+    """What one example is like moves its own distances, not the slack of all others; equal distances stay equal."""
+    real, generated = SETS[name]
+    assert [value for value, _ in neighbours(real=real, generated=generated)] == pytest.approx(plainly(real, generated))
+
+
+def test_real_examples_that_are_not_finite_make_nobody_perfect():
+    real = normal(30, 0)
+    real[3, 1] = np.inf
+    assert np.isnan(neighbours(real=real, generated=normal(30, 1))).all()

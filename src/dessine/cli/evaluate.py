@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
+from textwrap import wrap
 from typing import Any
 
 import click
@@ -156,14 +157,22 @@ def _lines(name: str, value: Any) -> list[str]:
 
 
 def scores_table(scores: dict[str, dict[str, Any]]) -> list[str]:
-    """Value, standard error, what is better, and the baselines, in columns."""
+    """Value, standard error, what is better, and the baselines, in columns; beneath them why there are numbers missing.
+
+    A score without any number is not in the table.
+    """
     head = ("score", "value", "± error", "better", "real", "noise", "collapsed", "samples")
     rows: list[tuple[str, ...]] = [head]
+    reasons: dict[str, list[str]] = {}
     for name, row in scores.items():
         error = "" if row["standard_error"] != row["standard_error"] else f"{row['standard_error']:.2g}"
-        baselines = [_number(row[key]) for key in ("ceiling", "floor", "collapsed")]
-        rows.append((name, _number(row["value"]), error, row["better"], *baselines, f"{row['n']:,}"))
-    return in_columns(rows)
+        numbers = [_number(row[key]) for key in ("value", "ceiling", "floor", "collapsed")]
+        if any(number != "-" for number in numbers):
+            rows.append((name, numbers[0], error, row["better"], *numbers[1:], f"{row['n']:,}"))
+        if "why" in row:
+            reasons.setdefault(row["why"], []).append(name)
+    told = [line for why, names in reasons.items() for line in wrap(f"{', '.join(names)}: {why}", 100, subsequent_indent="  ")]
+    return (in_columns(rows) if len(rows) > 1 else []) + told
 
 
 def steps_table(checkpoints: list[dict[str, Any]]) -> list[str]:

@@ -14,7 +14,7 @@ from dessine.scores import frechet
 from dessine.scores.distances import rows
 from dessine.scores.ndb import Bins
 from dessine.scores.nearest import nearest
-from dessine.scores.neighbours import radii
+from dessine.scores.neighbours import Balls, balls
 
 Array = np.ndarray
 NEIGHBOURS, COPIES, LINES, PAIRED, CRITIC, PAIRS = 5_000, 1_000, 5_000, 1_000, 5_000, 5_000
@@ -105,6 +105,10 @@ class Bench:
         self.collapsed = self.side(self._noisy(x[0], 0.01 * x.std(), rng))
         self.baselines = {"ceiling": self.ceiling, "floor": self.floor, "collapsed": self.collapsed}
 
+    def errors_of(self, side: Side) -> bool:
+        """Whether the errors of a side are shown: those of noise and of one repeated example are not."""
+        return side is not self.floor and side is not self.collapsed
+
     def side(self, x: Array) -> Side:
         """Examples (n, *shape), ready to be scored."""
         return Side(x, self.data, self.judge)
@@ -128,9 +132,9 @@ class Bench:
         return self.data.train.images(self._floats(self.data.train, rest))
 
     @cached_property
-    def radii(self) -> Array:
-        """Of the balls about the real examples."""
-        return radii(self.real.features[:NEIGHBOURS])
+    def balls(self) -> Balls:
+        """About the real examples."""
+        return balls(self.real.features[:NEIGHBOURS])
 
     @cached_property
     def bins(self) -> Bins:

@@ -18,6 +18,8 @@ Array = np.ndarray
 ALLOWED = 10
 """Pairs of real images that count as duplicates, among all pairs: one alone would be a matter of luck, more would lower the
 ceiling."""
+LEAST = 50
+"""Examples of which ten pairs are one in a hundred: fewer have no duplicates that are not just neighbours."""
 
 
 class Birthday(NamedTuple):
@@ -37,10 +39,14 @@ class Birthday(NamedTuple):
 def closeness(real: Array, allowed: int = ALLOWED) -> float:
     """The distance below which two samples are duplicates: `allowed` of all pairs of these real ones are as near.
 
-    real: (N, *shape), images or what a judge makes of them; as many as will be tested, but others than the ceiling's.
+    real: (N, *shape), images or what a judge makes of them; as many as will be tested, but others than the ceiling's. What
+    rounding cannot tell apart is as near, so that equal images are duplicates even if all that near are equal.
+    Raises ValueError for so few that there are no `allowed` pairs.
     """
+    if len(real) * (len(real) - 1) < 2 * allowed:
+        raise ValueError(f"{len(real)} examples do not have {allowed} pairs")
     least = np.array([])
-    for _, d in _later(real):
+    for _, d in _later(real, 1):
         least = np.partition(np.append(least, d), allowed - 1)[:allowed]
     return sqrt(float(least.max()))
 
@@ -59,7 +65,7 @@ def birthday(x: Array, near: float) -> Birthday:
     found, degree, every = 0, np.zeros(n), n * (n - 1) / 2
     if n < 2 or not np.isfinite(x).all():
         return Birthday(0, *[float("nan")] * 3)
-    for at, d in _later(x):
+    for at, d in _later(x, -1):
         pairs = d <= near * near
         found += int(pairs.sum())
         degree[at] += pairs.sum(1)
@@ -74,9 +80,9 @@ def birthday(x: Array, near: float) -> Birthday:
     return Birthday(found, 0.5 + sqrt(0.25 + 2 * log(2) / p), 1 / p, sqrt(variance) / p)
 
 
-def _later(x: Array) -> Iterator[tuple[slice, Array]]:
-    """Squared distances (rows, N) of some samples from all later ones, infinite from the others."""
+def _later(x: Array, lean: int) -> Iterator[tuple[slice, Array]]:
+    """Squared distances (rows, N) of some samples from all later ones, infinite from the others. lean: of `blocks`."""
     flat = rows(x)
-    for at, d in blocks(flat, flat):
+    for at, d in blocks(flat, flat, lean):
         d[np.arange(len(flat)) <= np.arange(at.start, at.stop)[:, None]] = np.inf
         yield at, d

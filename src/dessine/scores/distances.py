@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 Array = np.ndarray
-CHUNK = 2**24
-"""Numbers of one block of distances: 64 MB in float32."""
-
-
+CHUNK = 2**22
+"""Numbers of one block of distances: 16 MB in float32."""
+SOME = 500
+"""Examples of which the median is taken."""
 FEW = 16
 """Numbers of one example up to which it counts as a point."""
 
@@ -27,23 +27,31 @@ def rows(x: Array) -> Array:
     return flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float32)
 
 
-def blocks(a: Array, b: Array) -> Iterator[tuple[slice, Array]]:
+def blocks(a: Array, b: Array, lean: int = 0) -> Iterator[tuple[slice, Array]]:
     """Squared distances of (N, d) from (M, d), some rows of `a` at a time: the rows, and (rows, M) that may be written to.
 
-    Both are moved by the mean of b, so that points far from 0 and close together keep their digits; what is left of the
-    rounding is about 1e-7 (float32) of the squared distance from that mean, and nothing is below 0.
+    Both are moved by a point amidst b, so that points far from 0 and close together keep their digits. What is left of the
+    rounding is about 1e-6 (float32) of the two squared distances from that point: each pair has its own. lean: -1 for the least
+    distance that rounding leaves possible, 1 for the largest. Nothing is below 0.
     """
-    middle = b.mean(0)
+    middle = amidst(b)
     a, b = a - middle, b - middle
-    own = np.einsum("ij,ij->i", b, b)
+    grown = 1 + lean * (4 + np.sqrt(b.shape[1])) * np.finfo(b.dtype).eps
+    own = np.einsum("ij,ij->i", b, b) * b.dtype.type(grown)
     step = max(1, CHUNK // max(len(b), 1))
     for i in range(0, len(a), step):
         part = a[i : i + step]
         d = part @ b.T
         d *= -2
         d += own
-        d += np.einsum("ij,ij->i", part, part)[:, None]
+        d += (np.einsum("ij,ij->i", part, part) * d.dtype.type(grown))[:, None]
         yield slice(i, i + len(part)), np.maximum(d, 0, out=d)
+
+
+def amidst(x: Array) -> Array:
+    """The median of some of (N, d), by coordinate: a mean would follow one wild example away from all the others."""
+    middle: Array = np.median(x[:: max(1, len(x) // SOME)], 0)
+    return middle
 
 
 def mean_pairwise(x: Array) -> float:

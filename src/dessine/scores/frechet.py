@@ -9,7 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from dessine.scores.jackknife import groups, standard_error
+from dessine.scores.jackknife import groups
+from dessine.scores.parts import parted, variance
 
 Array = np.ndarray
 
@@ -61,10 +62,28 @@ def distance(*, real: Moments, generated: Moments) -> float:
 
 
 def error(*, real: Moments, generated: Moments) -> float:
-    """The standard error of `distance`: a jackknife over 20 groups of either side, which leaves the bias out."""
-    by_generated = standard_error(lambda sums: _between(real.whole, generated.of(sums), real.root), generated.parts)
-    by_real = standard_error(lambda sums: _between(generated.whole, real.of(sums), generated.root), real.parts)
-    return float(np.hypot(by_generated, by_real))
+    """The standard error of `distance`, of both draws, its bias left out; NaN for fewer than 8 examples on either side.
+
+    From the variances on halves and on quarters of both (`parts.py`): they grow as 1 / n where the distance is large beside its
+    bias, and as 1 / n^2 where both sides are of one source and it is nothing but bias. From quarter to half to whole the growth
+    is taken to be the same. A jackknife takes the first for granted, and says up to 1.6 times too much.
+    """
+    if min(len(real.parts), len(generated.parts)) < 8:
+        return float("nan")
+    quarter, half = (variance(_on_parts(real, generated, parts)) for parts in (4, 2))
+    shrinks = np.clip(half / quarter, 0.25, 0.5) if quarter > 0 else 0.5
+    return float(np.sqrt(half * shrinks))
+
+
+def _on_parts(real: Moments, generated: Moments, parts: int) -> Array:
+    """(splits, parts) distances of parts of one side from parts of the other."""
+    found = []
+    for one, other in zip(*(parted(len(side.parts), parts) for side in (real, generated)), strict=True):
+        sides = [
+            [side.of(side.parts[split == i].sum(0)) for i in range(parts)] for side, split in ((real, one), (generated, other))
+        ]
+        found.append([_between(a, b, root(a[1])) for a, b in zip(*sides, strict=True)])
+    return np.array(found)
 
 
 def root(covariance: Array) -> Array:

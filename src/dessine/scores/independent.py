@@ -66,8 +66,8 @@ def independent(
 
 def _apart(a: Array, b: Array, rng: np.random.Generator) -> float:
     """The mean distance of a real from a generated example, which W1 never exceeds; 1 if they are all the same."""
-    some = [x[rng.permutation(len(x))[:500]] for x in (a, b)]
-    distance = float(np.mean([np.sqrt(d).mean() for _, d in blocks(*some)]))
+    some, others = (x[rng.permutation(len(x))[:500]] for x in (a, b))
+    distance = float(np.mean([np.sqrt(d).mean() for _, d in blocks(some, others)]))
     return distance if distance > 0 else 1.0
 
 

@@ -10,18 +10,21 @@ from dessine.scores.distances import blocks, rows
 
 Array = np.ndarray
 LEVEL = 0.05
-"""Of the test of each bin, and so the share of bins that differ where nothing does."""
+"""Of the test of each bin, and so at most about the share of bins that differ where nothing does."""
+EACH = 20
+"""Real examples for each bin, at least, on the average; half of that for the first two: with one bin, nothing differs."""
 
 
 class Bins:
     """Regions of the data: the k-means clusters of real examples, and how many of these each has.
 
-    real: (N, *shape); bins: at most, fewer if there would be less than 20 real examples for each; seed: of the clusters
+    real: (N, *shape); bins: at most, fewer if there would be less than `EACH` real examples for each; seed: of the clusters
     """
 
     def __init__(self, real: Array, bins: int = 100, seed: int = 0):
         flat = rows(real)
-        self.centres = k_means(flat, max(1, min(bins, len(flat) // 20)), np.random.default_rng(seed))
+        k = max(1, min(bins, len(flat) // EACH), min(bins, 2 * len(flat) // EACH, 2))
+        self.centres = k_means(flat, k, np.random.default_rng(seed))
         self.counts = self.count(real)
 
     def count(self, x: Array) -> Array:

@@ -173,7 +173,9 @@ class Panel:
         return [(i, group) for i, group in there if ALL in only or any(name in only for name in group.better)]
 
     def _row(self, group: Group, name: str, score: Score, baselines: dict[str, Found]) -> dict[str, Any]:
-        row: dict[str, Any] = score._asdict() | {"better": group.better[name]}
+        row: dict[str, Any] = score._asdict() | {"better": group.better[name], "interval": list(score.interval(name))}
+        if not row["why"]:
+            del row["why"]
         row |= {column: baselines[column][name].value for column in COLUMNS}
         row["ceiling_error"] = baselines["ceiling"][name].standard_error
         if group.space == "judge":
@@ -202,7 +204,14 @@ class Panel:
 
 
 def _measured(group: Group, bench: Bench, side: Side) -> Found:
-    """NaN, but a row, for samples that are not finite or too few."""
-    if side.finite and min(len(side), len(bench.real)) >= group.least:
+    """NaN, but a row, for examples that are not finite or too few."""
+    n, few = len(side), min(len(side), len(bench.real))
+    if not side.finite:
+        why = "samples are not finite"
+    elif not bench.real.finite:
+        why = "real examples are not finite"
+    elif few < group.least:
+        why = f"needs {group.least} samples, real and test examples, there are {few}"
+    else:
         return group.measure(bench, side)
-    return {name: Score(NAN, NAN, len(side)) for name in group.better}
+    return {name: Score(NAN, NAN, n, why) for name in group.better}

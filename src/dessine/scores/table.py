@@ -8,28 +8,52 @@ from typing import NamedTuple
 import numpy as np
 
 from dessine.data import Split
-from dessine.scores import digits, frechet, mixture, nearest
+from dessine.intervals import share_interval
+from dessine.scores import birthday, digits, frechet, mixture, nearest
 from dessine.scores.bench import CRITIC, LINES, NEIGHBOURS, PAIRED, PAIRS, Bench, Side, are_images
-from dessine.scores.birthday import birthday, closeness
 from dessine.scores.distances import mean_pairwise, rows
 from dessine.scores.independent import NAME as CRITIC_NAME
 from dessine.scores.independent import independent
-from dessine.scores.ndb import ndb
+from dessine.scores.ndb import EACH, ndb
 from dessine.scores.neighbours import K, neighbours
 from dessine.scores.parzen import parzen
-from dessine.scores.wasserstein import exact, sliced
+from dessine.scores.wasserstein import exact, sliced, sliced_error
 
 NAN = float("nan")
+SHARE, POSITIVE = (0.0, 1.0), (0.0, np.inf)
+RANGES = {
+    **dict.fromkeys(("precision", "recall", "coverage", "high_quality", "memorised", "ndb"), SHARE),
+    **dict.fromkeys(("frechet", "density", "nearest_ratio", "support", "sliced_wasserstein"), POSITIVE),
+    "digit_score": (1.0, 10.0),
+    "digit_entropy": (0.0, float(np.log(10))),
+    "digit_confidence": (0.1, 1.0),
+}
+"""What a score can be, where not any number."""
 ALL = "all"
 """Among the names of scores that are asked for: the slow ones, too."""
 
 
 class Score(NamedTuple):
-    """One number of one side, with its standard error (NaN where none is known) and the samples it was taken from."""
+    """One number of one side, with its standard error (NaN where none is known) and the samples it was taken from.
+
+    why: there is no number, or none that is finite
+    """
 
     value: float
     standard_error: float
     n: int
+    why: str = ""
+
+    def interval(self, name: str) -> tuple[float, float]:
+        """95 %, inside what the score `name` can be; NaN without an error."""
+        low, high = RANGES.get(name, (-np.inf, np.inf))
+        if not np.isfinite(self.standard_error):
+            return NAN, NAN
+        if (low, high) == SHARE and 0 < self.value < 1 and self.standard_error > 0:
+            n = self.value * (1 - self.value) / self.standard_error**2  # as many independent examples would be as sure
+            return share_interval(self.value * n, n)
+        half = 1.96 * self.standard_error
+        return max(low, self.value - half), min(high, self.value + half)
 
 
 Found = dict[str, Score]
@@ -39,7 +63,7 @@ class Group(NamedTuple):
     """Scores that are measured together.
 
     better: "higher", "lower", or "near 1", by score
-    of: which data has them; measure: of one side, on the bench, all finite, at least `least` samples
+    of: which data has them; measure: of one side, on the bench, all finite, at least `least` samples and real examples
     quick: a matter of a second or two, so that many checkpoints can be measured; slow: only where it is asked for
     space: whose features it is measured in: "judge" (else the data's own numbers), "data", or the name of what measures
     """
@@ -65,7 +89,8 @@ def _digits(bench: Bench, side: Side) -> Found:
 
 def _frechet(bench: Bench, side: Side) -> Found:
     sides = {"real": bench.real.moments, "generated": side.moments}
-    return {"frechet": Score(frechet.distance(**sides), frechet.error(**sides), len(side))}
+    error = frechet.error(**sides) if bench.errors_of(side) else NAN
+    return {"frechet": Score(frechet.distance(**sides), error, len(side))}
 
 
 def _modes(bench: Bench, side: Side) -> Found:
@@ -92,7 +117,7 @@ def _stacked(bench: Bench, side: Side) -> Found:
 
 def _neighbours(bench: Bench, side: Side) -> Found:
     real, made = (one.features[:NEIGHBOURS] for one in (bench.real, side))
-    found = neighbours(real=real, generated=made, real_radii=bench.radii)
+    found = neighbours(real=real, generated=made, real_balls=bench.balls, errors=bench.errors_of(side))
     return {name: Score(value, error, len(made)) for name, (value, error) in found._asdict().items()}
 
 
@@ -102,23 +127,27 @@ def _ndb(bench: Bench, side: Side) -> Found:
 
 def _parzen(bench: Bench, side: Side) -> Found:
     samples = bench.real if side is bench.ceiling else side  # test images are what it asks about, so they cannot be samples
-    value, error, _ = parzen(samples.images, bench.validation, bench.ceiling.images)
-    return {"parzen": Score(value, error, len(samples))}
+    found = parzen(samples.images, bench.validation, bench.ceiling.images, errors=bench.errors_of(side))
+    return {"parzen": Score(found.value, found.over_both, len(samples))}
 
 
 def _nearest(bench: Bench, side: Side) -> Found:
     x = side.x[: bench.copies]
     made, test = bench.nearest(x)[0], bench.from_test
-    return {
-        "memorised": Score(*nearest.memorised(generated=made, test=test), len(x)),
-        "nearest_ratio": Score(*nearest.closeness(generated=made, test=test), len(x)),
-    }
+    copies, ratio = Score(NAN, NAN, len(x), nearest.FEW), Score(NAN, NAN, len(x), nearest.ALIKE)
+    if len(test) >= nearest.LEAST:
+        copies = Score(*nearest.memorised(generated=made, test=test), len(x))
+    if np.median(test) > 0:
+        ratio = Score(*nearest.closeness(generated=made, test=test), len(x))
+    return {"memorised": copies, "nearest_ratio": ratio}
 
 
 def _birthday(bench: Bench, side: Side) -> Found:
     x = side.features[:PAIRS]
-    found = birthday(x, closeness(bench.real.features[: len(x)]))
-    return {"support": Score(found.support, found.support * found.relative_error, len(x))}
+    found = birthday.birthday(x, birthday.closeness(bench.real.features[: len(x)]))
+    n = len(x)
+    why = "" if found.pairs else f"no two of {n:,} samples are duplicates: more than {n * n / 6:,.0f}"
+    return {"support": Score(found.support, found.support * found.relative_error, n, why)}
 
 
 def _exact(bench: Bench, side: Side) -> Found:
@@ -128,7 +157,11 @@ def _exact(bench: Bench, side: Side) -> Found:
 
 def _sliced(bench: Bench, side: Side) -> Found:
     n = min(LINES, len(side), len(bench.real))
-    return {"sliced_wasserstein": Score(*sliced(bench.real.x[:n], side.x[:n], seed=bench.seed), n)}
+    both, error = (bench.real.x[:n], side.x[:n]), NAN
+    value, over_lines = sliced(*both, seed=bench.seed)
+    if bench.errors_of(side):
+        error = float(np.hypot(over_lines, sliced_error(*both, seed=bench.seed)))
+    return {"sliced_wasserstein": Score(value, error, n)}
 
 
 def _independent(bench: Bench, side: Side) -> Found:
@@ -141,7 +174,9 @@ def _independent(bench: Bench, side: Side) -> Found:
 def _diversity(bench: Bench, side: Side) -> Found:
     n = min(PAIRED, len(side), len(bench.real))
     real = mean_pairwise(rows(bench.real.x[:n]))
-    return {"diversity": Score(mean_pairwise(rows(side.x[:n])) / real if real > 0 else NAN, NAN, n)}
+    if not real > 0:
+        return {"diversity": Score(NAN, NAN, n, nearest.ALIKE)}
+    return {"diversity": Score(mean_pairwise(rows(side.x[:n])) / real, NAN, n)}
 
 
 GROUPS = (
@@ -185,7 +220,13 @@ GROUPS = (
         K + 1,
         quick=True,
     ),
-    Group({"ndb": "lower"}, "share of 100 regions of the data with too many or too few samples", lambda data: True, _ndb),
+    Group(
+        {"ndb": "lower"},
+        "share of 100 regions of the data with too many or too few samples",
+        lambda data: True,
+        _ndb,
+        least=EACH,
+    ),
     Group({"parzen": "higher"}, "log-likelihood of test images by a Parzen window (nats)", are_images, _parzen),
     Group(
         {"memorised": "lower", "nearest_ratio": "near 1"},
@@ -199,6 +240,7 @@ GROUPS = (
         are_images,
         _birthday,
         "judge",
+        birthday.LEAST,
     ),
     Group({"wasserstein": "lower"}, "W1 between 1,000 samples and 1,000 real ones", lambda data: not are_images(data), _exact),
     Group({"sliced_wasserstein": "lower"}, "mean W1 along random lines", lambda data: True, _sliced, quick=True),

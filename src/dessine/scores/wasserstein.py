@@ -6,9 +6,12 @@ real against real beside them. What a critic says of it belongs to `independent.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from dessine.scores.distances import blocks, rows
+from dessine.scores.distances import amidst, blocks, rows
+from dessine.scores.parts import error_by_halves, parted
 
 Array = np.ndarray
 MOST = 4_000
@@ -40,15 +43,40 @@ def sliced(x: Array, y: Array, projections: int = 500, seed: int = 0) -> tuple[f
     x, y: (N, *shape) each. Between 0 and W1. Along one line the best partners are those of equal rank, so that many points of
     many dimensions are cheap: 10,000 images and 500 lines take about 1 s.
     Misleads: along most lines images look like one bell curve, whatever they show; so the values are small, and smears may come
-    close to real ones. The standard error is over lines, not over samples.
+    close to real ones. The standard error is over lines, not over samples: for these see `sliced_error`.
     """
+    along = np.concatenate([_of_equal_rank(one, other) for one, other in _projected(x, y, projections, seed)])
+    return float(along.mean()), float(along.std(ddof=1) / np.sqrt(projections)) if projections > 1 else float("nan")
+
+
+def sliced_error(x: Array, y: Array, projections: int = 500, seed: int = 0) -> float:
+    """The standard error of `sliced` over draws of both samples, in random order, along the same lines: `parts.py`.
+
+    NaN for fewer than 4 examples.
+    """
+    if len(x) < 4:
+        return float("nan")
+    halves = [(half == 0, half == 1) for half in parted(len(x))]
+    found = np.zeros((len(halves), 2))
+    for one, other in _projected(x, y, projections, seed):
+        found += [[_of_equal_rank(one[:, half], other[:, half]).sum() for half in split] for split in halves]
+    return float(error_by_halves(found / projections))
+
+
+def _projected(x: Array, y: Array, projections: int, seed: int) -> Iterator[tuple[Array, Array]]:
+    """Both samples along some of the lines, (lines, N): all at once would need more memory than the images."""
     if x.shape != y.shape:
         raise ValueError(f"needs two samples of one size: x has shape {x.shape}, y {y.shape}")
     a, b = rows(x), rows(y)
-    rng, along = np.random.default_rng(seed), np.empty(projections)
-    for i in range(0, projections, 50):  # a few at a time: all would need more memory than the images
+    middle, rng = amidst(b), np.random.default_rng(seed)  # moved by it, data far from 0 keep their digits
+    a, b = a - middle, b - middle
+    for i in range(0, projections, 50):
         lines = rng.standard_normal((a.shape[1], min(50, projections - i)))
         lines = (lines / np.sqrt(np.square(lines).sum(0))).astype(a.dtype)
-        gaps = np.sort((a @ lines).T) - np.sort((b @ lines).T)  # (lines, N)
-        along[i : i + 50] = np.abs(gaps).mean(1, dtype=np.float64)
-    return float(along.mean()), float(along.std(ddof=1) / np.sqrt(projections)) if projections > 1 else float("nan")
+        yield np.ascontiguousarray((a @ lines).T), np.ascontiguousarray((b @ lines).T)
+
+
+def _of_equal_rank(x: Array, y: Array) -> Array:
+    """(lines, N) and (lines, N) -> (lines,), the mean distance of partners."""
+    gaps: Array = np.abs(np.sort(x) - np.sort(y)).mean(1, dtype=np.float64)
+    return gaps
