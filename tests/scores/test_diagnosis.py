@@ -219,6 +219,13 @@ def test_without_scores_a_collapse_is_not_denied():
     assert diagnose(unscored, spec(scored=0), RING, sampled=[Sampled(2000, diversity=0.1)]).verdict == "collapsed"
 
 
+def test_a_few_samples_at_a_time_tell_nothing():
+    told = diagnose(records(), spec(scored=3), Reference.of(Ring(points=2000, test_points=100).load(), 3))
+    assert told.verdict == "unknown"
+    assert "only 3 samples were scored at a time (50 would do)" in told.words
+    assert told.advice[0].override == "game.scored=250"
+
+
 def test_nothing_measured_is_nothing_said():
     assert diagnose([], spec(), RING).verdict == "unknown"
 

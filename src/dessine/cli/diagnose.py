@@ -110,7 +110,7 @@ def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> l
 def _evidence(one: Evidence, reasons: bool, checkpoint: int | None) -> list[str]:
     value = f" {one.value:.4g}" if one.value is not None and one.value == one.value else ""
     source = f"checkpoint of step {checkpoint:,}" if one.source == "checkpoint" and checkpoint is not None else one.source
-    drawn = f", {one.count:,} samples" if one.count and one.source == "checkpoint" else ""
+    drawn = f", {one.count:,} examples" if one.count else ""
     lines = [f"  {'!' if one.bad else ' '} {one.name}{value}, threshold: {one.threshold} ({source}{drawn})"]
     return lines + (_wrapped(one.why, " " * 6) if reasons else [])
 

@@ -116,7 +116,7 @@ def _healthy(spec: Spec, lines: Lines) -> list[Advice | None]:
 
 def _unknown(spec: Spec, lines: Lines) -> list[Advice | None]:
     return [
-        _unless(spec["game"].get("scored", 1) > 0, "game.scored=250", "samples are scored at each line of metrics"),
+        _unless(spec["game"].get("scored", 250) >= 50, "game.scored=250", "samples are scored at each line of metrics"),
         _unless(False, *_doubled(spec, "it may only have begun")),
     ]
 

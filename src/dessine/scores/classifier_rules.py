@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dessine.scores.finding import Case, Evidence, Finding, Rule, all_
+from dessine.scores.finding import Case, Evidence, Finding, Rule, all_, none
 from dessine.scores.gan_rules import NAN, STILL, WILD, not_finite
-from dessine.scores.lines import Array, above, below
+from dessine.scores.lines import above, below
 
 FALLING = 0.02  # of the test loss, from the middle third of the lines to the last one
 SAME = 1e-6  # of the test loss: rounding of float32
@@ -78,12 +78,15 @@ def still(case: Case) -> Finding | None:
     loss = lines("test_loss")[lines.late]
     loss = loss[np.isfinite(loss)]
     apart = float((loss.max() - loss.min()) / max(abs(loss).max(), 1e-300)) if len(loss) > 1 else NAN
-    dead = moved < STILL or apart < SAME
     why = "a step is this share of the weights, at its largest in the last lines: less is lost in the last digit of float32"
     of_weights = Evidence("network's largest update_ratio", moved, f"at least {STILL:g}", why, moved < STILL)
     why = "largest difference of the test loss between the last lines, over the loss: less is rounding"
     of_loss = Evidence("test_loss moves by", apart, f"at least {SAME:g}", why, apart < SAME)
-    return Finding("dead", "the network no longer moves", _where(case, dead), (of_weights, of_loss))
+    every = lines("test_loss")
+    as_now = below(np.abs(every - loss[-1]), SAME * abs(loss[-1])) | (every == loss[-1]) if len(loss) else none(case)
+    small = below(np.where(np.isfinite(ratios).all(1), ratios.max(1), np.nan), STILL) if ratios.size else as_now
+    flags = (small if moved < STILL else as_now) if moved < STILL or apart < SAME else none(case)
+    return Finding("dead", "the network no longer moves", flags, (of_weights, of_loss))
 
 
 def at_chance(case: Case) -> Finding | None:
@@ -136,13 +139,6 @@ def by_heart(case: Case) -> Finding | None:
     )
     words = f"it learns its training examples by heart: tests went better at step {step:,}"
     return Finding("memorising", words, flags, evidence)
-
-
-def _where(case: Case, holds: bool) -> Array:
-    """The last lines, if it holds."""
-    flags = np.zeros(len(case.lines.steps), bool)
-    flags[case.lines.late] = holds
-    return flags
 
 
 RULES: list[Rule] = [not_finite, risen, still, at_chance, by_heart, stopped, untested]

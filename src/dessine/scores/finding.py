@@ -15,6 +15,9 @@ from dessine.scores.sampled import Sampled
 VERDICTS = ("diverged", "dead", "stuck", "collapsed", "memorising", "collapsing", "unknown", "healthy")
 """From the worst: of two that fit, the first is said."""
 
+LEAST = 50
+"""Samples that a line of metrics must have scored: of fewer, ten kinds cannot be counted."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -49,6 +52,11 @@ class Case:
     def loss(self) -> str:
         """Its type; empty if the spec is not known."""
         return kind(self.game.get("loss"))
+
+    def scores(self, name: str) -> Array:
+        """(lines,) a score of the samples; NaN where it was taken from too few to tell anything."""
+        told = self.lines(f"scores.{name}")
+        return told if self.known.count >= LEAST else np.full_like(told, np.nan)
 
     @property
     def step(self) -> int:

@@ -13,7 +13,7 @@ from math import log
 
 import numpy as np
 
-from dessine.scores.finding import Case, Evidence, Finding, Rule, all_, measured, none
+from dessine.scores.finding import LEAST, Case, Evidence, Finding, Rule, all_, measured, none
 from dessine.scores.lines import Array, above, below, kind
 
 UNDECIDED = {"minimax": log(4), "non_saturating": log(4), "hinge": 2.0, "least_squares": 0.25}
@@ -86,7 +86,7 @@ def steep(case: Case) -> Finding | None:
 
 def outside(case: Case) -> Finding | None:
     """Samples lie far from all data."""
-    diversity = case.lines("scores.diversity")
+    diversity = case.scores("diversity")
     flags, reach = above(diversity, FAR), case.sampled.reach if case.sampled else NAN
     why = "real examples have 1, and even pure noise within the data's range stays below 2"
     end = case.lines.end(diversity)
@@ -168,9 +168,9 @@ def like_noise(case: Case) -> Finding | None:
     known, lines = case.known, case.lines
     if not known.quality or not known.real - known.noise > 0.5:
         return None  # noise lies among the data: these numbers do not tell them apart
-    values, there = lines(known.quality), case.sampled.quality if case.sampled else NAN
-    limit = known.noise + NOISE * (known.real - known.noise)
     name = known.quality.removeprefix("scores.")
+    values, there = case.scores(name), case.sampled.quality if case.sampled else NAN
+    limit = known.noise + NOISE * (known.real - known.noise)
     why = f"a tenth of the way from noise, which has {known.noise:.2g}, to real examples, which have {known.real:.2g}"
     evidence = measured(name, lines.end(values), there, limit, why, case)
     words = "samples are hardly nearer to the data than noise is: it has only begun, or learns nothing; longer training tells"
@@ -185,7 +185,7 @@ def _is_noise(case: Case) -> bool:
 
 def alike(case: Case) -> Finding | None:
     """Samples hardly differ."""
-    values = case.lines("scores.diversity")
+    values = case.scores("diversity")
     there = case.sampled.diversity if case.sampled else NAN
     why = "distance between two samples over that between two real examples; ones alone, the digit that varies least, have 0.6"
     evidence = measured("diversity", case.lines.end(values), there, ALIKE, why, case)
@@ -197,7 +197,7 @@ def narrow(case: Case) -> Finding | None:
     """Samples differ, but too little."""
     if _is_noise(case):
         return None
-    values = case.lines("scores.diversity")
+    values = case.scores("diversity")
     there = case.sampled.diversity if case.sampled else NAN
     why = "samples lie half as far from each other as real examples do"
     evidence = measured("diversity", case.lines.end(values), there, NARROW, why, case)
@@ -219,7 +219,7 @@ class Cover:
 def covers(case: Case) -> list[Cover]:
     """By known modes, by the kinds that a judge names, by the regions of the data: as far as each has been measured."""
     sampled, known, lines = case.sampled, case.known, case.lines
-    kl, h, regions = (lines(f"scores.{name}") for name in ("reverse_kl", "digit_entropy", "region_share"))
+    kl, h, regions = (case.scores(name) for name in ("reverse_kl", "digit_entropy", "region_share"))
     there = sampled.covered if sampled else NAN
     found = []
     if known.weights:
@@ -291,7 +291,7 @@ def partly(case: Case) -> Finding | None:
 
 def lost_modes(case: Case) -> Finding | None:
     """Modes without a single good sample, where there are good samples enough to expect one."""
-    modes, good, w = case.lines("scores.modes"), case.lines("scores.high_quality"), np.array(case.known.weights)
+    modes, good, w = case.scores("modes"), case.scores("high_quality"), np.array(case.known.weights)
     if not len(w) or not np.isfinite(good).any() or case.known.missed > 0.5:
         return None
     empty = (1 - w) ** np.maximum(np.nan_to_num(good)[:, None] * case.known.count, 0)
@@ -305,7 +305,7 @@ def lost_modes(case: Case) -> Finding | None:
 def worse(case: Case) -> Finding | None:
     """Samples have been twice as good."""
     for name, smaller in (("scores.frechet", True), ("scores.high_quality", False)):
-        values = case.lines(name)
+        values = case.scores(name.removeprefix("scores."))
         smooth = case.lines.smooth(values)
         if not np.isfinite(smooth).any() or len(smooth) < 8:
             continue
@@ -341,11 +341,14 @@ def copies(case: Case) -> Finding | None:
 
 def unscored(case: Case) -> Finding | None:
     """Losses and gradients alone cannot tell a collapse."""
-    if case.sampled is not None or np.isfinite(case.lines("scores.diversity")).any():
+    if case.sampled is not None or np.isfinite(case.scores("diversity")).any():
         return None
+    n = case.known.count
+    how = "samples were not scored (game.scored=0)"
+    if 0 < n < LEAST:
+        how = f"only {n} samples were scored at a time ({LEAST} would do)"
     words = (
-        "samples were not scored (game.scored=0), so a collapse would not be seen: losses and gradients do not show it, "
-        "but `dessine diagnose` looks at samples of a checkpoint"
+        f"{how}, so a collapse would not be seen: losses do not show it; `dessine diagnose` looks at samples of a checkpoint"
     )
     return Finding("unknown", words, all_(case), (), True)
 
@@ -371,13 +374,13 @@ RULES: list[Rule] = [
 def weak(case: Case) -> list[str]:
     """What is not good yet in a run with which nothing is wrong, or not much."""
     lines, notes = case.lines, []
-    confidence, good = lines.end(lines("scores.digit_confidence")), lines.end(lines("scores.high_quality"))
+    confidence, good = lines.end(case.scores("digit_confidence")), lines.end(case.scores("high_quality"))
     if confidence < READABLE:
         notes.append(f"digits are not clear yet: the judge is sure of them by {confidence:.2f} (of real ones by 0.99)")
     if good < GOOD:
         notes.append(f"only {good:.0%} of the samples lie on a mode yet (real points: 99 %)")
     if not (case.known.weights or case.known.classes):
-        near, regions = lines.end(lines("scores.near_real")), lines.end(lines("scores.region_share"))
+        near, regions = lines.end(case.scores("near_real")), lines.end(case.scores("region_share"))
         if near < LIKE * case.known.real:
             notes.append(
                 f"only {near:.0%} of the samples lie as near to real examples as these do (real ones: {case.known.real:.0%})"
@@ -392,7 +395,7 @@ def unsure(case: Case, verdict: str) -> list[str]:
     lines, notes = case.lines, []
     if verdict in ("collapsed", "collapsing"):
         cover = _least(case)
-        seen = lines.smooth(cover.values if cover else lines("scores.diversity"))
+        seen = lines.smooth(cover.values if cover else case.scores("diversity"))
         seen = seen[np.isfinite(seen)]
         if len(seen) and seen.max() < (cover.partly if cover else NARROW):
             notes.append("samples have never been more varied in this run: if it was short, it may only have begun")
