@@ -98,7 +98,10 @@ class Handle(Protocol):
 
 
 class Launcher(Protocol):
-    """A place to run jobs. slots: how many at once, if the user does not say; period: seconds between two looks at them."""
+    """A place to run jobs. slots: how many at once, if the user does not say; period: seconds between two looks at them.
+
+    A place that may be lost has a text `gone`: why no job can be started there any more, empty while all is well.
+    """
 
     slots: int
     period: float

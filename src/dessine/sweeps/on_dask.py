@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from typing import Any
 
@@ -20,11 +21,18 @@ class Dask:
             from distributed import Client
         except ImportError:
             raise LauncherError("--executor dask needs distributed: pip install 'dessine[dask]'") from None
+        for name in ("distributed", "distributed.client"):  # tracebacks of what `gone` tells in a line
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             self.client: Any = Client(scheduler, timeout=timeout, set_as_default=False)
         except (OSError, ValueError) as error:
             raise LauncherError(f"no Dask scheduler answers at {scheduler}: {error}") from None
-        self.slots = sum(self.client.nthreads().values()) or 1
+        self.slots, self.scheduler = sum(self.client.nthreads().values()) or 1, scheduler
+
+    @property
+    def gone(self) -> str:
+        """Says so when the scheduler has gone: it takes every job with it."""
+        return "" if self.client.status == "running" else f"the Dask scheduler at {self.scheduler} has gone"
 
     def launch(self, job: Job) -> Handle:
         return when_free(job, self._submit)
@@ -49,11 +57,15 @@ class Task:
         return "" if self.job.told.exists() else "waits for a worker"
 
     def poll(self) -> int | str | None:
-        if self.future.status == "pending":
+        status = self.future.status
+        if status == "pending":
             return None
-        if self.future.status == "finished":
-            return int(self.future.result())
-        return f"Dask: {self.future.status}"
+        self.job.clear()
+        return int(self.future.result()) if status == "finished" else f"Dask: {status}{self._why()}"
+
+    def _why(self) -> str:
+        error = self.future.exception() if self.future.status == "error" else None
+        return f"; {' '.join(str(error).split())}" if error else ""
 
     def interrupt(self) -> None:
         self.job.ask_to_stop()  # a run sees it and stops; what still waits ends at once when its turn comes

@@ -133,6 +133,9 @@ def run_cells(
                 if outcome.bad and fail_fast and not why:
                     why = "one failed"
                     _interrupt(running, watcher, why)
+            if not why and (gone := getattr(launcher, "gone", "")):
+                why = gone
+                _interrupt(running, watcher, why)
             if stop() and why != "interrupted":
                 if not why:
                     _interrupt(running, watcher, "interrupted")
