@@ -14,7 +14,7 @@ from dessine.data import Examples, Split
 from dessine.scores.distances import blocks, rows
 from dessine.scores.mixture import reverse_kl
 from dessine.scores.ndb import k_means
-from dessine.scores.neighbours import K, neighbours, radii
+from dessine.scores.neighbours import Balls, K, balls, neighbours
 
 Array = np.ndarray
 KEPT, REFERENCE, REGIONS = 2000, 1000, 50
@@ -44,7 +44,7 @@ class Own:
             told["region_share"] = float(np.exp(-reverse_kl(self.region(x), self.shares)))
         if self.has_neighbours and len(x) > K:
             made = rows(self._apart(x))
-            told["near_real"] = neighbours(real=self._real, generated=made, real_radii=self._radii).precision[0]
+            told["near_real"] = neighbours(real=self._real, generated=made, real_balls=self._balls, errors=False).precision[0]
         return told
 
     def region(self, x: Array) -> Array:
@@ -82,8 +82,8 @@ class Own:
         return np.moveaxis(x, -1, 1).reshape(-1, *x.shape[1:-1], 1) if self.data.digits > 1 else x
 
     @cached_property
-    def _radii(self) -> Array:
-        return radii(self._real)
+    def _balls(self) -> Balls:
+        return balls(self._real)
 
     def _floats(self, examples: Examples, n: int) -> Array:
         """n examples, or all there are, always the same."""
