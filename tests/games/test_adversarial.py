@@ -435,3 +435,30 @@ def test_probes_have_the_gradients_of_their_losses(last: str) -> None:
                 values.append(loss())
             net.theta[...] = start
             np.testing.assert_allclose((values[0] - values[1]) / (2 * h), (grad * u).sum(-1), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("options", "known"),
+    [
+        ({"loss": "non_saturating"}, {"discriminator": 2 * np.log(2), "generator": np.log(2)}),
+        ({"loss": "minimax"}, {"discriminator": 2 * np.log(2), "generator": -np.log(2)}),
+        ({"loss": "least_squares"}, {"discriminator": 0.25, "generator": 0.125}),
+        ({"loss": "hinge"}, {"discriminator": 2.0}),
+        ({"loss": "wasserstein"}, {"discriminator": 0.0}),
+        ({"unrolled": {"steps": 1}, "hidden": [DENSE]}, {"discriminator": 2 * np.log(2)}),
+    ],
+    ids=["non_saturating", "minimax", "least_squares", "hinge", "wasserstein", "unrolled"],
+)
+def test_pictures_show_the_losses_of_a_discriminator_that_knows_nothing(
+    options: dict[str, Any], known: dict[str, float]
+) -> None:
+    assert made(**options)._ignorant() == pytest.approx(known, abs=1e-4)
+
+
+def test_a_picture_on_the_way_changes_no_step(tmp_path: Path) -> None:
+    shown, plain = made(replicates=2, average=0.9), made(replicates=2, average=0.9)
+    shown.show(tmp_path / "a.png", Context("t", 0, 0))
+    shown._save_classes(tmp_path / "b.png", "t")
+    for game in (shown, plain):
+        game.turn()
+    assert_same(contents(shown.generator), contents(plain.generator))

@@ -245,3 +245,28 @@ def test_evaluation_tells_success_by_class_and_leaves_training_alone(tmp_path: P
     assert sum(map(sum, scores["confusion"])) == 60
     assert game.streams.state() == before[0]
     np.testing.assert_array_equal(game.player.network.theta, before[1])
+
+
+def test_learning_is_shown_from_before_the_first_step() -> None:
+    game = built(signs(), TANH, r=2)
+    first = {key: value for key, value in game.report().items() if key in ("test_success", "test_loss")}
+    for _ in range(20):
+        game.turn()
+    now = game.player.network.theta.copy()
+    told = game._at_start()
+    assert (told["step"], told["examples"]) == (0, 0)
+    for key, value in first.items():
+        np.testing.assert_array_equal(told[key], value)
+    np.testing.assert_array_equal(game.player.network.theta, now)
+
+
+def test_weights_are_shown_as_what_learning_has_changed() -> None:
+    x, y = np.random.default_rng(0).integers(0, 256, (8, 2, 2, 1), np.uint8), np.array([0, 1] * 4)
+    game = built(Split(Examples(x, y), Examples(x, y)), [{"type": "dense", "units": 2, "init": "gaussian"}])
+    moved = game._first_weights()
+    assert moved is not None
+    assert not moved.any()
+    game.turn()
+    moved = game._first_weights()
+    assert moved is not None
+    assert moved.any()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dessine.plots.grid import GAP, HEADER, save_grid
+from dessine.plots.grid import BAR, FOOT, GAP, HEADER, MOST_FRAMES, save_gif, save_grid, save_labelled, save_pairs
 
 
 def cells(path: Path, columns: int, side: int, n: int) -> list[np.ndarray]:
@@ -48,3 +48,53 @@ def test_small_images_are_enlarged_without_blurring(tmp_path: Path) -> None:
     (cell,) = cells(tmp_path / "a.png", 1, 56, 1)
     assert cell[:2, :2].reshape(-1, 3).tolist() == [[255, 153, 0]] * 4
     assert cell.sum() == 4 * (255 + 153)
+
+
+@pytest.mark.parametrize(("side", "zoom"), [(8, 7), (28, 2), (32, 2), (56, 1), (64, 1)])
+def test_every_image_is_large_enough_to_be_seen(tmp_path: Path, side: int, zoom: int) -> None:
+    save_grid(tmp_path / "a.png", np.zeros((64, side, side)), 8, "")
+    assert Image.open(tmp_path / "a.png").size[0] == 8 * (side * zoom + GAP) + GAP
+
+
+def test_real_examples_have_a_row_of_their_own(tmp_path: Path) -> None:
+    save_grid(tmp_path / "a.png", np.zeros((4, 56, 56)), 2, "", real=np.ones((10, 56, 56)))
+    picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
+    assert (picture[-GAP - 56 : -GAP, GAP : GAP + 56] == 255).all()
+    assert picture.shape[0] == HEADER + 2 * (56 + GAP) + GAP + FOOT + 56 + 2 * GAP
+
+
+def test_pairs_stand_side_by_side(tmp_path: Path) -> None:
+    save_pairs(tmp_path / "a.png", np.zeros((2, 56, 56, 1)), np.ones((2, 56, 56, 1)), 1, "")
+    row = np.asarray(Image.open(tmp_path / "a.png").convert("L"))[HEADER + 20]
+    assert (row[2 * GAP : 2 * GAP + 112] == [0] * 56 + [255] * 56).all()
+
+
+def test_long_labels_and_captions_make_room(tmp_path: Path) -> None:
+    save_labelled(tmp_path / "a.png", np.zeros((2, 28, 28, 1)), ["sneaker → sandal"] * 2, 2, "word " * 60)
+    wide, high = Image.open(tmp_path / "a.png").size
+    assert wide > 2 * 100
+    assert high > HEADER + 56 + FOOT + 2 * 18
+
+
+def test_a_gif_has_a_bar_for_the_time_and_room_for_every_frame(tmp_path: Path) -> None:
+    frames = [tmp_path / f"{i}.png" for i in range(3)]
+    for frame, high in zip(frames, (40, 60, 40), strict=True):
+        Image.new("RGB", (100, high)).save(frame)
+    with Image.open(save_gif(tmp_path / "a.gif", frames)) as gif:
+        assert (gif.n_frames, gif.size) == (3, (100, 60))
+        ends = []
+        for i in range(3):
+            gif.seek(i)
+            bar = np.asarray(gif.convert("RGB"), int)[58]
+            ends.append(int((np.abs(bar - BAR).sum(-1) < 30).sum()))
+    assert ends[0] <= 1
+    assert abs(ends[1] - 50) <= 1
+    assert ends[2] >= 99
+
+
+def test_of_many_frames_some_are_chosen(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "1.png")
+    frames = [tmp_path / f"{i % 2}.png" for i in range(2 * MOST_FRAMES)]
+    with Image.open(save_gif(tmp_path / "a.gif", frames)) as gif:
+        assert gif.n_frames <= MOST_FRAMES

@@ -194,3 +194,17 @@ def test_the_shipped_judge_tells_digits_from_noise_and_from_one_digit():
         assert span > 0
         assert sign * (rows[name]["value"] - rows[name]["floor"]) > 0.9 * span
         assert sign * (rows[name]["collapsed"] - rows[name]["floor"]) < 0.1 * span
+
+
+def test_what_a_picture_shows_of_a_mixture_is_counted_as_the_metrics_count_it():
+    data = Ring(modes=8, points=400, test_points=200).load()
+    panel, one = Panel(data, np.float32), np.repeat(data.train.x[:1], 50, 0)
+    assert panel.modes_of(data.train.x) == "modes 8/8"
+    assert panel.modes_of(one) == "modes 1/8"
+    names, real, drawn, count = panel.shares(one)
+    assert (len(names), count, drawn.max()) == (8, 50, 1)
+    assert real.sum() == pytest.approx(1)
+    assert panel.shares(np.full((4, 2), np.nan)) is None
+    known = panel.known(100)
+    assert known["real test examples"]["modes"] == 8
+    assert known["real test examples"]["high_quality"] > 0.9 > known["noise"]["high_quality"]

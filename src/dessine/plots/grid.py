@@ -19,6 +19,7 @@ Array = np.ndarray
 GAP, HEADER, FOOT = 3, 30, 20
 READABLE = 56
 """Pixels that an image has on a sheet, at least; half of them on a sheet of more than 400."""
+MOST_FRAMES = 200
 PAPER, INK, BAR = (238, 238, 238), (20, 20, 20), (31, 95, 168)
 
 
@@ -64,14 +65,22 @@ def save_pairs(path: Path, left: Array, right: Array, columns: int, caption: str
 
 
 def save_gif(path: Path, frames: Sequence[Path], seconds: float = 10.0) -> Path:
-    """The pictures in order, with a bar that shows how far they are; the last one stays longer. About `seconds` for all."""
+    """The pictures in order, with a bar that shows how far they are; the last one stays longer. About `seconds` for all.
+
+    Of more than MOST_FRAMES some are chosen evenly, the first and the last among them.
+    """
+    chosen = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int))]
+    opened = []
+    for frame in chosen:
+        with Image.open(frame) as one:
+            opened.append(one.convert("RGB"))
+    wide, high = (max(one.size[i] for one in opened) for i in (0, 1))  # a caption may take a line more
     pictures = []
-    for i, frame in enumerate(frames):
-        with Image.open(frame) as opened:
-            one = opened.convert("RGB")
-        done = round(one.width * i / max(len(frames) - 1, 1))
-        ImageDraw.Draw(one).rectangle((0, one.height - 5, done, one.height), fill=BAR)
-        pictures.append(one.convert("P", palette=Image.Palette.ADAPTIVE))
+    for i, one in enumerate(opened):
+        canvas = Image.new("RGB", (wide, high), PAPER)
+        canvas.paste(one)
+        ImageDraw.Draw(canvas).rectangle((0, high - 5, round(wide * i / max(len(opened) - 1, 1)), high), fill=BAR)
+        pictures.append(canvas.convert("P", palette=Image.Palette.ADAPTIVE))
     each = int(min(250, 1000 * seconds / len(pictures)))
     durations = [each] * (len(pictures) - 1) + [2000]
     return _save(pictures[0], path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
