@@ -26,6 +26,7 @@ from dessine.runs.checkpoint import Damaged
 from dessine.runs.files import RunError, own, write_json
 from dessine.runs.run import Run, outcome, picture_name
 from dessine.scores.diagnosis import Diagnosis, diagnose
+from dessine.scores.reference import Reference
 from dessine.scores.sampled import Sampled
 from dessine.streams import Streams
 from dessine.threads import one_blas_thread
@@ -112,12 +113,19 @@ class Experiment(Node):
         self.outputs = Outputs.of(outputs)
         self.name, self.seed, self.dtype, self.repeats = name, seed, dtype, repeats
 
-    def build(self) -> None:
-        """Load the data and allocate the players. Raises SpecError, with its path, where they do not fit."""
+    def load(self) -> Split:
+        """The data. Raises SpecError, with its path, where they cannot be read."""
         try:
-            self.split = self.data.load()
+            return self.data.load()
         except SpecError as error:
             raise error.below("data") from None
+
+    def build(self, split: Split | None = None) -> None:
+        """Load the data, if `split` are not those, and allocate the players.
+
+        Raises SpecError, with its path, where they do not fit.
+        """
+        self.split = split or self.load()
         problems, batch, examples = Problems(), self.training.batch_size, len(self.split.train)
         with problems.below("training", "batch_size"):
             if batch > examples:
@@ -388,13 +396,16 @@ def diagnosis(
     sampled: Sequence[Sampled] = (),
     spec: Mapping[str, Any] | None = None,
 ) -> Diagnosis:
-    """What is the matter with a run of `experiment`, built.
+    """What is the matter with a run of `experiment`, built; where its data are missing, it need not be.
 
     sampled: what samples of a checkpoint show, repeat by repeat; spec: the resolved one, if not that of run.json
     """
     info = run.info()
     spec = spec or info.get("spec") or {}
-    known, doubts = experiment.game.reference(experiment.split), warnings(spec, experiment.split) if spec else []
+    if experiment.split.missing:
+        known, doubts = Reference(), []
+    else:
+        known, doubts = experiment.game.reference(experiment.split), warnings(spec, experiment.split) if spec else []
     found = info.get("non_finite") or []
     warned = [(str(one), one.override, one.hopeless) for one in doubts]
     return diagnose(records, spec, known, repeats=experiment.repeats, non_finite=found, sampled=sampled, warned=warned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import click
 import numpy as np
 
 from dessine.cli.errors import say
-from dessine.cli.loading import load_run
+from dessine.cli.loading import load_alone
 from dessine.cli.paths import PATH, RUN
 from dessine.experiment import Experiment, diagnosis
 from dessine.games import Adversarial
 from dessine.games.game import FIXED_SEED
 from dessine.letters import harmless
+from dessine.runs.documents import read_metrics
 from dessine.runs.files import finite
 from dessine.runs.run import Run, RunError
 from dessine.scores.diagnosis import Diagnosis, Evidence, verdict
@@ -25,6 +27,8 @@ from dessine.streams import Streams
 
 REPEATS = 20
 """Repeats of which samples are looked at, from the first: more would take minutes."""
+
+UNSEEN = "samples of its checkpoint were not looked at, nor was what such data let a run reach"
 
 EPILOG = """\b
 Examples:
@@ -46,11 +50,16 @@ def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> N
     with the threshold that it crosses, the first bad step, and KEY=VALUE to try next. The exit code does not depend on it.
     """
     found = Run.find(run, runs_dir)
-    experiment, _, resolved = load_run(found)
-    records = found.metrics()
+    experiment, resolved = load_alone(found)
+    records, faults = read_metrics(found.path)
+    for fault in faults:
+        say(fault)
+    missing = experiment.split.missing
     with np.errstate(all="ignore"):  # numbers that have run away are what it may be about
-        step, sampled = _samples(found, experiment, count, seed)
+        step, sampled = (None, []) if missing else _samples(found, experiment, count, seed)
         told = diagnosis(experiment, found, records, sampled, resolved)
+    if missing:
+        told = replace(told, notes=(*told.notes, f"its data are not here ({missing}): {UNSEEN}"))
     last = records[-1]["step"] if records else 0
     if as_json:
         document = {"run": str(found.path), "step": last, "checkpoint": step} | told.plain()

@@ -33,7 +33,7 @@ def command(run: str, count: int, seed: int, average: bool, out: Path, runs_dir:
         raise click.UsageError(f"--out {out}: expects a name ending in .png or .npz")
     if not out.parent.is_dir():
         raise click.UsageError(f"--out {out}: there is no folder {out.parent}")
-    _found, experiment, step = open_run(run, runs_dir)
+    _found, experiment, step = open_run(run, runs_dir, to_draw=True)
     images = draw_images(experiment, count, seed, average)
     if out.suffix.lower() == ".npz":
         with beside(out) as temporary, temporary.open("wb") as file:

@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from contextlib import suppress
+from io import StringIO
 
 import click
 
@@ -32,9 +33,9 @@ def _run(group: click.Group) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.message = harmless(error.message)
-        with suppress(OSError):  # nobody to say it to
-            error.show()
+        text = StringIO()
+        error.show(text)
+        say(text.getvalue().removesuffix("\n"))
         return 2
     except (click.Abort, KeyboardInterrupt):
         say("interrupted")

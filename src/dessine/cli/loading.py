@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import click
 
 from dessine.cli.errors import say
+from dessine.data import Split
 from dessine.experiment import Experiment
+from dessine.games import Adversarial
 from dessine.games.warnings import warnings
 from dessine.paths import name_after
 from dessine.registry import SpecError
@@ -23,27 +26,59 @@ def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Documen
     """Read, check and build; nothing is created on disk. Returns the experiment, its document and the resolved spec."""
     document = read(path, overrides)
     document.data.setdefault("name", name_after(path))
-    return _built(document, path)
+    schema = check_document(document, Experiment)
+    _build(schema.node, document)
+    return schema.node, document, schema.model_dump()
 
 
 def load_run(run: Run, overrides: Sequence[str] = ()) -> tuple[Experiment, Document, dict[str, Any]]:
     """The same of the config of a run, which may be a stranger's: nothing outside of its folder is read for it."""
-    path = own(run.path, "config.yaml")
-    return _built(read(path, overrides, alone=True), path)
+    document = _own_config(run, overrides)
+    schema = check_document(document, Experiment)
+    _build(schema.node, document)
+    return schema.node, document, schema.model_dump()
 
 
-def _built(document: Document, path: Path) -> tuple[Experiment, Document, dict[str, Any]]:
-    if command := click.get_current_context(silent=True):
-        command.with_resource(one_blas_thread())  # until it ends: scores, too, are the same bits on any number of threads
+def load_alone(run: Run, to_draw: bool = False) -> tuple[Experiment, dict[str, Any]]:
+    """The same, for whoever can do without its data: where they cannot be read, `split.missing` says why, and it is built only
+    to draw, if what it plays can."""
+    document = _own_config(run)
     schema = check_document(document, Experiment)
     experiment: Experiment = schema.node
     try:
-        experiment.build()
+        split = experiment.load()
+    except SpecError as error:
+        experiment.split = experiment.data.absent(_data_shape(run), str(error))
+        if to_draw and isinstance(experiment.game, Adversarial):
+            _build(experiment, document, experiment.split)
+    else:
+        _build(experiment, document, split)
+    return experiment, schema.model_dump()
+
+
+def _data_shape(run: Run) -> list[int]:
+    """Of the training examples. Runs of older versions do not say it: most are of MNIST, and how many there are is known."""
+    if "data_shape" in run.info():
+        return list(run.info()["data_shape"])
+    found = run.load_checkpoint()
+    order = found[1].get("order.order") if found else None
+    return [order.shape[-1] if order is not None and order.ndim else 1, 28, 28, 1]
+
+
+def _own_config(run: Run, overrides: Sequence[str] = ()) -> Document:
+    return read(own(run.path, "config.yaml"), overrides, alone=True)
+
+
+def _build(experiment: Experiment, document: Document, split: Split | None = None) -> None:
+    if command := click.get_current_context(silent=True):
+        command.with_resource(one_blas_thread())  # until it ends: scores, too, are the same bits on any number of threads
+    try:
+        experiment.build(split)
     except SpecError as error:
         raise BadSpec(document.lines(error.problems)) from None
     except MemoryError as error:
-        raise BadSpec([f"{path}: does not fit into memory: {error or 'make it smaller'}"]) from None
-    return experiment, document, schema.model_dump()
+        text = f"{document.place(()).file}: does not fit into memory: {error or 'make it smaller'}"
+        raise BadSpec([text]) from None
 
 
 def warned(experiment: Experiment, document: Document, resolved: dict[str, Any]) -> list[str]:
@@ -51,13 +86,19 @@ def warned(experiment: Experiment, document: Document, resolved: dict[str, Any])
     return document.lines(warning.problem for warning in warnings(resolved, experiment.split))
 
 
-def open_run(text: str, runs_dir: Path) -> tuple[Run, Experiment, int]:
+def open_run(text: str, runs_dir: Path, to_draw: bool = False) -> tuple[Run, Experiment, int]:
     """A saved run with its newest checkpoint restored: the run, the experiment and the step.
 
-    The screen is told of a newer one that cannot be used.
+    The screen is told of a newer one that cannot be used. to_draw: the data may be missing
     """
     run = Run.find(text, runs_dir)
-    experiment, _, _ = load_run(run)
+    experiment, _ = load_alone(run, to_draw)
+    if experiment.split.missing and not (to_draw and isinstance(experiment.game, Adversarial)):
+        where = f"dessine train --resume {shlex.quote(str(run.path))} data.path=FOLDER"
+        raise RunError(
+            f"{run.path}: its data are not here ({experiment.split.missing}), and this needs them: `{where}` says where they "
+            "are now; draw, diagnose and runs report do without"
+        )
     step = run.restore(experiment, say=say)
     if step is None:
         raise RunError(f"{run.path} holds no checkpoint: nothing was trained")

@@ -112,7 +112,8 @@ def command(
 def _about(experiment: Experiment, resolved: dict[str, Any]) -> dict[str, Any]:
     """What run.json says of a run before it begins; the spec, because a list of runs has no time to read YAML."""
     train, test = experiment.split.train.checksum, experiment.split.test.checksum
-    data = {"data": experiment.split.source, "data_checksum": train, "test_checksum": test}
+    data: dict[str, Any] = {"data": experiment.split.source, "data_checksum": train, "test_checksum": test}
+    data["data_shape"] = list(experiment.split.train.x.shape)  # for those who have the run but not its data
     goals = dict(experiment.game.goals)
     networks = {name: player.architecture() for name, player in experiment.game.players.items()}
     return {"seed": experiment.seed, "steps": experiment.steps, **data, "goals": goals, "networks": networks, "spec": resolved}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -76,6 +77,7 @@ class Split:
 
     mixture: of points whose density is known
     digits: how many of MNIST's digits stand in the channels of one image; 0 where a judge of digits has nothing to say
+    missing: why these are no examples but zeros of their shape, where they are not: the data cannot be read here
     """
 
     train: Examples
@@ -84,6 +86,7 @@ class Split:
     source: str = ""
     mixture: Mixture | None = None
     digits: int = 0
+    missing: str = ""
 
 
 class Available(NamedTuple):
@@ -104,6 +107,12 @@ class Dataset(Node):
     def load(self) -> Split:
         """Read or make it. Raises SpecError, saying what is missing and how to get it."""
         raise NotImplementedError
+
+    def absent(self, shape: Sequence[int], why: str) -> Split:
+        """In place of examples (N, ...) that cannot be read: as many zeros, which take no memory, in their scale."""
+        low = -1.0 if getattr(self, "scale", "") == "-1..1" else 0.0
+        none = Examples(np.broadcast_to(np.uint8(0), tuple(shape)), None, low)
+        return Split(none, none, missing=why)
 
     @classmethod
     def available(cls) -> list[Available]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, with_config
 from pydantic_core import from_json
 from typing_extensions import TypedDict
@@ -112,6 +112,7 @@ class Info(TypedDict, total=False):
     data: str | None
     data_checksum: str
     test_checksum: str
+    data_shape: Annotated[list[Annotated[int, Ge(1), Le(2**31)]], MinLen(2), MaxLen(4)]
     host: str
     pid: Pid
     process_start: str | None
