@@ -201,6 +201,12 @@ def test_data_that_has_moved_is_taken_where_it_is_the_same(dessine, config, imag
     assert dessine("train", "--resume", "run", "training.steps=18", "data.path=moved").code == 0
     info = json.loads((tmp_path / "run/run.json").read_text())
     assert (info["step"], info["data"], info["spec"]["data"]["path"]) == (18, *[str(tmp_path / "moved")] * 2)
+    (tmp_path / "moved").rename(tmp_path / "again")  # one that is complete only learns where they are
+    done = dessine("train", "--resume", "run", "data.path=again")
+    assert (done.code, done.out) == (0, "run\n")
+    assert f"its data are now those in {tmp_path / 'again'}" in done.err
+    assert f"path: {tmp_path / 'again'}," in (tmp_path / "run/config.yaml").read_text()
+    assert "now those in" not in dessine("train", "--resume", "run").err
     straight = tmp_path / "straight"
     assert dessine("train", config, "training.steps=18", "--run-dir", straight).code == 0
     assert_same(tmp_path / "run", straight)

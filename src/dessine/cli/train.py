@@ -124,6 +124,9 @@ def _go_on(run: Run, experiment: Experiment, resolved: dict[str, Any], called: s
     say = _quiet if quiet else _say
     aside = run.restart() if restart else run.end_restart()
     if run.is_complete(experiment.steps):
+        if resolved["data"] != _resolved(run)["data"]:
+            run.rewrite(dump(resolved), spec=resolved, data=experiment.split.source)
+            say(f"{run.path}: its data are now those in {experiment.split.source}, which are the same")
         say(f"{run.path} is complete: go on for longer with training.steps=N, more than {experiment.steps:,}")
         click.echo(str(run.path))
         return

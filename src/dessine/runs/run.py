@@ -173,6 +173,11 @@ class Run:
         resumes = [*(self.info().get("resumes") or []), {"time": _now(), "command": command}]
         self.update(**fields, **_process(), resumes=resumes, reason=None, ended=None)
 
+    def rewrite(self, config: str, **fields: Any) -> None:
+        """Say anew what the run is, without going on with it."""
+        write_atomically(own(self.path, "config.yaml"), config)
+        self.update(**fields)
+
     def _sweep_up(self) -> None:
         for folder in (self.path, *(self.path / name for name in FOLDERS[:3])):
             if folder == self.path or not folder.is_symlink():
