@@ -8,14 +8,9 @@ check:
 test:
 	pytest
 bench:
-	python benchmarks/gan_step.py
-	python benchmarks/dcgan_step.py
-	python benchmarks/lenet_step.py
-	python benchmarks/wgan_step.py
-	python benchmarks/perceptron_step.py
-	python benchmarks/minibatch_discrimination.py
-	python benchmarks/sweep.py
+	python benchmarks/steps.py
 	python benchmarks/busy.py
+	python benchmarks/sweep.py
 schema:
 	dessine config schema > configs/schema.json.new && mv configs/schema.json.new configs/schema.json
 	dessine config schema --sweep > configs/sweeps/schema.json.new && mv configs/sweeps/schema.json.new configs/sweeps/schema.json

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from pairs import seconds
+from timing import seconds
 
 from dessine.cli.loading import load
 from dessine.games import Game

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
@@ -42,12 +45,20 @@ class Timing:
 
 def matrix_rate() -> float:
     """float32 operations per second of a large product."""
-    a = np.ones((1024, 1024), np.float32)
+    a = np.ones((1536, 1536), np.float32)
     a @ a
-    return 2 * 1024**3 / min(seconds(lambda: a @ a, 5) for _ in range(5))
+    return 2 * 1536**3 / min(seconds(lambda: a @ a, 5) for _ in range(5))
 
 
-def layers(sizes: Sequence[int], hidden: object, last: object, **options: object) -> list[dict]:
-    """Dense layers as a spec writes them."""
-    acts = [hidden] * (len(sizes) - 2) + [last]
-    return [{"type": "dense", "units": n, "activation": a, **options} for n, a in zip(sizes[1:], acts, strict=True)]
+def processor() -> str:
+    """What this machine calls it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def versions(*packages: str) -> str:
+    """Of what is compared."""
+    return ", ".join(f"{name} {version(name)}" for name in packages)
