@@ -33,6 +33,13 @@ class Sweep:
             assert self.process.poll() is None, f"ended before it told {words}:\n{self.text()}"
             time.sleep(0.1)
 
+    def wait_for_runs(self, count: int, seconds: float = 90) -> None:
+        """Until so many runs have written their first metrics."""
+        until = time.monotonic() + seconds
+        while len(list(self.folder.glob("cells/*/metrics.jsonl"))) < count:
+            assert time.monotonic() < until, self.text()
+            time.sleep(0.1)
+
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 

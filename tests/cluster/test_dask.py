@@ -57,7 +57,7 @@ def started(cluster, tmp_path):
 
     sweep = start()
     sweep.wait_for("started: ")
-    wait_until(lambda: list(tmp_path.glob("s/cells/*/metrics.jsonl")))
+    sweep.wait_for_runs(1)
     return sweep, start, Run(next(tmp_path.glob("s/cells/*")))
 
 

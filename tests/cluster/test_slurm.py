@@ -66,8 +66,10 @@ def test_cancelled_jobs_are_noticed_whether_they_wait_or_run_and_the_sweep_can_b
 
 
 def test_the_end_of_a_jobs_time_is_told_after_the_run_has_saved(tmp_path):
-    limits = ("--slurm", "timeout_min=1", "--slurm", "slurm_signal_delay_s=58")
-    sweep = Sweep(tmp_path / "s", ENDLESS, *SLURM, *limits)
+    sweep = Sweep(tmp_path / "s", ENDLESS, *SLURM, "--slurm", "timeout_min=1")
+    sweep.wait_for("started: ")
+    sweep.wait_for_runs(1)
+    slurm("scancel", "--signal=USR2", *jobs(sweep)["RUNNING"])  # as SLURM does before the end, but that it looks every 30 s
     assert sweep.end() == (1, str(tmp_path / "s"))
     assert "timed-out" in sweep.text()
     assert statuses(tmp_path / "s") == ["interrupted"]

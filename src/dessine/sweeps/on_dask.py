@@ -60,8 +60,11 @@ class Task:
         status = self.future.status
         if status == "pending":
             return None
-        self.job.clear()
-        return int(self.future.result()) if status == "finished" else f"Dask: {status}{self._why()}"
+        if status == "finished":
+            self.job.clear()
+            return int(self.future.result())
+        self.job.ask_to_stop()  # if a worker still has it: nobody will hear of its end
+        return f"Dask: {status}{self._why()}"
 
     def _why(self) -> str:
         error = self.future.exception() if self.future.status == "error" else None
