@@ -261,6 +261,9 @@ def test_a_file_that_is_none_is_named_and_not_waited_for(tmp_path: Path) -> None
     os.mkfifo(folder / IMAGES)
     assert f"{folder / IMAGES} is no ordinary file" in refused(folder)
     (folder / IMAGES).unlink()
+    (folder / IMAGES).mkdir()
+    assert f"{folder / IMAGES} is no ordinary file" in refused(folder)
+    (folder / IMAGES).rmdir()
     (folder / IMAGES).symlink_to(tmp_path / "gone")
     assert f"{folder / IMAGES} is no ordinary file" in refused(folder)
 

@@ -12,7 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from dessine.cli.train import command
+from dessine.experiment import Experiment
 from dessine.runs.run import Run
+from dessine.spec import check_document, read
 from dessine.sweeps import repeats
 
 CONFIG = """
@@ -130,3 +132,10 @@ def test_killed_parent_takes_its_repeats_along_and_is_never_completed_early(conf
     assert again.returncode == 0, again.stderr
     assert [Run(path / "repeats" / r).info()["step"] for r in ("0000", "0001")] == [steps, steps]
     assert (Run(path).status(), Run(path).info()["step"]) == ("completed", steps)
+
+
+def test_a_repeat_looks_for_its_data_where_the_whole_does(config: Path, tmp_path: Path) -> None:
+    document = read(config, ["data={type: mnist, path: moved}"])
+    experiment = check_document(document, Experiment).node
+    job = repeats._job(experiment, Run(tmp_path), 0, Run(tmp_path / "0"), tmp_path / "log")
+    assert {f"data.path={tmp_path}/moved", "data.source=auto"} <= set(job.changes) & set(job.overrides)

@@ -83,11 +83,11 @@ def _sets(folder: Path) -> list[Found]:
             inside = (
                 [p for p in path.iterdir() if (m := NAME.fullmatch(p.name)) and _slot(m) == name] if path.is_dir() else [path]
             )
-            found.setdefault(match[1].lower(), {}).setdefault(name, []).extend(inside)
+            found.setdefault(match[1].lower(), {}).setdefault(name, []).extend(inside or [path])
     except OSError as error:
         raise unreadable(folder, error) from None
     return [
-        Found(folder, name, {slot: min(paths, key=_rank) for slot, paths in files.items() if paths})
+        Found(folder, name, {slot: min(paths, key=_rank) for slot, paths in files.items()})
         for name, files in sorted(found.items())
     ]
 
@@ -116,9 +116,12 @@ def _below(place: Path) -> Iterator[list[Found]]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    with suppress(OSError):
-        return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".") and not NAME.fullmatch(p.name))
-    return []
+    try:
+        with os.scandir(folder) as entries:  # asks the system nothing more about each of a million pictures
+            names = [e.name for e in entries if not e.name.startswith(".") and e.is_dir() and not NAME.fullmatch(e.name)]
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names)]
 
 
 def _around(place: Path) -> Found:
@@ -247,4 +250,5 @@ def _head(path: Path, name: str, file: BufferedReader | gzip.GzipFile) -> tuple[
 def _meaning(magic: int, dimensions: int) -> str:
     """What IDX calls a file that begins so."""
     numbers, of = NUMBERS.get(magic >> 8), magic & 255
-    return f" (it holds {numbers} in {of} dimensions; needed are bytes in {dimensions})" if numbers and of else ""
+    held = f"{numbers} in {of} dimension{'s' if of != 1 else ''}"
+    return f" (it holds {held}; needed are bytes in {dimensions})" if numbers and of else ""
