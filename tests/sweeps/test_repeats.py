@@ -135,7 +135,7 @@ def test_killed_parent_takes_its_repeats_along_and_is_never_completed_early(conf
 
 
 def test_a_repeat_looks_for_its_data_where_the_whole_does(config: Path, tmp_path: Path) -> None:
-    document = read(config, ["data={type: mnist, path: moved}"])
+    document = read(config, [f"data={{type: mnist, path: {tmp_path}/moved}}"])
     experiment = check_document(document, Experiment).node
     job = repeats._job(experiment, Run(tmp_path), 0, Run(tmp_path / "0"), tmp_path / "log")
     assert {f"data.path={tmp_path}/moved", "data.source=auto"} <= set(job.changes) & set(job.overrides)
