@@ -169,7 +169,7 @@ def _source(one: dict[str, Any], told: dict[str, Any]) -> str:
     """What a number of the diagnosis was taken from: it is seldom the last line, which stands among the results."""
     of, count, source = told.get("lines", {}).get("of"), one.get("count"), one.get("source", "metrics")
     median = f"median of the last {of} lines of metrics" if of else "metrics"
-    drawn = f", {count:,} samples" if count is not None else ""
+    drawn = f", {count:,} examples" if count is not None else ""
     return (median if source == "metrics" else source) + drawn
 
 
