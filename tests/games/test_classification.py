@@ -270,3 +270,10 @@ def test_weights_are_shown_as_what_learning_has_changed() -> None:
     moved = game._first_weights()
     assert moved is not None
     assert moved.any()
+
+
+@pytest.mark.parametrize("units", [1, 2])
+def test_one_class_is_nothing_to_tell_apart(units: int) -> None:
+    points = Examples(np.random.default_rng(0).normal(size=(20, 2)), np.zeros(20))
+    with pytest.raises(SpecError, match="one class only"):
+        built(Split(points, points), [{"type": "dense", "units": units}])

@@ -86,6 +86,8 @@ class Classification(Game):
         if examples.y is None:
             raise SpecError("this data has no labels to learn: try mnist, xor or region", ("type",))
         classes = np.unique(examples.y)
+        if len(classes) < 2:
+            raise SpecError("this data has one class only: there is nothing to tell apart", ("type",))
         wanted = {len(classes), 1} if len(classes) == 2 else {len(classes)}
         if self.outputs not in wanted:
             needed = " or ".join(map(str, sorted(wanted)))
