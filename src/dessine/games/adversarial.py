@@ -54,9 +54,11 @@ class Adversarial(Game):
     pack: examples that the discriminator is shown at once, side by side in its last input axis (PacGAN, Lin et al. 2018)
     feature_matching: the generator aims at what a layer of the discriminator sees, instead of at its verdict
     unrolled: the generator moves against the discriminator of some steps later
-    average: decay of a moving average of the generator, 0.999 for one, which is drawn and scored beside the plain one
+    average: decay of a moving average of the generator, 0.999 for one, which is drawn and scored beside the plain one; move t
+        takes (1 + t) / (10 + t) where that is less, so that 0.999 and 0.9999 are the same for 9,000 moves
     scored: samples that are scored at each line of metrics; 0: none
-    rotation_pairs: pairs of directions in which the rotation of the gradient field is measured at each line of metrics
+    rotation_pairs: pairs of random directions, new ones at each line of metrics, in which the rotation of the gradient field
+        is measured; 50 or more: of a share of 0.3, ten leave an error of 0.14, 50 one of 0.07
     """
 
     headline: ClassVar[dict[str, str]] = {
@@ -423,7 +425,8 @@ class Adversarial(Game):
         """Of the field of both players' gradients on one fixed batch, penalties and remedies apart."""
         size = sum(player.network.theta.shape[1] for player in self.players.values())
         kept = [(player.network, player.network.grad.copy()) for player in self.players.values()]
-        told = rotation(self._field(), size, self.rotation_pairs, self._fixed()["rotation"])
+        directions = self._fixed()[f"rotation/{self.done}"]  # new ones at each line: what one misses another sees
+        told = rotation(self._field(), size, self.rotation_pairs, directions)
         for network, grad in kept:
             network.grad[...] = grad
         return told

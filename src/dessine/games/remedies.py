@@ -83,7 +83,8 @@ class Average:
     """A generator whose weights are the moving average of the plain one's; it draws and is scored, and never plays.
 
     decay: share of the average that stays at each move; in the first moves less, (1 + t) / (10 + t), so that the start is
-    soon forgotten. Running statistics are averaged like weights.
+    soon forgotten: decays of 0.99, 0.999 and 0.9999 begin to differ after 890 and 8,990 moves. Running statistics are averaged
+    like weights.
     """
 
     def __init__(self, network: Network, decay: float):

@@ -47,7 +47,9 @@ def parzen(samples: Array, validation: Array, test: Array, errors: bool = False)
     over_test = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else float("nan")
     over_both = float("nan")
     if errors and min(len(bank), len(each)) > 3:
-        over_both = float(error_by_halves(_halved(bank, rows(test), sigma)))
+        found, spread = _halved(bank, rows(test), sigma)
+        # Half as many samples leave larger gaps, in which likelihoods differ more: as much as they do over the images.
+        over_both = float(error_by_halves(found)) * (float(each.std()) / spread if spread > 0 else 1.0)
     return Parzen(float(each.mean()), over_test, float(sigma), over_both)
 
 
@@ -64,14 +66,17 @@ def _likelihoods(bank: Array, x: Array, sigmas: Array) -> Array:
     return found - (np.log(n) + d * np.log(sigmas * np.sqrt(2 * np.pi)))[:, None]
 
 
-def _halved(bank: Array, x: Array, sigma: float) -> Array:
-    """(splits, 2): the mean over half of x of the log of the sum over half of the bank, but for what is the same for both."""
+def _halved(bank: Array, x: Array, sigma: float) -> tuple[Array, float]:
+    """(splits, 2): the mean over half of x of the log of the sum over half of the bank, but for what is the same for both.
+
+    And how much these logs differ over x.
+    """
     windows, asked = (np.stack([split == 0, split == 1], 1).astype(np.float64) for split in (parted(len(bank)), parted(len(x))))
-    found = np.zeros(windows.shape[:2])
+    logs = np.empty((len(x), *windows.shape[:2]))
     for at, squares in blocks(x, bank):
         least = squares.min(1, keepdims=True)
         terms = np.exp((squares - least) * np.float64(-0.5 / sigma**2))
-        logs = np.log(np.maximum(np.einsum("ij,shj->ish", terms, windows, optimize=True), np.finfo(np.float64).tiny))
-        logs -= 0.5 / sigma**2 * least[:, :, None]
-        found += np.einsum("ish,shi->sh", logs, asked[..., at])
-    return found / asked.sum(-1)
+        sums = np.einsum("ij,shj->ish", terms, windows, optimize=True)
+        logs[at] = np.log(np.maximum(sums, np.finfo(np.float64).tiny)) - 0.5 / sigma**2 * least[:, :, None]
+    found = np.einsum("ish,shi->sh", logs, asked) / asked.sum(-1)
+    return found, float(logs.std(0).mean())
