@@ -39,8 +39,8 @@ def rotation(along: Along, size: int, pairs: int, stream: Stream) -> dict[str, A
     S is symmetric, A antisymmetric; 0 is a conservative field, the gradient of one common height, on which descent cannot
     circle; 1 a pure rotation. The Frobenius norms are estimated without J: for independent standard normal u, w the mean of
     (u A w)^2 is |A|^2, and u A w = (u J w - w J u) / 2.
-    size: P; pairs: how many (u, w) are drawn. Returns `share` and its `standard_error` over them (jackknife; NaN for one), (R,).
-    Ten are coarse: of a share of 0.28 they vary by 0.14, and state 0.7 of that; 50 vary by 0.07, and say so.
+    size: P; pairs: how many (u, w) are drawn. Returns `share` and its `standard_error` over them (jackknife, NaN for one).
+    Both are (R,). Ten are coarse: of a share of 0.28 they vary by 0.14, and state 0.7 of that; 50 vary by 0.07, and say so.
     """
     turns, rests = [], []
     for _ in range(pairs):
