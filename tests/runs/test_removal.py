@@ -84,6 +84,23 @@ def test_links_inside_a_run_are_removed_and_not_followed(make_run, tmp_path):
     assert (tmp_path / "precious/file").exists()
 
 
+def test_another_run_behind_a_link_keeps_nobody_from_removing_and_stays(make_run, make_sweep, tmp_path):
+    other, path = make_run("other", samples=[0]), make_run("a")
+    for name in ("link", "repeats", "samples", "eval"):
+        (path / name).symlink_to(other if name == "link" else other.parent)
+    (path / ".lock").symlink_to(tmp_path / "new")
+    (path / "run.json").unlink()
+    (path / "run.json").symlink_to(other / "run.json")
+    before = sorted(other.rglob("*"))
+    remove(path)
+    sweep = make_sweep("s", {"a": {}})
+    (sweep / "cells/b").symlink_to(other)
+    remove(sweep)
+    assert [p.name for p in (tmp_path / "runs").iterdir()] == ["other"]
+    assert sorted(other.rglob("*")) == before
+    assert not (tmp_path / "new").exists()
+
+
 def test_the_folder_one_is_in_stays(make_run, monkeypatch):
     path = make_run("a", samples=[0])
     monkeypatch.chdir(path / "samples")

@@ -25,7 +25,7 @@ from typing import Any
 from dessine.registry import SpecError, did_you_mean
 from dessine.runs.documents import line_of, read_info, read_sweep
 from dessine.runs.files import RunError
-from dessine.runs.inside import checked
+from dessine.runs.inside import checked, folders, subfolders
 from dessine.runs.run import status_of
 
 ReadSpec = Callable[[Path], dict[str, Any]]
@@ -92,10 +92,10 @@ def survey(folder: Path, cells: bool = False, read_spec: ReadSpec = lambda path:
 
 
 def _survey(folder: Path, cells: bool, read_spec: ReadSpec) -> Iterator[Row]:
-    for path in _folders(folder, links=True):
+    for path in subfolders(folder, links=True):
         row = read_row(path, path.name, read_spec)
         if row and cells and row.kind == "sweep":
-            inside = (read_row(cell, f"{path.name}/cells/{cell.name}", read_spec) for cell in _cells(path))
+            inside = (read_row(cell, f"{path.name}/cells/{cell.name}", read_spec) for cell in folders(path, "cells"))
             yield from (one for one in inside if one)
         elif row:
             yield row
@@ -151,7 +151,7 @@ def _sweep(row: Row) -> Row:
     except (FileNotFoundError, RunError):
         row.info = {}
     row.began = _began(row.info.get("created"), row.path)
-    for cell in _cells(row.path):
+    for cell in folders(row.path, "cells"):
         one = read_row(cell, cell.name)
         if one:
             row.cells[one.status] = row.cells.get(one.status, 0) + 1
@@ -181,20 +181,6 @@ def last_record(path: Path) -> dict[str, Any]:
 
 MOST_TRIED = 100
 """Lines at the end of metrics.jsonl that are looked at: a list of many runs has no time for a file full of others."""
-
-
-def _folders(folder: Path, links: bool = False) -> list[Path]:
-    """The folders in `folder` that are not hidden; none if it cannot be read. links: whether those that are links count."""
-    try:
-        with os.scandir(folder) as entries:
-            return [folder / e.name for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=links)]
-    except OSError:
-        return []
-
-
-def _cells(sweep: Path) -> list[Path]:
-    """The run folders of a sweep, which may be a stranger's: none lies elsewhere."""
-    return [] if (sweep / "cells").is_symlink() else _folders(sweep / "cells")
 
 
 def _began(text: str | None, path: Path) -> float:

@@ -66,5 +66,19 @@ def files(folder: Path, part: str, pattern: str) -> list[Path]:
     return [folder / part / name for name in names]
 
 
+def folders(folder: Path, part: str) -> list[Path]:
+    """The folders in `folder`/`part`, likewise: neither hidden nor links."""
+    return [] if (folder / part).is_symlink() else subfolders(folder / part)
+
+
+def subfolders(folder: Path, links: bool = False) -> list[Path]:
+    """The folders in `folder` that are not hidden; none if it cannot be read. links: whether those that are links count."""
+    try:
+        with os.scandir(folder) as entries:
+            return [folder / e.name for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=links)]
+    except OSError:
+        return []
+
+
 def _cannot(path: Path, error: OSError) -> RunError:
     return RunError(f"{path} cannot be read: {error.strerror}")

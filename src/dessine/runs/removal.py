@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from dessine.runs.files import RunError, own
+from dessine.runs.inside import folders
 from dessine.runs.naming import TIME
 from dessine.runs.run import Run, Say, is_unbegun, silent
 
@@ -29,11 +30,12 @@ def refusal(path: Path, force: bool = False) -> str | None:
         return "is not a run folder: it needs a config.yaml and a run.json"
     if Path.cwd().resolve().is_relative_to(path.resolve()):
         return "is where you are: leave it first"
-    inside = next((p.parent for pattern in ("*/config.yaml", "*/sweep.yaml") for p in path.glob(pattern)), None)
+    found = [p.parent for pattern in ("*/config.yaml", "*/sweep.yaml") for p in path.glob(pattern)]
+    inside = next((p for p in found if not p.is_symlink()), None)  # what a link leads to stays, wherever the link goes
     if inside is not None:
         return f"holds another run, {inside.name}"
-    below = [*path.glob("cells/*"), *path.glob("cells/*/repeats/*"), *path.glob("repeats/*")]
-    for run in map(Run, [path, *(p for p in below if p.is_dir())]):
+    runs = [path, *folders(path, "cells")]
+    for run in map(Run, [*runs, *(repeat for one in runs for repeat in folders(one, "repeats"))]):
         held = run.is_held()
         which = "" if run.path == path else f" ({run.path.relative_to(path)})"
         if held:
