@@ -116,3 +116,12 @@ def test_names_are_the_shortest_ends_that_differ():
 def test_values_are_shown_as_people_write_them():
     values = [1e-5, 0.1, True, None, "tanh", {"type": "sigmoid", "mu": 0.1}, [1, 2.5]]
     assert [shown(v) for v in values] == ["1e-05", "0.1", "true", "null", "tanh", "sigmoid(mu=0.1)", "[1, 2.5]"]
+
+
+def test_too_many_cells_are_refused_before_their_seeds_are_written_out(monkeypatch):
+    many = planner({"axes": {"grid": {"training.steps": "range(1, 10000)", "repeats": "range(1, 100)"}}, "seeds": 10_000})
+    counted, seeds = [], many.seeds
+    monkeypatch.setattr(many, "seeds", lambda setting=0: counted.append(setting) or seeds(setting))
+    with pytest.raises(BadSpec, match="more than 20,000 cells"):
+        many.cells()
+    assert counted == [0]

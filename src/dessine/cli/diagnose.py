@@ -39,7 +39,9 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("run", type=RUN)
-@click.option("--count", type=click.IntRange(50), default=2000, show_default=True, help="Samples to look at, of each repeat.")
+@click.option(
+    "--count", type=click.IntRange(50, 100_000), default=2000, show_default=True, help="Samples to look at, of each repeat."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of these samples.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")

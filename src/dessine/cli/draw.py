@@ -22,7 +22,7 @@ PORTION = 500
 
 @click.command(epilog="Example: dessine draw last --count 64 --seed 1 --out digits.png")
 @click.argument("run", type=RUN)
-@click.option("--count", type=click.IntRange(1), default=64, show_default=True, help="How many.")
+@click.option("--count", type=click.IntRange(1, 1_000_000), default=64, show_default=True, help="How many.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latents: the same, the same images.")
 @click.option("--average", is_flag=True, help="By the moving average of the generator (game.average).")
 @click.option("--out", type=FILE, required=True, help="FILE.png or FILE.npz")

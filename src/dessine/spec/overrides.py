@@ -25,7 +25,8 @@ def put(document: Document, overrides: Sequence[str]) -> list[Fault]:
     """The same; returns what is wrong with those that cannot be put in."""
     faults = []
     for override in overrides:
-        place = Place(f"command line {override}" if override.isprintable() else f"command line {override!r}")
+        shown = override if override.isprintable() else repr(override)
+        place = Place(f"command line {shown if len(shown) <= 200 else shown[:197] + '...'}")
         try:
             path, written = _parts(override)
             new = value(written)

@@ -120,7 +120,8 @@ def _range(written: str, numbers: list[Any]) -> list[Any]:
     start, stop, step = (0, *numbers, 1) if len(numbers) == 1 else (*numbers, 1)[:3]
     count = ceil((stop - start) / step - 1e-9)
     if count > MOST_VALUES:
-        raise SpecError(f"{written} has {count:,} values; at most {MOST_VALUES:,} are accepted")
+        many = f"{count:,}" if count < 10**12 else "far too many"
+        raise SpecError(f"{written} has {many} values; at most {MOST_VALUES:,} are accepted")
     return [v if isinstance(v, int) else float(f"{v:.12g}") for v in (start + i * step for i in range(count))]
 
 

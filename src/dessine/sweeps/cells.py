@@ -228,9 +228,9 @@ class Planner:
     def cells(self) -> list[Cell]:
         """All cells of a grid, seed by seed, so that early results cover every setting. Raises BadSpec with every mistake."""
         settings = list(itertools.islice(self.sweep.axes.settings(), MOST_CELLS + 1))
-        seeds = [self.seeds(i) for i in range(len(settings))]
-        if len(settings) * len(seeds[0]) > MOST_CELLS:
+        if len(settings) * len(self.seeds()) > MOST_CELLS:
             raise BadSpec([f"this sweep has more than {MOST_CELLS:,} cells"])
+        seeds = [self.seeds(i) for i in range(len(settings))]
         made: dict[str, Cell] = {}
         wrong: dict[str, None] = {}
         for n in range(len(seeds[0])):
