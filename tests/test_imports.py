@@ -36,6 +36,7 @@ LAZY = {
     "optuna": "need not be installed",
     "dessine.compiled": "it brings Numba, half a second, which need not be installed",
     "fcntl": "not on every system",
+    "resource": "not on every system",
     "dessine.schema": "it brings pydantic, and knows the registry",
     "dessine.plots": "it brings matplotlib or Pillow",
     "dessine.sweeps.on_dask": "a launcher that few need",

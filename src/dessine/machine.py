@@ -15,6 +15,11 @@ def memory() -> int:
     found = [2**62]
     with suppress(AttributeError, ValueError, OSError):
         found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with suppress(ImportError, OSError):
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]  # of `ulimit -v`
+        found += [limit] if limit > 0 else []
     for file in LIMITS:
         with suppress(ValueError, OSError):
             found.append(int(Path(file).read_text()))
