@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 import shlex
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -170,26 +170,44 @@ def _run(plan: Plan, where: Launcher, given: Path | None, o: dict[str, Any]) -> 
         screen = Screen(total, done, jobs, lambda cell: _steps(plan, cell), o["quiet"])
         _greet(plan, screen, folder, total, done, failed, jobs, threads)
         try:
-            run_cells(feed, folder, where, screen, stop, jobs, threads, o["fail_fast"])
-        except Interrupted:
-            screen.close()
-            _collect(plan, folder, o["quiet"], feed, pictures=False)
-            again = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-            say(f"interrupted; the same command goes on: {again}")
-            click.echo(str(folder.path))
-            raise click.exceptions.Exit(130) from None
+            complete = _work(plan, folder, feed, where, screen, stop, (jobs, threads), o)
         finally:
             screen.close()
-        complete = _complete(plan, folder, feed)
-        if not complete and not o["quiet"]:
-            click.echo(
-                "not all is done: the same command goes on with what was stopped or killed, --retry-failed with the rest",
-                err=True,
-            )
-        _collect(plan, folder, o["quiet"], feed)
-        click.echo(str(folder.path))
+            with suppress(BrokenPipeError):  # must not hide what went wrong
+                click.echo(str(folder.path))
     if not complete:
         raise click.exceptions.Exit(1)
+
+
+def _work(
+    plan: Plan,
+    folder: SweepFolder,
+    feed: Feed,
+    where: Launcher,
+    screen: Screen,
+    stop: Callable[[], bool],
+    width: tuple[int, int],
+    o: dict[str, Any],
+) -> bool:
+    """Run the cells and collect what they found; returns whether all is done. width: runs at once, and threads of each"""
+    again = f"the same command goes on: {shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])}"
+    try:
+        run_cells(feed, folder, where, screen, stop, *width, o["fail_fast"])
+    except Interrupted:
+        screen.close()
+        _collect(plan, folder, o["quiet"], feed, pictures=False)
+        say(f"interrupted; {again}")
+        raise click.exceptions.Exit(130) from None
+    except KeyboardInterrupt:
+        screen.close()
+        say(f"stopped at once; {again}")
+        raise
+    screen.close()
+    complete = _complete(plan, folder, feed)
+    if not complete and not o["quiet"]:
+        say("not all is done: the same command goes on with what was stopped or killed, --retry-failed with the rest")
+    _collect(plan, folder, o["quiet"], feed)
+    return complete
 
 
 def _write(plan: Plan, folder: SweepFolder) -> None:
