@@ -184,6 +184,8 @@ class Experiment(Node):
         streams = state.get("streams")
         if not isinstance(streams, dict) or not set(self.game.streams.state()) <= set(streams):
             raise Damaged("it lacks the state of random streams")
+        if not all(isinstance(states, list) and len(states) == self.repeats for states in streams.values()):
+            raise Damaged(f"its random streams are not those of {self.repeats} replicates")
         try:
             self.game.restore(arrays)
             self.game.streams.restore(streams)

@@ -182,7 +182,10 @@ def test_resuming_clears_away_what_was_half_written(tmp_path):
     run = started(tmp_path / "a")
     (run.checkpoints / ".step_000000002.7.tmp.npz").write_bytes(b"half")
     (run.path / ".run.7.tmp.json").write_bytes(b"half")
+    (run.path / ".mine.tmp.json").write_bytes(b"a user's")
+    run.sweep_up()
     run.resume("name: y\n", "dessine train --resume a")
+    (run.path / ".mine.tmp.json").unlink()
     assert not list(run.path.glob("**/.*.tmp*"))
     assert run.info()["resumes"][0]["command"] == "dessine train --resume a"
 

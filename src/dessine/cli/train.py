@@ -122,6 +122,7 @@ def _about(experiment: Experiment, resolved: dict[str, Any]) -> dict[str, Any]:
 def _go_on(run: Run, experiment: Experiment, resolved: dict[str, Any], called: str, restart: bool, quiet: bool) -> None:
     """Train a run for what it has left, or from its start; the lock is ours."""
     say = _quiet if quiet else _say
+    run.sweep_up()
     aside = run.restart() if restart else run.end_restart()
     if run.is_complete(experiment.steps):
         if resolved["data"] != _resolved(run)["data"]:

@@ -107,10 +107,13 @@ class Run:
             if others := [path.name for path in called(text, runs_dir) if path != newest]:
                 raise RunError(f"'last' is the newest run, {newest.name}, and the name of {others[0]}: give the folder's name")
             return Run(newest)
-        for path in (Path(text), runs_dir / text):
-            if os.path.isdir(path) and not called(text, runs_dir):
-                raise RunError(f"{path} {_no_run(path)}")
-        return Run(find(text, runs_dir))
+        try:
+            return Run(find(text, runs_dir))
+        except RunError:
+            for path in (Path(text), runs_dir / text):
+                if text and os.path.isdir(path):
+                    raise RunError(f"{path} {_no_run(path)}") from None
+            raise
 
     @property
     def samples(self) -> Path:
@@ -144,7 +147,7 @@ class Run:
         if not is_unbegun(self.path):
             raise RunError(f"{self.path} is another run's since this very moment")
         try:
-            self._sweep_up()
+            self.sweep_up()
             write_json(own(self.path, "run.json"), info | {"started": _now()} | _process() | provenance())
             write_atomically(own(self.path, "source.yaml"), source)
             write_atomically(own(self.path, "config.yaml"), config)  # last: it is what makes a folder a run
@@ -164,13 +167,12 @@ class Run:
                 raise RunError(f"{repeat} is a link: nothing is read or written where it leads; put a copy in its place")
 
     def resume(self, config: str, command: str, **fields: Any) -> None:
-        """Say that this process goes on with the run, and clear away what a killed one has left half written.
+        """Say that this process goes on with the run.
 
         config.yaml is written first: what is only there, and not yet in run.json, is what the run is prolonged to.
         """
-        self._sweep_up()
         write_atomically(own(self.path, "config.yaml"), config)
-        resumes = [*(self.info().get("resumes") or []), {"time": _now(), "command": command}]
+        resumes = [*self.info().get("resumes", []), {"time": _now(), "command": command}]
         self.update(**fields, **_process(), resumes=resumes, reason=None, ended=None)
 
     def rewrite(self, config: str, **fields: Any) -> None:
@@ -178,7 +180,8 @@ class Run:
         write_atomically(own(self.path, "config.yaml"), config)
         self.update(**fields)
 
-    def _sweep_up(self) -> None:
+    def sweep_up(self) -> None:
+        """Remove what killed processes have left half written."""
         for folder in (self.path, *(self.path / name for name in FOLDERS[:3])):
             if folder == self.path or not folder.is_symlink():
                 for left in folder.glob(".*.tmp*"):
@@ -208,7 +211,7 @@ class Run:
 
     def end(self, status: str, seconds: float, **fields: Any) -> None:
         """The last word of this process on the run: completed, interrupted or failed."""
-        seconds += self.info().get("seconds") or 0.0  # of the processes before
+        seconds += self.info().get("seconds", 0.0)  # of the processes before
         self.update(status=status, ended=_now(), seconds=round(seconds, 1), **fields)
 
     def info(self) -> dict[str, Any]:
@@ -312,7 +315,7 @@ class Run:
         `say` gets a line for each newer one that cannot be used. None if there is none. Raises RunError if there are some,
         and none of them can be used; not with `before`.
         """
-        found = self.info().get("non_finite") or []
+        found = self.info().get("non_finite", [])
 
         def take(step: int) -> int:
             arrays, state = checkpoint.load(self.path, step, trained.expects())
