@@ -102,6 +102,12 @@ def test_where_text_is_wanted_the_letters_are_taken(word):
     assert named(Path(CONFIG), f"name={word}") == word
 
 
+@pytest.mark.parametrize("override", ["data={type: mnist, path: 0123}", "data.path=0123", "data.path='0123'"])
+def test_so_they_are_within_a_mapping(override):
+    document = read(Path(CONFIG).with_name("gan_mnist.yaml"), ["data.source=auto", override])
+    assert Path(check_document(document, Experiment).model_dump()["data"]["path"]).name == "0123"
+
+
 @pytest.mark.parametrize("word", ["3e563", "0123", "2024", "True", "null", "12:30", "9" * 60, "1.50"])
 def test_so_are_those_of_a_file_and_of_what_it_extends(tmp_path, word):
     child, grandchild = tmp_path / "a.yaml", tmp_path / "b.yaml"

@@ -29,14 +29,13 @@ def put(document: Document, overrides: Sequence[str]) -> list[Fault]:
         place = Place(f"command line {shown if len(shown) <= 200 else shown[:197] + '...'}")
         try:
             path, written = _parts(override)
-            new = value(written)
+            new, words = _read(written)
             path = _set(document.data, path, new)
         except SpecError as error:
             faults.append(Fault(place, str(error)))
             continue
         document.forget(path)
-        if not isinstance(new, str) and written.strip():
-            document.words[path] = written.strip()
+        document.words |= {(*path, *below): word for below, word in words.items()}
         for n in range(1, len(path) + 1):
             if n == len(path) or path[:n] not in document.places:
                 document.places[path[:n]] = place
@@ -45,6 +44,11 @@ def put(document: Document, overrides: Sequence[str]) -> list[Fault]:
 
 def value(text: str) -> Any:
     """What stands behind the `=` of an override, as plain data. Raises SpecError."""
+    return _read(text)[0]
+
+
+def _read(text: str) -> tuple[Any, dict[KeyPath, str]]:
+    """The same, and how each value in it that is no text was written."""
     budget = Budget()
     builder = Builder("value", budget)
     try:
@@ -59,7 +63,10 @@ def value(text: str) -> Any:
     if builder.faults:
         raise SpecError(builder.faults[0].message)
     plain = isinstance(tree, ScalarNode) and tree.style is None
-    return text.strip() if plain and isinstance(new, str) else new  # a '#' begins no comment here
+    if plain and isinstance(new, str):
+        new = text.strip()  # a '#' begins no comment here
+    own = {} if isinstance(new, str) or not text.strip() else {(): text.strip()}
+    return new, builder.words | own
 
 
 def _parts(text: str) -> tuple[KeyPath, str]:
