@@ -37,7 +37,7 @@ def save_map(path: Path, values: Array, x: Array, classes: Array, shown: int, ca
         corners.append((column * step, row * step))
     width, height = ((n - 1) * (high - low) / (side - 1) for n in whole.shape[::-1])
     size = 5.0 if shown == 1 else 2.3
-    with picture(path, size=(size * columns + 1.4, size * rows + 0.8), dpi=100) as (figure, ((axes,),)):
+    with picture(path, size=(size * columns + 2.0, size * rows + 0.8), dpi=100) as (figure, ((axes,),)):
         limits = (low, low + width, low, low + height)
         colours: dict[str, Any] = (
             {"cmap": "tab10", "vmin": 0, "vmax": 9} if many else {"cmap": "RdBu", "vmin": span[0], "vmax": span[1]}

@@ -18,6 +18,7 @@ import numpy as np
 
 from dessine.data import PLACES
 from dessine.experiment import Experiment, NonFiniteError, Stopped, finish, pictures_of, stop_requests
+from dessine.plots.fonts import plain
 from dessine.runs.run import Run
 from dessine.spec import inline
 from dessine.sweeps.launchers import Handle, Job, Local
@@ -122,7 +123,8 @@ def _job(experiment: Experiment, run: Run, r: int, one: Run, log: Path) -> Job:
         changes += ("outputs.samples=0",)
     places = {key: place for key in PLACES if (place := getattr(experiment.data, key, None)) is not None}
     changes += tuple(f"data.{key}={inline(place)}" for key, place in places.items())  # the data may have moved since
-    overrides = (*changes, f"seed={experiment.seed + r}", "repeats=1")
+    name = inline(f"{plain(experiment.name)}, repeat {r} of {experiment.repeats}")  # for its pictures
+    overrides = (*changes, f"name={name}", f"seed={experiment.seed + r}", "repeats=1")
     base, stop = str((run.path / "config.yaml").absolute()), str((run.path / "repeats" / ".stop").absolute())
     return Job(base, overrides, str(one.path.absolute()), str(log), 1, stop, os.getcwd(), changes)
 
