@@ -126,6 +126,7 @@ def test_the_page_of_a_run_shows_the_verdict(small, dessine, tmp_path):
     page = (tmp_path / "run" / "report.html").read_text()
     assert '<strong class="bad">collapsed</strong>' in page
     assert "What to try" in page
+    assert "median of the last 3 lines of metrics, 250 examples" in page
 
 
 def test_a_classification_is_diagnosed_too(dessine):

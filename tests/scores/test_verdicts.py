@@ -125,3 +125,25 @@ def test_each_kind_of_failure_has_its_verdict(data, how):
     metrics, checkpoint = by_metrics(data, how), by_checkpoint(data, how)
     both = by_metrics(data, how, sampled=[looked(data, how)])
     assert {metrics.verdict, checkpoint.verdict, both.verdict} <= wanted, (metrics, checkpoint, both)
+
+
+def test_the_judge_of_digits_is_silent_about_images_that_are_not_mnist():
+    assert panel("own").judge is None
+    assert set(panel("own").glance(drawn("own", "correct", 60, 0))) == {"region_share", "near_real", "diversity"}
+
+
+def test_numbers_of_any_data_can_be_taken():
+    """Constant images, too few images, points of one and of nine dimensions, a test part of three."""
+    rng = np.random.default_rng(0)
+    for x in (
+        np.full((60, 4, 4, 1), 7, np.uint8),
+        rng.normal(size=(22, 3)),
+        rng.normal(size=(300, 1)),
+        rng.normal(size=(300, 9)),
+    ):
+        data = Split(Examples(x, None), Examples(x[:3], None))
+        one = Panel(data, np.float64)
+        with np.errstate(all="ignore"):
+            told = one.glance(data.train.floats(np.arange(20), np.float64))
+            Reference.of(data, 250, one.own)
+        assert all(not v < 0 for v in told.values())
