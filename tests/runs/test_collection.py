@@ -253,3 +253,19 @@ def test_thousands_of_runs_are_read_in_a_moment(make_run, runs):
     began = time.process_time()
     assert len(survey(runs)) == 1001
     assert time.process_time() - began < 0.4
+
+
+def test_order_and_age_are_what_runs_say_not_when_a_file_was_changed(make_run, runs):
+    make_run("a", started="2021-01-01T10:00:00+00:00")
+    make_run("b", started="2022-01-01T10:00:00+00:00")
+    make_run("2020-01-01_00-00-00_c", started=None)
+    for name in ("2020-01-01_00-00-00_c", "d"):
+        (runs / name).mkdir(exist_ok=True)
+        (runs / name / "run.json").write_text("{")
+    for n, name in enumerate(("b", "d", "a", "2020-01-01_00-00-00_c")):
+        os.utime(runs / name, (n * 10**8, n * 10**8))
+    rows = survey(runs)
+    assert [row.name for row in rows] == ["b", "a", "2020-01-01_00-00-00_c", "d"]
+    assert rows[-1].age is None
+    assert rows[-1].plain()["began"] is None
+    assert [row.name for row in select(rows, [Filter.parse("age>1s")])] == ["b", "a", "2020-01-01_00-00-00_c"]

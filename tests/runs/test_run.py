@@ -272,3 +272,17 @@ def test_temporary_file_that_is_a_link_is_not_written_through(tmp_path):
     (tmp_path / f".a.{os.getpid()}.tmp.json").symlink_to(tmp_path / "precious")
     write_json(tmp_path / "a.json", {})
     assert (tmp_path / "precious").read_text() == "x"
+
+
+def test_last_is_the_run_that_says_so_not_the_newest_file(tmp_path):
+    names = ("2026-11-23_14-25-00_a", "2026-11-23_14-26-00_b", "2026-11-23_14-27-00_c")
+    first, second, third = (started(tmp_path / name) for name in names)
+    for n, run in enumerate((third, second, first)):
+        os.utime(run.path / "config.yaml", (n * 10**8, n * 10**8))
+    assert Run.find("last", tmp_path).path == third.path
+    first.resume("name: x\n", "dessine train --resume a")
+    assert Run.find("last", tmp_path).path == first.path
+    for run in (first, second):
+        run.update(since=None, started="2020-01-01T00:00:00+00:00", resumes=[])
+    (third.path / "run.json").write_text("{")  # what its name says is still the last: that it is broken is told, not hidden
+    assert Run.find("last", tmp_path).path == third.path

@@ -393,7 +393,9 @@ def _steps(row: Row) -> str:
     return f"{row.step:,}/{row.steps:,}" if unfinished else f"{row.step:,}"
 
 
-def _age(seconds: float) -> str:
+def _age(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
     for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
         if seconds >= length:
             return f"{seconds / length:.0f}{unit}"

@@ -107,7 +107,7 @@ def run_page(row: Row) -> Markup:
 
 def _head(row: Row) -> Markup:
     name = row.spec.get("name")
-    began = datetime.fromtimestamp(row.began).astimezone().strftime("%Y-%m-%d %H:%M")
+    began = f"began {datetime.fromtimestamp(row.began).astimezone():%Y-%m-%d %H:%M}" if row.began is not None else ""
     steps = f"at step {row.step:,}" if row.step is not None else ""
     if row.step is not None and row.steps and row.steps != row.step:
         steps += f" of {row.steps:,}"
@@ -115,7 +115,7 @@ def _head(row: Row) -> Markup:
     seeds = f"seed {row.seed}" if row.seed is not None else ""
     if row.seed is not None and (row.repeats or 1) > 1:
         seeds = f"{row.repeats} repeats, seeds {row.seed} to {row.seed + (row.repeats or 1) - 1}"
-    told = " · ".join(part for part in (steps, seeds, f"began {began}", took) if part)
+    told = " · ".join(part for part in (steps, seeds, began, took) if part)
     status = Markup('<p><strong class="{}">{}</strong> {}</p>').format(GOOD.get(row.status, "quiet"), row.status, told)
     reason = Markup('<p class="bad">{}</p>').format(row.reason) if row.reason else ""
     heading = Markup("<h1>{}</h1>").format(name or row.name)

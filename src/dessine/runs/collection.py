@@ -26,6 +26,7 @@ from dessine.registry import SpecError, did_you_mean
 from dessine.runs.documents import line_of, read_info, read_sweep
 from dessine.runs.files import RunError
 from dessine.runs.inside import checked, folders, subfolders
+from dessine.runs.naming import time_in
 from dessine.runs.run import status_of
 
 ReadSpec = Callable[[Path], dict[str, Any]]
@@ -39,8 +40,8 @@ WORST_FIRST = ("running", "failed", "broken", "lost", "interrupted", "queued", "
 class Row:
     """One run; or one sweep, whose cells are counted by status.
 
-    step: the last one made; began: seconds since 1970, of the folder where nothing else is known; results: goal -> the mean
-    over repeats at the end, or so far
+    step: the last one made; began: seconds since 1970; results: goal -> the mean over repeats at the end,
+    or so far
     """
 
     path: Path
@@ -52,7 +53,7 @@ class Row:
     steps: int | None = None
     seed: int | None = None
     repeats: int | None = None
-    began: float = 0.0
+    began: float | None = None
     seconds: float | None = None
     results: dict[str, float] = field(default_factory=dict)
     cells: dict[str, int] = field(default_factory=dict)
@@ -60,9 +61,9 @@ class Row:
     read_spec: ReadSpec = lambda path: {}
 
     @property
-    def age(self) -> float:
-        """Seconds since it began."""
-        return max(0.0, time.time() - self.began)
+    def age(self) -> float | None:
+        """Seconds since it began; None where nobody knows."""
+        return None if self.began is None else max(0.0, time.time() - self.began)
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -74,7 +75,8 @@ class Row:
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
-        began = datetime.fromtimestamp(self.began).astimezone().isoformat(timespec="seconds")
+        known = None if self.began is None else datetime.fromtimestamp(self.began).astimezone()
+        began = known and known.isoformat(timespec="seconds")
         own = {key: getattr(self, key) for key in FIELDS if key != "age"}
         return own | {"began": began, "results": self.results, "cells": self.cells, "path": str(self.path)}
 
@@ -88,7 +90,7 @@ def survey(folder: Path, cells: bool = False, read_spec: ReadSpec = lambda path:
     finally:
         if collects:
             gc.enable()
-    return sorted(rows, key=lambda row: (-row.began, row.name))
+    return sorted(rows, key=lambda row: (-(row.began or 0.0), row.name))
 
 
 def _survey(folder: Path, cells: bool, read_spec: ReadSpec) -> Iterator[Row]:
@@ -183,14 +185,9 @@ MOST_TRIED = 100
 """Lines at the end of metrics.jsonl that are looked at: a list of many runs has no time for a file full of others."""
 
 
-def _began(text: str | None, path: Path) -> float:
-    """Seconds since 1970; of a folder that does not tell, when it was last changed."""
-    if text is not None:
-        return datetime.fromisoformat(text).timestamp()
-    try:
-        return max(0.0, min(path.stat().st_mtime, time.time()))
-    except OSError:
-        return 0.0
+def _began(text: str | None, path: Path) -> float | None:
+    """Seconds since 1970, as a run says itself or else the name of its folder: when a file was changed tells something else."""
+    return time_in(path.name) if text is None else datetime.fromisoformat(text).timestamp()
 
 
 MISSING = object()

@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 
 from dessine.letters import JOINERS
@@ -17,6 +18,15 @@ TIME = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2}_")
 """What stands before the name of a run in that of its folder."""
 MOST_BYTES = 200
 """Of a folder's name: file systems take 255, and the time, a number and names of temporary files must fit, too."""
+
+
+def time_in(name: str) -> float | None:
+    """When a folder of this name was made, in seconds since 1970; None if it does not say."""
+    found = TIME.match(name)
+    try:
+        return datetime.strptime(found[0], "%Y-%m-%d_%H-%M-%S_").timestamp() if found else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def folder_name(name: str) -> str:

@@ -16,7 +16,7 @@ TRACES = ("run.json", "metrics.jsonl", "checkpoints", ".lock")
 """Beside config.yaml, one of these makes a folder a run."""
 LEFT = ("source.yaml", "metrics.jsonl", "checkpoints", ".lock")
 """Beside run.json, one of these makes a folder a run that has lost its config.yaml."""
-SWEEP = {"sweep.json", "base.yaml", "source.yaml", "cells", "logs", "plots", ".lock"}
+SWEEP = {"sweep.json", "base.yaml", "source.yaml", "cells", "logs", "plots", ".jobs", ".lock"}
 """What is made before sweep.yaml, which makes a folder a sweep."""
 
 

@@ -23,7 +23,7 @@ from dessine.runs.checkpoint import Damaged
 from dessine.runs.documents import read_info, read_metrics
 from dessine.runs.files import RunError, append, finite, own, own_folder, write_atomically, write_json
 from dessine.runs.lock import is_held, locked
-from dessine.runs.naming import TIME, called, find, folder_name
+from dessine.runs.naming import called, find, folder_name, time_in
 
 Array = np.ndarray
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.tmp(\.[a-z0-9]+)?")
@@ -384,12 +384,8 @@ def _last_word(path: Path) -> float:
         info = Run(path).info()
         said = [info.get("since"), info.get("started"), *(one.get("time") for one in info.get("resumes", []))]
         return max(datetime.fromisoformat(one).timestamp() for one in said if one)
-    except (RunError, ValueError, TypeError, OverflowError):
-        named = TIME.match(path.name)
-    try:
-        return datetime.strptime(named[0], "%Y-%m-%d_%H-%M-%S_").timestamp() if named else 0.0
-    except ValueError:
-        return 0.0
+    except (RunError, ValueError):
+        return time_in(path.name) or 0.0
 
 
 def _make(path: Path) -> None:
