@@ -144,6 +144,17 @@ def test_a_sweep_is_one_row_with_the_status_of_its_worst_run(make_sweep, runs):
     assert (row.name, row.kind, row.status, row.cells) == ("s", "sweep", "failed", {"completed": 2, "failed": 1})
 
 
+@pytest.mark.parametrize("content", ["{", '{"created": 5}', '{"created": "0001-01-01"}', "[" * 100_000])
+def test_a_sweep_whose_sweep_json_is_damaged_says_so(make_sweep, runs, content):
+    path = make_sweep("s", {"a": {}})
+    (path / "cells/b").symlink_to(path / "cells/a")
+    (path / "sweep.json").write_text(content)
+    (row,) = survey(runs)
+    assert row.reason.startswith("sweep.json cannot be read: ")
+    assert row.cells == {"completed": 1}  # what a link leads to is no run of this sweep
+    json.dumps(row.plain())
+
+
 def test_the_runs_of_a_sweep_can_stand_in_its_place(make_sweep, make_run, runs):
     make_sweep("s", {"a": {}, "b": {"status": "failed"}})
     make_run("r")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dessine.runs.documents import line_of, read_info, read_metrics, read_scores, read_summary, spec_of
+from dessine.runs.documents import line_of, read_info, read_metrics, read_scores, read_summary, some, spec_of
 from dessine.runs.files import RunError
 
 DEEP = b"[" * 100_000
@@ -116,3 +116,9 @@ def test_what_would_steer_a_terminal_becomes_a_question_mark(tmp_path):
         (tmp_path / "run.json").write_text(json.dumps(evil, ensure_ascii=ascii))
         told = read_info(tmp_path)
         assert told == {"reason": "?[2J?31m??", "results": {"?]0;title?": 1}, "command": "größe 日本 ‘x’\n\t"}
+
+
+def test_of_many_faults_some_are_told():
+    assert some([]) == []
+    assert some(list("abcd")) == list("abcd")
+    assert some(list("abcdefg")) == ["a", "b", "c", "and 4 more such lines"]

@@ -14,6 +14,7 @@ from dessine.cli.errors import say
 from dessine.experiment import Experiment
 from dessine.games.game import FIXED_SEED
 from dessine.plots import Pictures
+from dessine.runs.documents import read_metrics, some
 from dessine.runs.run import Run
 from dessine.scores.panel import Panel
 from dessine.scores.ranks import spearman, spearman_interval
@@ -40,7 +41,8 @@ def measure_checkpoints(
     there from five checkpoints on. Raises UsageError where nothing is drawn.
     """
     panel, streams = Panel(experiment.split, np.float32), lambda: Streams(seed + FIXED_SEED, experiment.repeats)
-    records = run.metrics()
+    records, faults = read_metrics(run.path)
+    say(*some(faults))
     chosen = only or names(experiment.split, quick=True)
     found: list[dict[str, Any]] = []
     better: dict[str, str] = {}

@@ -18,7 +18,7 @@ from dessine.experiment import Experiment, diagnosis
 from dessine.games import Adversarial
 from dessine.games.game import FIXED_SEED
 from dessine.letters import harmless
-from dessine.runs.documents import read_metrics
+from dessine.runs.documents import read_metrics, some
 from dessine.runs.files import finite
 from dessine.runs.run import Run, RunError
 from dessine.scores.diagnosis import Diagnosis, Evidence, verdict
@@ -54,8 +54,7 @@ def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> N
     found = Run.find(run, runs_dir)
     experiment, resolved = load_alone(found)
     records, faults = read_metrics(found.path)
-    for fault in faults:
-        say(fault)
+    say(*some(faults))
     missing = experiment.split.missing
     with np.errstate(all="ignore"):  # numbers that have run away are what it may be about
         step, sampled = (None, []) if missing else _samples(found, experiment, count, seed)

@@ -25,7 +25,6 @@ from dessine.runs.inside import files, read_text
 
 MOST_FRAMES = 60
 LAST_LINES = 200
-MOST_FAULTS = 10
 LARGEST_PICTURE, LARGEST_TEXT = 32_000_000, 50_000_000
 """Bytes of what is put into the page; what is larger is left out."""
 GOOD = {"completed": "good", "failed": "bad", "broken": "bad", "lost": "bad"}
@@ -91,7 +90,7 @@ def run_page(row: Row) -> Markup:
     faults += track.faults
     parts = [
         _head(row),
-        *(Markup('<p class="bad">{}</p>').format(fault) for fault in faults[:MOST_FAULTS]),
+        *(Markup('<p class="bad">{}</p>').format(fault) for fault in faults),
         section("Results", _results(row, track, summary), _last(track)),
         section("What it draws", samples(row.path)),
         section("Diagnosis", _diagnosis(summary.get("diagnosis"))),

@@ -150,8 +150,10 @@ def _sweep(row: Row) -> Row:
     row.kind = "sweep"
     try:
         row.info = read_sweep(row.path)
-    except (FileNotFoundError, RunError):
+    except FileNotFoundError:
         row.info = {}
+    except RunError as error:
+        row.info, row.reason = {}, str(error).removeprefix(f"{row.path}/")
     row.began = _began(row.info.get("created"), row.path)
     for cell in folders(row.path, "cells"):
         one = read_row(cell, cell.name)

@@ -15,7 +15,7 @@ import numpy as np
 
 from dessine.registry import SpecError
 from dessine.runs.collection import Row
-from dessine.runs.documents import read_metrics
+from dessine.runs.documents import read_metrics, some
 from dessine.runs.files import RunError
 from dessine.runs.metrics import flat, full_name
 
@@ -43,7 +43,7 @@ class Track:
     @property
     def faults(self) -> list[str]:
         """What is wrong with metrics.jsonl, line by line."""
-        return self._read[1]
+        return some(self._read[1])
 
     @cached_property
     def records(self) -> list[tuple[dict[str, Any], dict[str, list[float]]]]:

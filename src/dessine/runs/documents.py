@@ -314,6 +314,12 @@ def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     return records, faults
 
 
+def some(faults: list[str]) -> list[str]:
+    """The first three of these lines, and how many more there are: a file may be bad from its first line to its last."""
+    more = len(faults) - 3
+    return faults if more <= 1 else [*faults[:3], f"and {more:,} more such lines"]
+
+
 def line_of(text: bytes) -> dict[str, Any]:
     """One line of metrics.jsonl. Raises RunError."""
     return _checked(LINE, text)
