@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from dessine.runs.files import own_folder
 from dessine.sweeps.launchers import INTERRUPTED, Handle, Job, LauncherError, run_here, when_free
 
 DAY = 24 * 60
@@ -65,7 +66,8 @@ class Slurm:
 
     def _submit(self, job: Job) -> Handle:
         if self.executor is None:
-            self.executor = self._make(folder=str(Path(job.stop).parents[1] / "slurm"), cluster=self.cluster)
+            folder = own_folder(Path(job.stop).parents[1], "slurm")
+            self.executor = self._make(folder=str(folder), cluster=self.cluster)
         try:
             self.executor.update_parameters(**self.parameters | {"name": self._name(job)})
         except (NameError, TypeError, ValueError, AssertionError) as error:

@@ -7,7 +7,6 @@ number: repeat r is the run of seed + r either way.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections import deque
 from collections.abc import Callable
@@ -19,7 +18,9 @@ import numpy as np
 from dessine.data import PLACES
 from dessine.experiment import Experiment, NonFiniteError, Stopped, finish, pictures_of, stop_requests
 from dessine.plots.fonts import plain
-from dessine.runs.run import Run
+from dessine.runs.files import own, own_folder, write_atomically
+from dessine.runs.inside import files
+from dessine.runs.run import PICTURE, Run
 from dessine.spec import inline
 from dessine.sweeps.launchers import Handle, Job, Local
 from dessine.sweeps.running import Outcome, judge, steps_made
@@ -49,8 +50,8 @@ def train_repeats(
     Like `dessine.experiment.train`: the same files, the same exceptions; what has been done is not done again. The whole is
     completed only if each repeat has made its last step, or is gone for good. Raises RepeatFailed for any other end.
     """
-    folders = [Run(run.path / "repeats" / f"{r:04d}") for r in range(experiment.repeats)]
-    folders[0].path.parent.mkdir(exist_ok=True)
+    place = own_folder(run.path, "repeats")
+    folders = [Run(own_folder(place, f"{r:04d}")) for r in range(experiment.repeats)]
     began, pictures = time.perf_counter(), pictures_of(run, say)
     outcomes = _run_all(experiment, run, folders, progress, say)
     step = _join(experiment, run, folders)
@@ -85,7 +86,7 @@ def _run_all(
             while running or (waiting and not stop()):
                 while waiting and len(running) < cores() and not stop():  # as many as the BLAS may have: a sweep shares cores
                     r = waiting.popleft()
-                    running[r] = launcher.launch(_job(experiment, run, r, folders[r], logs / f"{r:04d}.log"))
+                    running[r] = launcher.launch(_job(experiment, run, r, folders[r], own(logs, f"{r:04d}.log")))
                 if stop() and not asked:
                     asked = True
                     for handle in running.values():
@@ -149,8 +150,8 @@ def _join(experiment: Experiment, run: Run, folders: list[Run]) -> int:
         experiment.game.streams.restore(streams)
         if len({f[0] for f, one in zip(ready, folders, strict=True) if not _gone(one)}) == 1:
             run.save_checkpoint(step, arrays, {"streams": streams}, experiment.outputs.keep)
-    for picture in folders[0].samples.glob("step_*.png"):
-        shutil.copyfile(picture, run.samples / picture.name)
+    for picture in files(folders[0].path, "samples", PICTURE.pattern):
+        write_atomically(run.samples / picture.name, picture.read_bytes())
     return step
 
 
