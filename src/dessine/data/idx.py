@@ -11,13 +11,14 @@ import os
 import re
 import stat
 import struct
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from itertools import islice
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,12 +27,18 @@ from dessine.data.packed import DAMAGE, LARGEST
 from dessine.paths import listing, mode, shown, unreadable
 from dessine.registry import SpecError
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # python-mnist compares strings with `is`
+    from mnist import MNIST
+
 PARTS = ("train", "t10k")
 KINDS = {"images-idx3": (2051, 3), "labels-idx1": (2049, 1)}  # magic number and dimensions
 NAMES = tuple(f"{part}-{kind}-ubyte" for part in PARTS for kind in KINDS)
 NAME = re.compile(r"(?!\.)(.*?)(train|t10k|test)[-_.](images[-_.]idx3|labels[-_.]idx1)[-_.]ubyte(\.gz)?", re.IGNORECASE)
 """emnist-letters-train-images-idx3-ubyte.gz: whose, `emnist-letters-`, and then what; 7-zip writes train-images.idx3-ubyte."""
 NUMBERS = {8: "bytes", 9: "signed bytes", 11: "16-bit numbers", 12: "32-bit numbers", 13: "floats", 14: "64-bit floats"}
+PORTION = 4_000_000
+"""Pixels that are lists at one time."""
 MOST_FOLDERS = 1_000
 """Below a folder that holds no data itself: more are not looked into."""
 
@@ -169,8 +176,7 @@ def read(files: Files) -> list[tuple[Array, Array]]:
     if train[1] != test[1]:
         held = f"{shown(train[0])} holds images of {train[1]}, {shown(test[0])} of {test[1]}"
         raise SpecError(f"{held}: training and test images must have one size")
-    x, y, test_x, test_y = (_contents(files[name], name) for name in NAMES)
-    return [(x[..., None], y), (test_x[..., None], test_y)]
+    return [_part(files[images], files[labels]) for images, labels in (NAMES[:2], NAMES[2:])]
 
 
 def shape(files: Files, name: str) -> tuple[int, ...]:
@@ -179,22 +185,48 @@ def shape(files: Files, name: str) -> tuple[int, ...]:
         return _head(files[name], name, file)
 
 
-def _contents(path: Path, name: str) -> Array:
-    """The numbers in a file: as many as its head says, so that nothing of unknown length is ever held."""
+def _part(images: Path, labels: Path) -> tuple[Array, Array]:
+    """Through python-mnist, in portions: what it reads it holds as lists, at 8 bytes a pixel."""
+    (pixels, shape), (classes, _) = (_contents(path, name) for path, name in zip((images, labels), NAMES, strict=False))
+    x, y, size = np.empty((*shape, 1), np.uint8), np.empty(shape[0], np.uint8), prod(shape[1:])
+    step = max(1, PORTION // size)
+    for i in range(0, len(x), step):
+        n = min(step, len(x) - i)
+        heads = struct.pack(">4I", 2051, n, *shape[1:]), struct.pack(">2I", 2049, n)
+        parts = {"images": heads[0] + pixels[i * size : (i + n) * size], "labels": heads[1] + classes[i : i + n]}
+        rows, y[i : i + n] = _Reader(parts).load("images", "labels")
+        x[i : i + n] = np.frombuffer(b"".join(map(bytes, rows)), np.uint8).reshape(n, *shape[1:], 1)
+    x.flags.writeable = y.flags.writeable = False
+    return x, y
+
+
+class _Reader(MNIST):
+    """python-mnist, reading what is already unpacked and checked, as no file of unknown length must be held."""
+
+    def __init__(self, contents: dict[str, bytes]):
+        super().__init__()
+        self.contents = contents
+
+    def opener(self, path_fn: str, *args: Any, **kwargs: Any) -> BytesIO:
+        """`path_fn` is images or labels."""
+        return BytesIO(self.contents[path_fn])
+
+
+def _contents(path: Path, name: str) -> tuple[memoryview, tuple[int, ...]]:
+    """The numbers in a file, as many as its head says, so that nothing of unknown length is ever held; and their shape."""
     with _opened(path) as file:
-        array = np.empty(_head(path, name, file), np.uint8)
-        room, n = array.data.cast("B"), 0
+        shape = _head(path, name, file)
+        room, n = memoryview(bytearray(prod(shape))), 0
         while n < len(room) and (got := file.readinto(room[n:])):
             n += got
-        head = 4 + 4 * array.ndim
+        head = 4 + 4 * len(shape)
         if n < len(room):
             raise SpecError(
                 f"{shown(path)} has {head + n:,} bytes unpacked, but says it holds {head + len(room):,}: fetch or copy it again"
             )
         if file.read(1):
             raise SpecError(f"{shown(path)} has more bytes unpacked than the {head + len(room):,} it says it holds")
-    array.flags.writeable = False
-    return array
+    return room, shape
 
 
 def sha256(array: Array) -> str:
