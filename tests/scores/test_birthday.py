@@ -73,3 +73,15 @@ def test_without_any_pair_the_support_is_beyond_measure() -> None:
 
 def test_what_is_not_finite_tells_nothing() -> None:
     assert np.isnan(birthday(np.array([[0.0], [0.0], [np.nan]]), 1.0).support)
+
+
+def test_equal_images_are_duplicates_even_where_only_equal_ones_are_near() -> None:
+    x = np.repeat(np.random.default_rng(0).random((30, 50)), 2, 0).astype(np.float32)
+    near = closeness(x)
+    assert near < 0.01
+    assert birthday(x, near).pairs == 30
+
+
+def test_too_few_examples_have_no_ten_pairs() -> None:
+    with pytest.raises(ValueError, match="4 examples do not have 10 pairs"):
+        closeness(np.eye(4))

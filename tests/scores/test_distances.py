@@ -37,3 +37,23 @@ def test_points_that_are_close_beside_their_spread_keep_their_digits():
     ((_, d),) = blocks(rows(x), rows(x))
     plain = np.square(x[:, None].astype(np.float64) - x).sum(-1)
     np.testing.assert_allclose(d, plain, rtol=1e-4, atol=1e-10)
+
+
+@pytest.mark.parametrize("wild", [1e4, 1e8])
+def test_a_wild_example_costs_the_others_no_digits(wild):
+    x = np.random.default_rng(0).normal(size=(60, 40)).astype(np.float32)
+    x[7] = wild
+    found = np.concatenate([d for _, d in blocks(x, x)])
+    plain = np.square(x[:, None].astype(np.float64) - x).sum(-1)
+    others = np.delete(np.arange(60), 7)
+    np.testing.assert_allclose(found[np.ix_(others, others)], plain[np.ix_(others, others)], rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_leaning_holds_the_true_distance_between(dtype):
+    x = (100 + np.random.default_rng(0).normal(size=(80, 300))).astype(dtype)
+    plain = np.square(x[:, None].astype(np.float64) - x).sum(-1)
+    least, most = (np.concatenate([d for _, d in blocks(x, x, lean)]) for lean in (-1, 1))
+    assert (least <= plain).all()
+    assert (most >= plain).all()
+    np.testing.assert_allclose(least, most, rtol=1e-5, atol=1e-2)

@@ -45,3 +45,15 @@ def test_half_copies_are_half_noticed(sides):
 
 def test_test_examples_that_are_all_in_training_leave_no_ratio():
     assert np.isnan(closeness(generated=np.ones(5), test=np.zeros(5))).all()
+
+
+def test_copies_are_at_distance_zero_whatever_else_there_is():
+    train = np.random.default_rng(0).random((50, 30)).astype(np.float32)
+    train[3] = 1e5
+    distance, which = nearest(train[::-1], train)
+    assert (distance == 0).all()
+    np.testing.assert_array_equal(which, np.arange(50)[::-1])
+
+
+def test_few_distances_have_no_error():
+    assert np.isnan(closeness(generated=np.ones(3), test=np.ones(9))[1])

@@ -88,3 +88,10 @@ def test_what_is_not_finite_has_no_distance() -> None:
     x[1, 1] = np.nan
     assert np.isnan(exact(x, np.zeros((3, 2))))
     assert np.isnan(sliced(x, np.zeros((3, 2)))[0])
+
+
+def test_data_far_from_zero_keep_their_digits() -> None:
+    x, y = (RNG.standard_normal((2, 200, 30)) + np.array([0, 0.5])[:, None, None]).astype(np.float32)
+    assert sliced((x + 1e4).astype(np.float32), (y + 1e4).astype(np.float32), 50)[0] == pytest.approx(
+        sliced(x, y, 50)[0], rel=0.01
+    )

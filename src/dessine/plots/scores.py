@@ -13,13 +13,16 @@ from dessine.plots.figure import heading, picture
 def save_strips(path: Path, scores: dict[str, dict[str, Any]], title: str) -> Path:
     """Each score between the worse of its baselines, which are noise and one example repeated (0), and real test examples (1).
 
-    scores: name -> value, standard_error, better, ceiling, floor, collapsed. Bars are two standard errors to either side. What
-    lies beyond the scale stands at its edge; what has none, because a number is missing, is told in words alone.
+    scores: name -> value, standard_error, better, ceiling, floor, collapsed; interval: the ends of the bar, else two standard
+    errors to either side. What lies beyond the scale stands at its edge; what has none, because a number is missing, is told in
+    words alone.
     """
     names = list(scores)
     with picture(path, size=(9.5, 1.7 + 0.36 * max(len(names), 1))) as (_, ((axes,),)):
         for y, name in enumerate(names):
             row = {key: np.nan if scores[name][key] is None else float(scores[name][key]) for key in KEYS}
+            ends = [end for end in scores[name].get("interval", ()) if end is not None and np.isfinite(end)]
+            row |= dict(zip(("low", "high"), ends, strict=True)) if len(ends) == 2 else {}
             axes.text(1.31, y, _told(row), va="center", fontsize="small")
             places = _places(row, scores[name]["better"])
             if not places:
@@ -69,7 +72,7 @@ EDGES = -0.02, 1.25
 MARKS = {
     "floor": ("+", "C7", "noise"),
     "collapsed": ("x", "C3", "one example repeated"),
-    "value": ("o", "C0", "generator (bar: ± 2 standard errors)"),
+    "value": ("o", "C0", "generator (bar: 95 %)"),
 }
 
 
@@ -82,10 +85,11 @@ def _places(row: dict[str, float], better: str) -> list[tuple[str, float, np.nda
         return []
     worst = min(others)
     error = np.nan_to_num(row["standard_error"], posinf=0)
+    bar = np.array([row.get("low", row["value"] - 2 * error), row.get("high", row["value"] + 2 * error)])
     found = []
     for key in MARKS:
         x = (goodness(row[key]) - worst) / (top - worst)
-        around = (goodness(row[key] + 2 * np.array([-error, error])) - worst) / (top - worst)
+        around = (goodness(bar) - worst) / (top - worst)
         if np.isfinite(x) or (key == "value" and x == np.inf):  # support, where no two samples are alike
             found.append((key, x, around))
     return found

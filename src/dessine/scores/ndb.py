@@ -67,9 +67,11 @@ def ndb(*, real: Array, generated: Array) -> tuple[float, float]:
     """NDB / K, 0 to 1, and its standard error over bins; lower is better. real, generated: (K,) counts of the same bins.
 
     The share of bins in which the proportions of real and generated differ in a two-sided, pooled two-proportion z-test at
-    0.05. Where both are of one source 0.05 is expected, not 0; a bin that is empty on both sides does not differ.
-    Misleads: more samples find smaller differences, so compare at equal N only; k-means has fitted its bins to these real
-    examples, and others of the same source get slightly more than 0.05; what is wrong within a bin, such as blur, is not seen.
+    0.05. Where both are of one source 0.03 to 0.05 are expected, not 0: counts are whole numbers, so that a test at 0.05
+    rejects less. MNIST's digits got 0.033 to 0.040 at 500 to 5,000, a ring's points 0.041 at 2,000 and 0.049 at 10,000. A bin
+    that is empty on both sides does not differ.
+    Misleads: more samples find smaller differences, so compare at equal N only; what is wrong within a bin, such as blur, is
+    not seen.
     """
     n, m = real.sum(), generated.sum()
     pooled = (real + generated) / (n + m)

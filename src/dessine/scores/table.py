@@ -34,8 +34,9 @@ ALL = "all"
 
 
 class Score(NamedTuple):
-    """One number of one side, with its standard error (NaN where none is known) and the samples it was taken from.
+    """One number of one side, with its standard error and the samples it was taken from.
 
+    standard_error: NaN where none is known, and for a share of 0 or 1, of which nothing varies that could tell it
     why: there is no number, or none that is finite
     """
 
@@ -100,7 +101,7 @@ def _modes(bench: Bench, side: Side) -> Found:
     modes, good = mixture.high_quality(x, known)
     return {
         "modes": Score(float(modes), NAN, n),
-        "high_quality": Score(good, float(np.sqrt(good * (1 - good) / n)), n),
+        "high_quality": Score(good, float(np.sqrt(good * (1 - good) / n)) or NAN, n),
         "reverse_kl": Score(mixture.reverse_kl(mixture.assigned(x, known), known.weights), NAN, n),
         "log_density": Score(*mixture.mean_log_density(x, known), n),
     }
@@ -122,7 +123,8 @@ def _neighbours(bench: Bench, side: Side) -> Found:
 
 
 def _ndb(bench: Bench, side: Side) -> Found:
-    return {"ndb": Score(*ndb(real=bench.bins.counts, generated=bench.bins.count(side.x)), len(side))}
+    value, error = ndb(real=bench.bins.counts, generated=bench.bins.count(side.x))
+    return {"ndb": Score(value, error or NAN, len(side))}
 
 
 def _parzen(bench: Bench, side: Side) -> Found:
@@ -136,7 +138,8 @@ def _nearest(bench: Bench, side: Side) -> Found:
     made, test = bench.nearest(x)[0], bench.from_test
     copies, ratio = Score(NAN, NAN, len(x), nearest.FEW), Score(NAN, NAN, len(x), nearest.ALIKE)
     if len(test) >= nearest.LEAST:
-        copies = Score(*nearest.memorised(generated=made, test=test), len(x))
+        share, error = nearest.memorised(generated=made, test=test)
+        copies = Score(share, error or NAN, len(x))
     if np.median(test) > 0:
         ratio = Score(*nearest.closeness(generated=made, test=test), len(x))
     return {"memorised": copies, "nearest_ratio": ratio}
