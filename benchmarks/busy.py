@@ -15,14 +15,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import numpy as np
-from timing import seconds
+from timing import processor, seconds, versions, write
 
 from dessine.cli.loading import load
 from dessine.games import Game
-from dessine.threads import cores
+from dessine.threads import LIMITS, cores
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 BOUND = 1.3
@@ -64,28 +65,43 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement, roughly")
     parser.add_argument("--neighbours", type=int, default=1)
+    parser.add_argument("--write", action="store_true", help="put the table into README.md")
     args = parser.parse_args()
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    for name in LIMITS:
         os.environ.pop(name, None)
-    many = cores()
-    print(f"NumPy {np.__version__}, {many} cores, {args.neighbours} busy neighbour(s), {args.rounds} rounds; ms a step")
-    print(f"{'config':<26}{'1 thread':>10}{many:>3} threads{'1, busy':>10}{many:>3}, busy{'to 1 alone':>12}")
+    many, busy = cores(), args.neighbours
+    lines = [
+        f"`python benchmarks/busy.py --write` on {date.today()}: {processor()}, {versions('numpy')}, {many} cores, "
+        f"{busy} busy neighbour{'s' if busy > 1 else ''}; ms a step:",
+        "",
+        f"| config | 1 thread, alone | {many} threads, alone | 1, busy | {many}, busy | {many}, busy to 1, alone |",
+        "|---|---|---|---|---|---|",
+    ]
+    print("\n".join(lines), flush=True)
     for path in args.configs:
-        game = build(path)
-        with threads(1), np.errstate(all="ignore"):
-            game.turns(2)
-            n = max(1, int(args.seconds / max(seconds(lambda game=game: game.turns(1), 3), 1e-6)))
-        took: dict[tuple[int, int], list[float]] = {}
-        for _ in range(args.rounds):
-            for busy in (0, args.neighbours):
-                for workers in (1, many):
-                    with neighbours(busy), threads(workers), np.errstate(all="ignore"):
-                        took.setdefault((busy, workers), []).append(1e3 * seconds(lambda g=game, n=n: g.turns(n), 1) / n)
-        alone, rest = took[0, 1], took[args.neighbours, many]
-        ratio = statistics.median(b / a for a, b in zip(alone, rest, strict=True))
-        shown = [statistics.median(took[key]) for key in ((0, 1), (0, many), (args.neighbours, 1), (args.neighbours, many))]
-        verdict = "" if ratio <= BOUND else f"  over {BOUND}"
-        print(f"{path.stem:<26}" + "".join(f"{ms:>10.3f}" for ms in shown) + f"{ratio:>12.2f}{verdict}", flush=True)
+        lines.append(measure(path, many, busy, args.rounds, args.seconds))
+        print(lines[-1], flush=True)
+    if args.write:
+        write("busy", lines)
+
+
+def measure(path: Path, many: int, busy: int, rounds: int, length: float) -> str:
+    """A line of the table. length: seconds of each measurement, roughly."""
+    game = build(path)
+    with threads(1), np.errstate(all="ignore"):
+        game.turns(2)
+        n = max(1, int(length / max(seconds(lambda: game.turns(1), 3), 1e-6)))
+        n = max(1, int(length / max(seconds(lambda: game.turns(n), 1) / n, 1e-6)))
+    took: dict[tuple[int, int], list[float]] = {}
+    for _ in range(rounds):
+        for beside in (0, busy):
+            for workers in (1, many):
+                with neighbours(beside), threads(workers), np.errstate(all="ignore"):
+                    took.setdefault((beside, workers), []).append(1e3 * seconds(lambda: game.turns(n), 1) / n)
+    ratio = statistics.median(b / a for a, b in zip(took[0, 1], took[busy, many], strict=True))
+    shown = [statistics.median(took[key]) for key in ((0, 1), (0, many), (busy, 1), (busy, many))]
+    verdict = "" if ratio <= BOUND else f" (over {BOUND})"
+    return f"| `{path.stem}` | " + " | ".join(f"{ms:.3g}" for ms in shown) + f" | {ratio:.2f}{verdict} |"
 
 
 if __name__ == "__main__":

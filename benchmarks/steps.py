@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import in_jax
 import in_torch
 import numpy as np
-from timing import Step, Timing, matrix_rate, processor, versions
+from timing import Step, Timing, matrix_rate, processor, versions, write
 
 from dessine.data import Split
 from dessine.data.mnist import Mnist
@@ -33,7 +31,6 @@ from dessine.nn import Network
 from dessine.streams import Streams
 from dessine.threads import cores, one_blas_thread
 
-README = Path(__file__).parents[1] / "README.md"
 ADAM = {"type": "adam", "eta": 2e-4, "beta1": 0.5}
 CONV = {"kernel": 4, "stride": 2, "padding": 1}
 
@@ -275,9 +272,7 @@ def main() -> None:
         print(line + ("" if kept else f"  over {row.bound:.3g}"), flush=True)
         lines.append(line)
     if args.write:
-        block = "<!-- steps -->\n" + "\n".join(lines) + "\n<!-- end of steps -->"
-        text = README.read_text(encoding="utf-8")
-        README.write_text(re.sub("<!-- steps -->.*<!-- end of steps -->", lambda _: block, text, flags=re.S), encoding="utf-8")
+        write("steps", lines)
 
 
 if __name__ == "__main__":

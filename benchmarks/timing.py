@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -62,3 +63,14 @@ def processor() -> str:
 def versions(*packages: str) -> str:
     """Of what is compared."""
     return ", ".join(f"{name} {version(name)}" for name in packages)
+
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def write(name: str, lines: list[str]) -> None:
+    """Put the lines between the marks of that name in README.md."""
+    block = "\n".join([f"<!-- {name} -->", *lines, f"<!-- end of {name} -->"])
+    text = README.read_text(encoding="utf-8")
+    text = re.sub(f"<!-- {name} -->.*<!-- end of {name} -->", lambda _: block, text, flags=re.DOTALL)
+    README.write_text(text, encoding="utf-8")
