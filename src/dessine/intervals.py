@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,20 +16,21 @@ ANY: Limits = (float("-inf"), float("inf"))
 SHARE: Limits = (0.0, 1.0)
 POSITIVE: Limits = (0.0, float("inf"))
 
-SHARES = ("precision", "recall", "coverage", "high_quality", "digit_confidence", "memorised", "ndb", "share", "confidence")
-NOT_NEGATIVE = (
-    *("test_loss", "train_loss", "frechet", "reverse_kl", "density", "diversity", "digit_entropy", "digit_score", "entropy"),
-    *("modes", "nearest_ratio", "support", "wasserstein", "sliced_wasserstein", "independent_critic", "grad_norm", "std"),
-    *("seconds", "step", "steps"),
-)
+RANGES: dict[str, Limits] = {
+    **dict.fromkeys(("precision", "recall", "coverage", "high_quality", "memorised", "ndb", "share"), SHARE),
+    **dict.fromkeys(("frechet", "reverse_kl", "density", "diversity", "nearest_ratio", "support", "modes"), POSITIVE),
+    **dict.fromkeys(("wasserstein", "sliced_wasserstein", "test_loss", "train_loss", "grad_norm", "std", "seconds"), POSITIVE),
+    "digit_score": (1.0, 10.0),
+    "digit_entropy": (0.0, math.log(10)),
+    "digit_confidence": (0.1, 1.0),
+}
+"""What a metric or a score can be, where not any number."""
 
 
 def limits(metric: str) -> Limits:
     """Between which ends a metric lies by what it is, from its dotted name; a loss of a game may be anything."""
     name = metric.rsplit(".", 1)[-1]
-    if name in SHARES or name.endswith("success"):
-        return SHARE
-    return POSITIVE if name in NOT_NEGATIVE else ANY
+    return SHARE if name.endswith("success") else RANGES.get(name, ANY)
 
 
 def mean_interval(values: Array, confidence: float = 0.95, within: Limits = ANY) -> tuple[Array, Array, Array]:

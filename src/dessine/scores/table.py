@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dessine.data import Split
-from dessine.intervals import share_interval
+from dessine.intervals import SHARE, limits, share_interval
 from dessine.scores import birthday, digits, frechet, mixture, nearest
 from dessine.scores.bench import CRITIC, LINES, NEIGHBOURS, PAIRED, PAIRS, Bench, Side, are_images
 from dessine.scores.distances import mean_pairwise, rows
@@ -20,15 +20,6 @@ from dessine.scores.parzen import parzen
 from dessine.scores.wasserstein import exact, sliced, sliced_error
 
 NAN = float("nan")
-SHARE, POSITIVE = (0.0, 1.0), (0.0, np.inf)
-RANGES = {
-    **dict.fromkeys(("precision", "recall", "coverage", "high_quality", "memorised", "ndb"), SHARE),
-    **dict.fromkeys(("frechet", "density", "nearest_ratio", "support", "sliced_wasserstein"), POSITIVE),
-    "digit_score": (1.0, 10.0),
-    "digit_entropy": (0.0, float(np.log(10))),
-    "digit_confidence": (0.1, 1.0),
-}
-"""What a score can be, where not any number."""
 ALL = "all"
 """Among the names of scores that are asked for: the slow ones, too."""
 
@@ -47,7 +38,7 @@ class Score(NamedTuple):
 
     def interval(self, name: str) -> tuple[float, float]:
         """95 %, inside what the score `name` can be; NaN without an error."""
-        low, high = RANGES.get(name, (-np.inf, np.inf))
+        low, high = limits(name)
         if not np.isfinite(self.standard_error):
             return NAN, NAN
         if (low, high) == SHARE and 0 < self.value < 1 and self.standard_error > 0:
