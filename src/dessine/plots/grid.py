@@ -72,8 +72,8 @@ def save_gif(path: Path, frames: Sequence[Path], seconds: float = 10.0) -> Path:
     chosen = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int))]
     opened = []
     for frame in chosen:
-        with Image.open(frame) as one:
-            opened.append(one.convert("RGB"))
+        with Image.open(frame) as file:
+            opened.append(file.convert("RGB"))
     wide, high = (max(one.size[i] for one in opened) for i in (0, 1))  # a caption may take a line more
     pictures = []
     for i, one in enumerate(opened):
