@@ -388,3 +388,13 @@ def test_file_that_may_not_grow_is_named_and_all_before_it_is_kept(config, tmp_p
     assert not list((tmp_path / "run").glob("**/.*.tmp*"))
     assert here(["train", "--resume", "run", "--quiet"]) == 0
     assert json.loads((tmp_path / "run/run.json").read_text())["status"] == "completed"
+
+
+def test_damaged_checkpoint_of_a_repeat_in_its_own_process_is_told_too(dessine, run, made, monkeypatch):
+    shutil.copytree(made, run / "repeats/0001")
+    os.truncate(newest(run / "repeats/0001"), 1000)
+    monkeypatch.setattr("dessine.cli.train.train_apart", lambda experiment: True)
+    monkeypatch.setattr("dessine.cli.train.train_repeats", lambda *args: {"diagnosis": {"early": True}})
+    answer = dessine("train", "--resume", run, LONGER, "--quiet")
+    assert answer.code == 0
+    assert "repeats/0001/checkpoints/step_000000020.npz is damaged" in answer.err

@@ -23,6 +23,7 @@ from dessine.data import PLACES
 from dessine.experiment import Experiment, Stopped, take_up, train
 from dessine.runs.comparison import differences
 from dessine.runs.files import finite, own
+from dessine.runs.inside import folders
 from dessine.runs.run import Run, RunError
 from dessine.scores.diagnosis import verdict
 from dessine.spec import BadSpec, Document, check_document, dump, read
@@ -139,7 +140,10 @@ def _go_on(run: Run, experiment: Experiment, resolved: dict[str, Any], called: s
             f"{run.path / 'run.json'} is not there: it is written anew, and nothing can tell whether the data are the same"
         )
     try:
-        step = 0 if train_apart(experiment) else take_up(experiment, run, told.append)
+        apart = train_apart(experiment)
+        step = 0 if apart else take_up(experiment, run, told.append)
+        for repeat in folders(run.path, "repeats") if apart else ():  # whose own words go to their logs
+            Run(repeat).load_checkpoint(say=told.append)
     except RunError as error:
         again = f"dessine train --resume {shlex.quote(str(run.path))} --restart"
         raise RunError(f"{error}; to begin again at step 0, with all that is there put aside: {again}") from None

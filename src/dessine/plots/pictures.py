@@ -28,7 +28,11 @@ class Pictures:
             cause = f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"
             if cause not in self.told:
                 self.told.add(cause)
-                where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
+                names = [
+                    getattr(error, "filename", None),
+                    *args,
+                ]  # the system names what it cannot open, not what it cannot write
+                where = next((f" ({one})" for one in names if isinstance(one, str | Path)), "")
                 self.tell(f"some pictures could not be drawn, everything else goes on: {' '.join(cause.split())}{where}")
             return []
         return [made] if isinstance(made, Path) else list(made or ())

@@ -300,13 +300,15 @@ class Run:
     def _checkpoint(self, step: int) -> Path:
         return self.checkpoints / checkpoint.name_of(step)
 
-    def load_checkpoint(self, before: int | None = None) -> tuple[int, dict[str, Array], dict[str, Any]] | None:
+    def load_checkpoint(
+        self, before: int | None = None, say: Say = silent
+    ) -> tuple[int, dict[str, Array], dict[str, Any]] | None:
         """The newest that can be read, before a step if one is given: step, arrays, state; None if there is none.
 
         What it is of is not known here: to go on with a run, `restore` looks closer.
         """
         with suppress(RunError):
-            return self._newest(lambda step: (step, *checkpoint.load(self.path, step)), before, silent)
+            return self._newest(lambda step: (step, *checkpoint.load(self.path, step)), before, say)
         return None
 
     def restore(self, trained: Trained, before: int | None = None, say: Say = silent) -> int | None:
