@@ -127,8 +127,12 @@ def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None,
 
     def draw() -> Path:
         path = out or runs_dir / "comparison.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return save_comparison(path, panels, title, against)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return save_comparison(path, panels, title, against)
+        except OSError as error:
+            error.filename = str(path)  # the temporary one means nothing to a user
+            raise
 
     panels = {name: {one.label: one.curve(name, against) for one in every} for name in names}
     title = "comparison" if len(every) > 1 else every[0].tracks[0].row.name
