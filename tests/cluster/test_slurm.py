@@ -86,8 +86,10 @@ def test_a_killed_sweep_finds_its_jobs_again_and_a_node_that_fails_puts_them_bac
     if "= dessine\n" in slurm("scontrol", "show", "config"):  # one that .ci/run has started
         node = slurm("sinfo", "--noheader", "--format=%n").strip()
         slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-        again.wait_for("queued: ", "BeginTime", count=2)
-        slurm("scontrol", "update", f"nodename={node}", "state=resume")
+        try:
+            again.wait_for("queued: ", "BeginTime", count=2)
+        finally:
+            slurm("scontrol", "update", f"nodename={node}", "state=resume")
     again.interrupt()
     assert again.end()[0] == 130
     wait_until_gone(first)
