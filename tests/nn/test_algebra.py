@@ -68,6 +68,7 @@ def test_shared_products_are_those_in_one_piece(
     replicates: int, sizes: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(algebra, "BLOCK", 60)
+    monkeypatch.setattr(algebra, "LONG", 60)
     b, n, m = sizes
     a, w, d = draws(replicates, b, n), draws(replicates, n, m), draws(replicates, b, m)
     assert len(algebra._blocks(replicates, b * n, m)) > 1

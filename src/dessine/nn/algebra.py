@@ -15,8 +15,10 @@ from dessine.threads import share
 
 Array = np.ndarray
 
+LONG = 40_000_000
+"""Multiplications from which one product is cut: half a millisecond, several times of what it takes to wake a thread."""
 BLOCK = 8_000_000
-"""Multiplications of one job: a fifth of a millisecond, several times of what it takes to wake a thread."""
+"""Multiplications of one job."""
 MOST = 16
 """Jobs that one product is cut into, at most."""
 LARGE = 1024
@@ -67,7 +69,7 @@ def _blocks(r: int, each: int, count: int) -> list[tuple[slice, slice]]:
 
     How one replicate's product is cut depends on its own size alone; small ones are put together, which changes no bit.
     """
-    k = max(1, min(each * count // BLOCK, MOST))
+    k = min(each * count // BLOCK, MOST) if each * count >= LONG else 1
     if k == 1:
         jobs = max(1, min(r * each * count // BLOCK, MOST, r))
         return [(slice(r * i // jobs, r * (i + 1) // jobs), slice(None)) for i in range(jobs)]
