@@ -122,8 +122,12 @@ def test_long_vector_is_stepped_as_its_pieces(variant: dict[str, Any], monkeypat
         np.testing.assert_array_equal(alone, whole[:, :, part])
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
-def test_restored_state_continues_bit_for_bit(variant: dict[str, Any], tmp_path: Path) -> None:
+def test_restored_state_continues_bit_for_bit(
+    variant: dict[str, Any], compiled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMPILED", 0 if compiled else module.COMPILED)
     start, pulls = TORCH["start"].astype(np.float32), TORCH["pulls"].astype(np.float32)
     optimizer, theta = Optimizer.of(variant), start.copy()
     follow(optimizer, theta, pulls[:8])

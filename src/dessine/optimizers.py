@@ -62,7 +62,7 @@ class Optimizer(Node):
             elif self.slots[name].shape != theta.shape or self.slots[name].dtype != theta.dtype:
                 raise ValueError(f"theta is not the array this optimizer has followed: slot '{name}' differs from it")
         self.t += 1
-        flat = {name: slot.reshape(-1) for name, slot in self.slots.items()}
+        flat = {name: self.slots[name].reshape(-1) for name in self.names()}  # in this order, which the compiled form goes by
         x, g = theta.reshape(-1), grad.reshape(-1)
         count = -(-theta.size // CHUNK)
         bounds = [theta.size * i // max(count, 1) for i in range(count + 1)]
