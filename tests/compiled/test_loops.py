@@ -20,11 +20,11 @@ print(theta[0, 0])
 NOTICE = "compiles its loops"
 
 
-def run(cache: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The program, with the user's cache folder there."""
+def run(cache: Path, program: str = PROGRAM, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A program, with the user's cache folder there."""
     home = {"HOME": str(cache), "XDG_CACHE_HOME": str(cache), "LOCALAPPDATA": str(cache), "PATH": ""}
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=home | environment, capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", program], env=home | environment, capture_output=True, text=True, check=True, timeout=120
     )
 
 
@@ -41,6 +41,24 @@ def test_a_loop_is_compiled_once_and_told_so(tmp_path: Path) -> None:
     assert NOTICE in damaged.stderr
     assert run(tmp_path, DESSINE_COMPILED="0").stderr == ""
     assert {first.stdout, second.stdout, damaged.stdout} == {run(tmp_path, DESSINE_COMPILED="0").stdout}
+
+
+def test_a_loop_kept_under_the_name_of_another_is_compiled_again(tmp_path: Path) -> None:
+    program = """
+import numpy as np
+from dessine.compiled.normal import add_up
+for dtype in ("float32", "float64"):
+    total = np.zeros(2)
+    add_up(np.ones((3, 2), dtype), total)
+    print(total)
+"""
+    first = run(tmp_path, program)
+    one, other = sorted(tmp_path.rglob("*.nbc"))
+    other.write_bytes(one.read_bytes())  # as two processes may leave it that compile at once
+    mixed = run(tmp_path, program)
+    assert mixed.stdout == first.stdout
+    assert NOTICE in mixed.stderr
+    assert run(tmp_path, program).stderr == ""
 
 
 def test_a_cache_that_cannot_be_made_costs_nothing_but_time(tmp_path: Path) -> None:

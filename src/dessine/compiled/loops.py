@@ -23,9 +23,11 @@ class Kept(FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled loop, or None."""
         try:
-            return super().load_overload(sig, target_context)
+            found = super().load_overload(sig, target_context)
         except Exception:  # whatever a damaged file makes of it
             return None
+        # Two processes that compile at once, for two dtypes, may have written to one file.
+        return found if found is not None and found.signature.args == tuple(sig) else None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled loop, if that can be done."""
