@@ -54,3 +54,30 @@ STEERING = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 def harmless(text: str) -> str:
     """`text` with a ? for every character that would steer a terminal; line breaks and tabs stay."""
     return STEERING.sub("?", text)
+
+
+def letters_wide(text: str) -> int:
+    """Columns of a terminal that `text` takes: two for a letter of Chinese, Japanese or Korean, none for a mark above one."""
+    return len(text) if text.isascii() else sum(map(_wide, text))
+
+
+def _wide(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def cut(text: str, columns: int) -> str:
+    """The beginning of `text` that fits into `columns`, with the marks of its last letter; at least one letter."""
+    used = 0
+    for i, char in enumerate(text):
+        used += _wide(char)
+        if used > columns and i:
+            return text[:i]
+    return text
+
+
+def clipped(text: str, longest: int) -> str:
+    """At most `longest` columns, without line breaks or what else would spoil a terminal."""
+    plain = text if text.isprintable() else "".join(c if c.isprintable() or c in JOINERS else "?" for c in text)
+    return plain if letters_wide(plain) <= longest else cut(plain, longest - 1) + "…"

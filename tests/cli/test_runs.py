@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dessine.letters import letters_wide
+
 
 @pytest.fixture
 def two(make_run):
@@ -112,7 +114,7 @@ def test_a_reader_that_goes_early_is_no_error(two, make_run, tmp_path):
     ("arguments", "said"),
     [
         (["list", "gme.loss=x"], "did you mean 'game.loss'"),
-        (["list", "failed"], "expects KEY=VALUE"),
+        (["list", "a b"], "expects KEY=VALUE"),
         (["list", "--sort", "sucess"], "no run here has 'sucess'"),
         (["list", "--all", "seed<x"], "compares numbers"),
         (["compare", "2020-01"], "fits 3 runs"),
@@ -322,3 +324,25 @@ def test_what_would_steer_a_terminal_does_not_reach_it(dessine, make_run, tmp_pa
     for command in (["list"], ["compare", "b", f"runs/c{evil}"], ["compare", f"runs/{evil}"], ["rm", f"runs/{evil}x"]):
         answer = dessine("runs", *command)
         assert not set("\x1b\x9b") & set(answer.out + answer.err), command
+
+
+def test_list_shows_what_the_command_line_changed_and_filters_by_it(dessine, make_run):
+    path = make_run("2020-01-01_a", spec={"game.loss": "minimax"})
+    info = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps(info | {"overrides": ["game.loss=minimax", "outputs.gif=false", "seed=3"]}))
+    make_run("2020-01-02_b", status="failed")
+    assert "loss=minimax" in dessine("runs", "list").out
+    assert [row[0] for row in lines(dessine("runs", "list", "loss=minimax").out)[1:]] == ["2020-01-01_a"]
+    assert [row["name"] for row in json.loads(dessine("runs", "list", "failed", "--json").out)] == ["2020-01-02_b"]
+    assert [row["changed"] for row in json.loads(dessine("runs", "list", "_a", "--json").out)] == [["loss=minimax"]]
+    assert dessine("runs", "list", "lost").err == "no run in runs fits\n"
+
+
+@pytest.mark.parametrize("columns", [30, 40, 60, 80, 100])
+def test_a_list_fits_its_terminal_whatever_the_names(dessine, make_run, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    make_run("2020-01-01_絵文字のリング", success=[0.123456])
+    make_run("2020-01-02_e\u0301te\u0301", status="failed", reason="a long story that nobody wants to read to its end " * 3)
+    answer = dessine("runs", "list")
+    assert max(map(letters_wide, answer.out.splitlines())) <= columns
+    assert "0.1235" in answer.out

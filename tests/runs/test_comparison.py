@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dessine.letters import clipped
 from dessine.registry import SpecError
 from dessine.runs.collection import survey
-from dessine.runs.comparison import ABSENT, clipped, differences, metrics_of, settings, short_names, shown
+from dessine.runs.comparison import ABSENT, differences, metrics_of, settings, short_names, shown
 
 
 @pytest.fixture

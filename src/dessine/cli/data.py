@@ -7,6 +7,8 @@ import sys
 
 import click
 
+from dessine.cli.terminal import room, table
+
 
 @click.group(epilog="Example: dessine data fetch mnist")
 def command() -> None:
@@ -41,12 +43,8 @@ def list_data(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([row._asdict() for row in rows], indent=2))
         return
-    table = [("name", "source", "training", "test", "where")]
-    table += [(r.name, r.source, f"{r.train:,}", f"{r.test:,}", r.where or "-") for r in rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for i, (name, source, train, test, where) in enumerate(table):
-        line = f"{name:<{widths[0]}}  {source:<{widths[1]}}  {train:>{widths[2]}}  {test:>{widths[3]}}  {where}"
-        click.secho(line, bold=i == 0)
+    lines = [(r.name, r.source, f"{r.train:,}", f"{r.test:,}", r.where or "-") for r in rows]
+    click.echo("\n".join(table(("name", "source", "training", "test", "where"), lines, room(), right=(2, 3), text=(4,))))
     if not any(r.name == "mnist" and r.source == "full" for r in rows):
         click.echo("\nThe full MNIST, 60,000 and 10,000 images: dessine data fetch mnist", err=True)
     if not any(r.name == "cifar10" for r in rows):

@@ -14,6 +14,7 @@ import numpy as np
 from dessine.cli.errors import say
 from dessine.cli.loading import load_alone
 from dessine.cli.paths import PATH, RUN
+from dessine.cli.terminal import prose
 from dessine.experiment import Experiment, diagnosis
 from dessine.games import Adversarial
 from dessine.games.game import FIXED_SEED
@@ -96,7 +97,7 @@ def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> l
     if told.evidence:
         agreed, of = told.lines
         why = f"Why ({agreed} of the last {of} lines of metrics agree; of metrics, their median):" if of else "Why:"
-        lines += ["", why]
+        lines += ["", *_wrapped(why, "")]
         for one, after in zip_longest(told.evidence, told.evidence[1:]):
             reasons = told.verdict != "healthy" and (after is None or after.why != one.why)
             lines += _evidence(one, reasons, checkpoint)
@@ -108,7 +109,8 @@ def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> l
         if change:
             quoted = f"'{change}'" if any(c in change for c in " {}[]") else change
             how = "--resume" if told.verdict in ("healthy", "unknown") and change.startswith("training.") else "--from"
-            lines.append(f"For example: dessine train {how} {run} {quoted}")
+            lines += ["For example:"]
+            lines.append(f"  dessine train {how} {run} {quoted}")
     if told.notes:
         lines += ["", "Notes:"]
         lines += [line for note in told.notes for line in _wrapped(note, "  ", "- ")]
@@ -121,10 +123,12 @@ def _evidence(one: Evidence, reasons: bool, checkpoint: int | None) -> list[str]
     value = f" {one.value:.4g}" if one.value is not None and one.value == one.value else ""
     source = f"checkpoint of step {checkpoint:,}" if one.source == "checkpoint" and checkpoint is not None else one.source
     drawn = f", {one.count:,} examples" if one.count else ""
-    lines = [f"  {'!' if one.bad else ' '} {one.name}{value}, threshold: {one.threshold} ({source}{drawn})"]
+    mark = f"  {'!' if one.bad else ' '} "
+    lines = _wrapped(f"{one.name}{value}, threshold: {one.threshold} ({source}{drawn})", " " * len(mark))
+    lines[0] = mark + lines[0].lstrip()
     return lines + (_wrapped(one.why, " " * 6) if reasons else [])
 
 
 def _wrapped(text: str, indent: str, bullet: str = "") -> list[str]:
-    made: Any = click.wrap_text(text, 100, indent + bullet, indent + " " * len(bullet))
+    made: Any = click.wrap_text(text, prose(), indent + bullet, indent + " " * len(bullet))
     return str(made).split("\n")

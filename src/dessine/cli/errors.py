@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import StringIO
 
 import click
@@ -85,3 +87,23 @@ def say(*lines: str) -> None:
     with suppress(OSError):
         for line in lines:
             click.echo(harmless(line), err=True)
+
+
+class _Told(logging.Handler):
+    def __init__(self, tell: Callable[[str], None]):
+        super().__init__()
+        self.tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.tell(record.getMessage())
+
+
+@contextmanager
+def notices(tell: Callable[[str], None]) -> Iterator[None]:
+    """What the package's depths have to say, such as why it waits, goes to `tell`: above a bar, or nowhere if that is asked."""
+    log = logging.getLogger("dessine")
+    before, log.handlers = log.handlers, [_Told(tell)]
+    try:
+        yield
+    finally:
+        log.handlers = before

@@ -17,6 +17,7 @@ from dessine.cli.along import measure_checkpoints
 from dessine.cli.errors import say
 from dessine.cli.loading import open_run
 from dessine.cli.paths import PATH, RUN
+from dessine.cli.terminal import prose, room, table
 from dessine.games import Context
 from dessine.letters import harmless
 from dessine.plots import Pictures
@@ -34,6 +35,10 @@ Examples:
 \b
 Scores:
 """ + "\n".join(f"  {', '.join(group.better)}{' (slow)' * group.slow}\n      {group.about}" for group in GROUPS)
+
+
+INDENT = 2
+"""Columns before what is told of a run."""
 
 
 @contextmanager
@@ -171,14 +176,15 @@ def scores_table(scores: dict[str, dict[str, Any]]) -> list[str]:
             rows.append((name, numbers[0], error, row["better"], *numbers[1:], f"{row['n']:,}"))
         if "why" in row:
             reasons.setdefault(row["why"], []).append(name)
-    told = [line for why, names in reasons.items() for line in wrap(f"{', '.join(names)}: {why}", 100, subsequent_indent="  ")]
-    return (in_columns(rows) if len(rows) > 1 else []) + told
+    wide = prose() - INDENT
+    told = [line for why, names in reasons.items() for line in wrap(f"{', '.join(names)}: {why}", wide, subsequent_indent="  ")]
+    return (_columns(rows, optional=(7, 2, 6)) if len(rows) > 1 else []) + told
 
 
 def steps_table(checkpoints: list[dict[str, Any]]) -> list[str]:
     """One line for each checkpoint."""
     names = list(checkpoints[0])
-    return in_columns([tuple(names), *[tuple(_number(one[name]) for name in names) for one in checkpoints]])
+    return _columns([tuple(names), *[tuple(_number(one[name]) for name in names) for one in checkpoints]])
 
 
 def correlations_table(spearman: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
@@ -191,18 +197,13 @@ def correlations_table(spearman: dict[str, dict[str, dict[str, Any]]]) -> list[s
     names = list(next(iter(spearman.values()), {}))
     rows = [(name, *[told(own[name]) for own in spearman.values()]) for name in names]
     about = "rank correlation (Spearman) with how bad samples are: 1 where the number falls as the score gets better"
-    return ["", about, *in_columns([("score", *spearman), *rows])]
+    return ["", *wrap(about, prose() - INDENT), *_columns([("score", *spearman), *rows])]
 
 
-def in_columns(rows: list[tuple[str, ...]]) -> list[str]:
+def _columns(rows: list[tuple[str, ...]], optional: tuple[int, ...] = ()) -> list[str]:
     """The first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
+    wide = room()
+    return table(rows[0], rows[1:], wide and wide - INDENT, right=range(1, len(rows[0])), optional=optional, bold=False)
 
 
 def _number(value: Any) -> str:

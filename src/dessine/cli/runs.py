@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -15,10 +14,12 @@ import click
 
 from dessine.cli.errors import say
 from dessine.cli.paths import FILE, PATH, RUN
+from dessine.cli.terminal import room, table
+from dessine.letters import clipped
 from dessine.plots import Pictures
 from dessine.registry import SpecError
 from dessine.runs.collection import Filter, Row, duration, in_order, read_row, select, survey
-from dessine.runs.comparison import Setting, clipped, count_of, differences, metrics_of, settings, shown
+from dessine.runs.comparison import Setting, count_of, differences, metrics_of, settings, shown
 from dessine.runs.documents import spec_of
 from dessine.runs.files import finite, own
 from dessine.runs.inside import FORBIDDEN
@@ -53,8 +54,8 @@ def command() -> None:
     """
 
 
-@command.command("list", epilog="Example: dessine runs list status=completed 'test_success>0.9' --sort seconds")
-@click.argument("filters", nargs=-1, metavar="[KEY=VALUE ...]")
+@command.command("list", epilog="Example: dessine runs list xor status=completed 'test_success>0.9'")
+@click.argument("filters", nargs=-1, metavar="[KEY=VALUE | WORD ...]")
 @click.option("--sort", metavar="KEY", help="From smallest to largest by a column, a result or a key of the spec.")
 @click.option("--reverse", is_flag=True, help="The other way round.")
 @click.option("--all", "every", is_flag=True, help="The runs of each sweep, instead of one line for the whole.")
@@ -67,8 +68,9 @@ def list_runs(
     """What is there, newest first. Results are those at the end, or so far: means over repeats.
 
     KEY is a column (name, kind, status, reason, step, seed, repeats, age, seconds), a result (test_success) or a key of the
-    spec (game.loss, training.batch_size). Between KEY and VALUE stands =, !=, <, <=, > or >= (in quotes, for the shell).
-    Text may hold * and ?. Several filters must all fit.
+    spec (game.loss, or its end, loss, as it stands under "changed": what the command line changed in the config). Between KEY
+    and VALUE stands =, !=, <, <=, > or >= (in quotes, for the shell). Text may hold * and ?. A WORD alone is a status, or a
+    part of a name. Several filters must all fit.
 
     A sweep is one line: its status is that of its worst run, its spec that of its base.
     """
@@ -79,7 +81,7 @@ def list_runs(
             raise click.UsageError(f"--runs-dir {runs_dir}: there is no such folder")
     else:
         rows = survey(runs_dir, every, _spec)
-    rows = select(rows, [_filter(text) for text in filters])
+    rows = select(rows, [Filter.word(text) if Filter.is_word(text) else _filter(text) for text in filters])
     if sort:
         rows = in_order(rows, sort, reverse)
     elif reverse:
@@ -91,9 +93,14 @@ def list_runs(
     if not rows:
         click.echo(f"no run in {runs_dir}{' fits' if filters else ''}", err=True)
         return
-    heads = ("name", "status", "step", "seed", "age", "results")
-    lines = [(r.name, r.status, _steps(r), "" if r.seed is None else str(r.seed), _age(r.age), _results(r)) for r in rows]
-    _table(heads, lines, flush_right=(2, 3, 4), colour=1)
+    heads = ("name", "status", "step", "seed", "age", "changed", "results")
+    lines = [
+        (r.name, r.status, _steps(r), "" if r.seed is None else str(r.seed), _age(r.age), " ".join(r.changed()), _results(r))
+        for r in rows
+    ]
+    if not any(line[5] for line in lines):
+        heads, lines = (*heads[:5], heads[6]), [(*line[:5], line[6]) for line in lines]
+    _table(heads, lines, right=(2, 3, 4), text=range(5, len(heads)), optional=(3, 4, 2), status=1)
 
 
 @command.command(epilog="Example: dessine runs compare 2026-11-23 runs/2026-11-24_sweep_xor --metrics test_success")
@@ -163,7 +170,7 @@ def diff(first: str, second: str, as_json: bool, runs_dir: Path) -> None:
     if not found:
         click.echo("the same spec", err=True)
         return
-    _table(("key", first, second), [(key, shown(a), shown(b)) for key, (a, b) in found.items()])
+    _table(("key", first, second), [(key, shown(a), shown(b)) for key, (a, b) in found.items()], text=(0, 1, 2))
 
 
 @command.command(epilog="Example: dessine runs rm status=failed --older-than 7d")
@@ -209,7 +216,9 @@ def _ask_and_remove(chosen: list[Row], yes: bool, force: bool) -> None:
     what = "1 run" if len(chosen) == 1 else f"{len(chosen):,} runs"
     if not yes:
         lines = [(r.name, r.status, _steps(r), _age(r.age), _results(r)) for r in chosen[:20]]
-        _table(("name", "status", "step", "age", "results"), lines, flush_right=(2, 3), colour=1, err=True)
+        _table(
+            ("name", "status", "step", "age", "results"), lines, right=(2, 3), text=(4,), optional=(3, 2), status=1, err=True
+        )
         if len(chosen) > 20:
             click.echo(f"... and {len(chosen) - 20:,} more", err=True)
         try:
@@ -361,10 +370,10 @@ def _compared(every: Sequence[Setting], names: Sequence[str]) -> None:
             [*(clipped(shown(v), 60) for v in one.values.values()), count_of(one.statuses()), str(len(one.repeats)), *told]
         )
     if len(keys) <= max(3, len(every)):
-        _table(heads, rows, flush_right=range(len(keys) + 1, len(heads)))
+        _table(heads, rows, right=range(len(keys) + 1, len(heads)), text=range(len(keys)))
     else:
         columns = [str(i) if len(one.label) > 24 else one.label for i, one in enumerate(every, 1)]
-        _table(["", *columns], [[head, *(row[i] for row in rows)] for i, head in enumerate(heads)])
+        _table(["", *columns], [[head, *(row[i] for row in rows)] for i, head in enumerate(heads)], text=range(len(every) + 1))
 
 
 def _setting(one: Setting, names: Sequence[str]) -> dict[str, Any]:
@@ -423,23 +432,14 @@ def _bytes(n: float) -> str:
 
 
 def _table(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], flush_right: Sequence[int] = (), colour: int = -1, err: bool = False
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[int] = (),
+    text: Sequence[int] = (),
+    optional: Sequence[int] = (),
+    status: int = -1,
+    err: bool = False,
 ) -> None:
-    """Columns in line. In a terminal the last one ends where the terminal does; colour: the column of a status."""
-    clean = [[clipped(cell, 10_000) for cell in row] for row in (heads, *rows)]
-    widths = [max(map(len, column)) for column in zip(*clean, strict=True)]
+    """status: the column that is coloured"""
     stream = sys.stderr if err else sys.stdout
-    room = shutil.get_terminal_size().columns if stream.isatty() else 0
-    last, before = len(heads) - 1, sum(widths[:-1]) + 2 * (len(heads) - 1)
-    lines = []
-    for i, row in enumerate(clean):
-        cells = []
-        for j, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            if j == last and j not in flush_right:
-                padded = clipped(cell, max(12, room - before)) if room else cell
-            else:
-                padded = cell.rjust(width) if j in flush_right else cell.ljust(width)
-            cells.append(click.style(padded, fg=COLOURS.get(cell)) if j == colour and i else padded)
-        line = "  ".join(cells).rstrip()
-        lines.append(line if i else click.style(line, bold=True))
-    click.echo("\n".join(lines), err=err)
+    click.echo("\n".join(table(heads, rows, room(stream), right, text, optional, {status: COLOURS})), err=err)

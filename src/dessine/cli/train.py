@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from tqdm import tqdm
 
-from dessine.cli.errors import explain
+from dessine.cli.errors import explain, notices
 from dessine.cli.errors import say as _say
 from dessine.cli.loading import load, load_run, warned
 from dessine.cli.paths import PATH, RUN
+from dessine.cli.progress import Line
+from dessine.cli.terminal import is_terminal
 from dessine.data import PLACES
 from dessine.experiment import Experiment, Stopped, take_up, train
 from dessine.runs.comparison import differences
@@ -73,6 +74,7 @@ def command(
 
     The last line of stdout is the run's folder. Ctrl-C stops after the step and saves; twice, at once.
     """
+    click.get_current_context().with_resource(notices(_quiet if quiet else _say))
     if resume and (source or run_dir):
         raise click.UsageError("--resume goes on in the run's own folder: it takes no --from and no --run-dir")
     if (restart or force) and not resume:
@@ -89,8 +91,8 @@ def command(
     if resume and old:
         _same_past(old, experiment, resolved)
     say = _quiet if quiet else _say
-    notices = [experiment.split.notice] * bool(experiment.split.notice) + warned(experiment, document, resolved)
-    for notice in notices:
+    remarks = [experiment.split.notice] * bool(experiment.split.notice) + warned(experiment, document, resolved)
+    for notice in remarks:
         say(notice)
     if dry_run:
         say(f"{config}: would train {experiment.steps:,} steps of {experiment.name}; nothing was created")
@@ -105,7 +107,7 @@ def command(
     with run.lock(_say):
         run.start(dump(resolved), document.source, info)
         run.log(f"started: {called}")
-        for notice in notices:
+        for notice in remarks:
             run.log(notice)
         _train(experiment, run, say, quiet, 0)
 
@@ -196,7 +198,8 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool, step: int) -
     resume = f"dessine train --resume {shlex.quote(str(run.path))}"
     try:
         how = train_repeats if train_apart(experiment) else partial(train, step=step)
-        summary = how(experiment, run, bar.step, bar.say)
+        with notices(_quiet if quiet else bar.say):
+            summary = how(experiment, run, bar.step, bar.say)
         bar.close()
         if not quiet and not summary["diagnosis"]["early"]:
             say(f"{verdict(summary['diagnosis'])}; more: dessine diagnose {shlex.quote(str(run.path))}")
@@ -232,8 +235,9 @@ class Progress:
 
     def __init__(self, experiment: Experiment, run: Run, quiet: bool):
         self.headline, self.steps, self.run, self.quiet = experiment.game.headline, experiment.steps, run, quiet
-        self.terminal = sys.stderr is not None and sys.stderr.isatty() and not quiet
-        self.bar: tqdm | None = None
+        self.draws = experiment.outputs.plots or experiment.outputs.gif
+        self.terminal = is_terminal(sys.stderr) and not quiet
+        self.bar: Line | None = None
         self.first: int | None = None  # a resumed run begins where its checkpoint is, and its speed counts from there
         self.began = self.last = time.monotonic()
 
@@ -242,34 +246,38 @@ class Progress:
         if self.first is None:
             self.first, self.began = step, time.monotonic()
             if self.terminal:
-                self.bar = tqdm(total=self.steps, initial=step, unit="step", dynamic_ncols=True, mininterval=0.2)
+                self.bar = Line(total=self.steps, initial=step, mininterval=0.2)
         if self.bar is not None:
-            self.bar.update(step - self.bar.n)
             if record:
-                self.bar.set_postfix_str(_short(record, self.headline), refresh=False)
+                self.bar.metrics = _short(record, self.headline)
+            self.bar.update(step - self.bar.n)
         if record and (time.monotonic() - self.last > PERIOD or step == self.steps):
             self.last = time.monotonic()
             speed = (step - self.first) / max(self.last - self.began, 1e-9)
             pace = f"{speed:.0f} steps/s  {(self.steps - step) / speed:.0f} s left  " if speed else ""
-            line = f"step {step:,}/{self.steps:,}  {pace}{_short(record, self.headline)}"
+            line = f"step {step:,}/{self.steps:,}  {pace}{'  '.join(_short(record, self.headline))}"
             self.run.log(line)
             if self.bar is None and not self.quiet:
                 _say(line)
+        if step == self.steps and not self.quiet:
+            self.close()
+            _say("all steps are made: saves, judges" + (", and draws its pictures ..." if self.draws else " ..."))
 
     def say(self, text: str) -> None:
         """A line above the bar."""
         if self.bar is not None:
-            self.bar.write(text, file=sys.stderr)
-        else:
+            self.bar.above(text)
+        elif not self.quiet:
             _say(text)
 
     def close(self) -> None:
         """Leave the terminal tidy."""
         if self.bar is not None:
             self.bar.close()
+            self.bar = None
 
 
-def _short(record: dict[str, Any], headline: dict[str, str]) -> str:
+def _short(record: dict[str, Any], headline: dict[str, str]) -> list[str]:
     """The metrics that matter, each the mean over repeats."""
     parts = []
     for metric, label in headline.items():
@@ -279,7 +287,7 @@ def _short(record: dict[str, Any], headline: dict[str, str]) -> str:
         values = [v for v in (value if isinstance(value, list) else [value]) if v is not None]
         if values:
             parts.append(f"{label} {sum(values) / len(values):.3g}")
-    return "  ".join(parts)
+    return parts
 
 
 def _quiet(text: str) -> None:

@@ -5,7 +5,7 @@ The arithmetic is IEEE's: no fast-math, and no multiplication and addition in on
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -59,9 +59,9 @@ class _Notice(event.Listener):
     given = False
 
     def on_start(self, event: Any) -> None:
-        if not self.given and sys.stderr is not None:
+        if not self.given:
             self.given = True
-            print("compiles its loops for this machine, once: a few seconds", file=sys.stderr, flush=True)
+            logging.getLogger(__name__).warning("compiles its loops for this machine, once: a few seconds")
 
     def on_end(self, event: Any) -> None:
         pass

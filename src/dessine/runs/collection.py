@@ -60,6 +60,11 @@ class Row:
     info: dict[str, Any] = field(default_factory=dict)
     read_spec: ReadSpec = lambda path: {}
 
+    @cached_property
+    def keys(self) -> list[str]:
+        """Every dotted key of the spec."""
+        return _keys(self.spec)
+
     @property
     def age(self) -> float | None:
         """Seconds since it began; None where nobody knows."""
@@ -73,12 +78,35 @@ class Row:
             return known
         return self.read_spec(self.path / ("base.yaml" if self.kind == "sweep" else "config.yaml"))
 
+    def changed(self) -> list[str]:
+        """What the command line changed in the config, each with the shortest end of its key that no other key has.
+
+        Not its name and seed, which have columns of their own, and not what is written when.
+        """
+        given = self.info.get("overrides") or ()
+        pairs = {key.strip(): value for key, sign, value in (one.partition("=") for one in given) if sign}
+        told = []
+        for key, value in pairs.items():
+            if key in ("name", "seed") or key.startswith("outputs."):
+                continue
+            parts = re.sub(r"\[(-?[0-9]+)\]", r".\1", key).split(".")
+            ends = (".".join(parts[-n:]) for n in range(1, len(parts) + 1))
+            short = next((end for end in ends if len(_ending(self.keys, end)) <= 1 and not end[:1].isdigit()), key)
+            told.append(f"{short}={value}")
+        return told
+
     def plain(self) -> dict[str, Any]:
         """For JSON."""
         known = None if self.began is None else datetime.fromtimestamp(self.began).astimezone()
         began = known and known.isoformat(timespec="seconds")
         own = {key: getattr(self, key) for key in FIELDS if key != "age"}
-        return own | {"began": began, "results": self.results, "cells": self.cells, "path": str(self.path)}
+        return own | {
+            "began": began,
+            "results": self.results,
+            "cells": self.cells,
+            "changed": self.changed(),
+            "path": str(self.path),
+        }
 
 
 def survey(folder: Path, cells: bool = False, read_spec: ReadSpec = lambda path: {}) -> list[Row]:
@@ -201,13 +229,26 @@ def look(row: Row, key: str) -> Any:
         return getattr(row, key)
     if key in row.results:
         return row.results[key]
-    found: Any = row.spec
-    for word in re.sub(r"\[(-?[0-9]+)\]", r".\1", key).split("."):
+    plain = re.sub(r"\[(-?[0-9]+)\]", r".\1", key)
+    found = _at(row.spec, plain)
+    if found is MISSING:  # an end of a key, as tables show it
+        whole = _ending(row.keys, plain)
+        found = _at(row.spec, whole[0]) if len(whole) == 1 else MISSING
+    return found
+
+
+def _at(spec: Any, key: str) -> Any:
+    for word in key.split("."):
         try:
-            found = found[int(word)] if isinstance(found, list) else found[word]
+            spec = spec[int(word)] if isinstance(spec, list) else spec[word]
         except (KeyError, IndexError, ValueError, TypeError):
             return MISSING
-    return found
+    return spec
+
+
+def _ending(keys: Iterable[str], end: str) -> list[str]:
+    """Those that are `end`, or end in it after a dot."""
+    return [key for key in keys if key == end or key.endswith(f".{end}")]
 
 
 @dataclass(frozen=True)
@@ -231,6 +272,18 @@ class Filter:
         if sign in ORDERS and not _is_number(wanted):
             raise SpecError(f"'{text}': {sign} compares numbers, not '{written}'")
         return Filter(key, sign, wanted, text)
+
+    @staticmethod
+    def is_word(text: str) -> bool:
+        """Whether `text` is a word alone, of letters, numbers and what stands in names."""
+        return bool(re.fullmatch(r"[^\s=<>!]+", text))
+
+    @staticmethod
+    def word(text: str) -> Filter:
+        """A status, or a part of a name."""
+        if text in WORST_FIRST:
+            return Filter("status", "=", text, text)
+        return Filter("name", "=", text if set(text) & set("*?") else f"*{text}*", text)
 
     def fits(self, row: Row) -> bool:
         """Whether `row` is meant. What it does not have fits only !=."""
@@ -267,6 +320,9 @@ def known_to(rows: Sequence[Row], key: str) -> None:
     if key in FIELDS or not rows or any(look(row, key) is not MISSING for row in rows):
         return
     names = dict.fromkeys([*FIELDS, *(name for row in rows[:100] for name in (*row.results, *_keys(row.spec)))])
+    several = dict.fromkeys(name for row in rows[:100] for name in _ending(row.keys, key))
+    if several:
+        raise SpecError(f"'{key}' may be {' or '.join(several)}: give more of it")
     raise SpecError(f"no run here has '{key}'{did_you_mean(key, names)} (such as {', '.join(FIELDS)}, game.loss, test_success)")
 
 
@@ -308,8 +364,7 @@ def _is_number(v: Any) -> bool:
 
 
 def _keys(spec: Any, at: str = "") -> list[str]:
-    """Every dotted key of a spec."""
-    if isinstance(spec, dict):
-        below = [key for k, v in spec.items() for key in _keys(v, f"{at}.{k}" if at else str(k))]
-        return [at, *below] if at else below
-    return [at]
+    """Every dotted key of a spec; what stands in a list has its number as a key."""
+    pairs = spec.items() if isinstance(spec, dict) else enumerate(spec) if isinstance(spec, list) else ()
+    below = [key for k, v in pairs for key in _keys(v, f"{at}.{k}" if at else str(k))]
+    return [at, *below] if at else below

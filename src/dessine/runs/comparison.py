@@ -191,12 +191,6 @@ def shown(v: Any) -> str:
     return "[" + ", ".join(map(shown, v)) + "]" if isinstance(v, list) else str(v)
 
 
-def clipped(text: str, longest: int) -> str:
-    """At most `longest` characters, without line breaks or what else would spoil a terminal."""
-    plain = text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
-    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
-
-
 def count_of(statuses: dict[str, int] | Iterable[tuple[str, int]]) -> str:
     """`10 completed, 2 failed`."""
     return ", ".join(f"{n} {status}" for status, n in dict(statuses).items())
