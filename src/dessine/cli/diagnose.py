@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -107,10 +108,8 @@ def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> l
             lines += [f"  {piece.override}", *_wrapped(piece.why, " " * 6)] if piece.override else _wrapped(piece.why, "  ")
         change = next((piece.override for piece in told.advice if piece.override), None)
         if change:
-            quoted = f"'{change}'" if any(c in change for c in " {}[]") else change
             how = "--resume" if told.verdict in ("healthy", "unknown") and change.startswith("training.") else "--from"
-            lines += ["For example:"]
-            lines.append(f"  dessine train {how} {run} {quoted}")
+            lines += ["For example:", f"  {shlex.join(['dessine', 'train', how, run, change])}"]
     if told.notes:
         lines += ["", "Notes:"]
         lines += [line for note in told.notes for line in _wrapped(note, "  ", "- ")]
