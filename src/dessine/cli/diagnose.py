@@ -13,9 +13,9 @@ import click
 import numpy as np
 
 from dessine.cli.errors import say
-from dessine.cli.loading import load_alone
+from dessine.cli.loading import cells_of, for_each, in_sweep, load_alone
 from dessine.cli.paths import PATH, RUN
-from dessine.cli.terminal import prose
+from dessine.cli.terminal import prose, table
 from dessine.experiment import Experiment, diagnosis
 from dessine.games import Adversarial
 from dessine.games.game import FIXED_SEED
@@ -52,7 +52,25 @@ def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> N
 
     It goes through the lines of metrics and looks at samples of the newest checkpoint: the numbers behind the verdict, each
     with the threshold that it crosses, the first bad step, and KEY=VALUE to try next. The exit code does not depend on it.
+    Of a sweep, each run has one line.
     """
+    cells = cells_of(run, runs_dir)
+    if not cells:
+        document, lines = _diagnosed(run, runs_dir, count, seed)
+        click.echo(json.dumps(finite(document), indent=2) if as_json else harmless("\n".join(lines)))
+        return
+    made = [(cell, document) for cell, (document, _) in for_each(cells, lambda cell: _diagnosed(cell, runs_dir, count, seed))]
+    sweep = cells[0].parent.parent
+    if as_json:
+        click.echo(json.dumps(finite({"sweep": str(sweep), "runs": [document for _, document in made]}), indent=2))
+        return
+    rows = [(in_sweep(cell), f"{told['step']:,}", told["verdict"], str(told["words"])) for cell, told in made]
+    click.echo(harmless(f"{sweep}  {len(made)} of {len(cells)} runs"))
+    click.echo("\n".join(table(("run", "step", "verdict", "why"), rows, prose(), right=(1,), text=(0, 3))))
+
+
+def _diagnosed(run: str, runs_dir: Path, count: int, seed: int) -> tuple[dict[str, Any], list[str]]:
+    """Of one run: the document, and the lines for people."""
     found = Run.find(run, runs_dir)
     experiment, resolved = load_alone(found)
     records, faults = read_metrics(found.path)
@@ -64,13 +82,9 @@ def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> N
     if missing:
         told = replace(told, notes=(*told.notes, f"its data are not here ({missing}): {UNSEEN}"))
     last = records[-1]["step"] if records else 0
-    if as_json:
-        document = {"run": str(found.path), "step": last, "checkpoint": step} | told.plain()
-        click.echo(json.dumps(finite(document), indent=2))
-        return
-    click.echo(harmless(f"{found.path}  step {last:,}, {found.status()}"))
-    for line in _lines(told, str(found.path), step if sampled else None, experiment.repeats):
-        click.echo(harmless(line))
+    document = {"run": str(found.path), "step": last, "checkpoint": step} | told.plain()
+    lines = _lines(told, str(found.path), step if sampled else None, experiment.repeats)
+    return document, [f"{found.path}  step {last:,}, {found.status()}", *lines]
 
 
 def _samples(run: Run, experiment: Experiment, count: int, seed: int) -> tuple[int | None, list[Sampled]]:

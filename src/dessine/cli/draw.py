@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from dessine.cli.loading import open_run
+from dessine.cli.loading import cells_of, for_each, open_run
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.experiment import Experiment
 from dessine.games.game import FIXED_SEED
@@ -28,11 +28,28 @@ PORTION = 500
 @click.option("--out", type=FILE, required=True, help="FILE.png or FILE.npz")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
 def command(run: str, count: int, seed: int, average: bool, out: Path, runs_dir: Path) -> None:
-    """Draw COUNT images with the generator of RUN: a grid (.png), or `images`, float32 in [0, 1], (N, 28, 28) (.npz)."""
+    """Draw COUNT images with the generator of RUN: a grid (.png), or `images`, float32 in [0, 1], (N, 28, 28) (.npz).
+
+    Of a sweep, each run has a file of its own, named after it: digits.png becomes digits_<values of the run>.png.
+    """
     if out.suffix.lower() not in (".png", ".npz"):
         raise click.UsageError(f"--out {out}: expects a name ending in .png or .npz")
     if not out.parent.is_dir():
         raise click.UsageError(f"--out {out}: there is no folder {out.parent}")
+    cells = cells_of(run, runs_dir)
+    if not cells:
+        click.echo(str(_draw(run, runs_dir, count, seed, average, out)))
+        return
+    each = out.with_name
+    made = for_each(
+        cells, lambda cell: _draw(cell, runs_dir, count, seed, average, each(f"{out.stem}_{Path(cell).name}{out.suffix}"))
+    )
+    for _, path in made:
+        click.echo(str(path))
+
+
+def _draw(run: str, runs_dir: Path, count: int, seed: int, average: bool, out: Path) -> Path:
+    """Of one run. Returns the file."""
     _found, experiment, step = open_run(run, runs_dir, to_draw=True)
     images = draw_images(experiment, count, seed, average)
     if out.suffix.lower() == ".npz":
@@ -43,7 +60,7 @@ def command(run: str, count: int, seed: int, average: bool, out: Path, runs_dir:
     else:
         whose = ", moving average" if average else ""
         save_grid(out, images, ceil(sqrt(count)), f"{experiment.name}, step {step:,}, seed {seed}{whose}")
-    click.echo(str(out))
+    return out
 
 
 def draw_images(experiment: Experiment, count: int, seed: int, average: bool = False) -> np.ndarray:

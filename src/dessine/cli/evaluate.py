@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from textwrap import wrap
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from dessine.cli.along import measure_checkpoints
 from dessine.cli.errors import say
-from dessine.cli.loading import open_run
+from dessine.cli.loading import cells_of, for_each, in_sweep, open_run
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.terminal import prose, room, table
 from dessine.games import Context
@@ -107,35 +107,81 @@ def command(
     """Measure RUN with its newest checkpoint; scores and pictures go to RUN/eval/, or to the folder --out.
 
     A GAN: every score of its samples beside the ceiling (real test examples, measured as if they were generated), the floor
-    (noise) and a collapsed baseline (one example repeated), each of as many examples; what its critic says; samples, a walk
-    between latents, the nearest training images. A classifier: success on training and test examples, who is taken for whom.
-    What each score means and how it misleads: docs/scores.md.
+    (noise) and a collapsed baseline (one example repeated), each of as many examples; what its critic says (d_train, d_test
+    and d_generated: D(x) of training, test and generated examples); samples, a walk between latents, the nearest training
+    images. What each score means and how it misleads: docs/scores.md.
+
+    A classifier, such as XOR: success and loss on training and test examples, and who is taken for whom; it has no samples,
+    so no real examples and no noise stand beside them.
+
+    RUN may be a sweep: each of its runs is measured, and has one line of the table.
     """
     if every and only:
         raise click.UsageError("give --all or --only, not both")
-    chosen = [ALL] if every else only
+    ask = _Question(count, seed, [ALL] if every else only, checkpoints)
+    cells = cells_of(run, runs_dir)
+    if not cells:
+        told = _measured(run, runs_dir, ask, out)
+        click.echo(json.dumps(finite(told), indent=2) if as_json else harmless("\n".join(_told(told))))
+        return
+    made = for_each(cells, lambda cell: _measured(cell, runs_dir, ask, out and out / Path(cell).name))
+    sweep = cells[0].parent.parent
+    if as_json:
+        click.echo(json.dumps(finite({"sweep": str(sweep), "runs": [told for _, told in made]}), indent=2))
+    elif checkpoints:
+        click.echo(harmless("\n\n".join("\n".join(_told(told)) for _, told in made)))
+    else:
+        click.echo(harmless(f"{sweep}  {len(made)} of {len(cells)} runs"))
+        values = [{"step": told["step"], **_values(told)} for _, told in made]
+        heads = list(dict.fromkeys(name for row in values for name in row))
+        rows = [
+            (in_sweep(cell), *(_number(row.get(name)) for name in heads)) for (cell, _), row in zip(made, values, strict=True)
+        ]
+        lines = table(("run", *heads), rows, room(), right=range(1, len(heads) + 1), text=(0,))
+        click.echo("\n".join(lines))
+
+
+class _Question(NamedTuple):
+    """What is asked of a run, or of each run of a sweep."""
+
+    count: int
+    seed: int
+    only: list[str] | None
+    checkpoints: bool
+
+
+def _measured(run: str, runs_dir: Path, ask: _Question, out: Path | None) -> dict[str, Any]:
+    """Measure one run, and save what was found."""
     found, experiment, step = open_run(run, runs_dir)
-    told: dict[str, Any] = {"run": str(found.path), "step": step, "seed": seed}
+    told: dict[str, Any] = {"run": str(found.path), "step": step, "seed": ask.seed}
     with new_folder(found.path, out) as (folder, unsaved):
-        if checkpoints:
-            told |= measure_checkpoints(found, experiment, count, seed, chosen, folder)
+        if ask.checkpoints:
+            told |= measure_checkpoints(found, experiment, ask.count, ask.seed, ask.only, folder)
             write_json(folder / "checkpoints.json", told)
         else:
             context = Context(experiment.name, experiment.seed, step, pictures=Pictures(partial(click.echo, err=True)))
-            told |= experiment.game.evaluate(count, seed, folder, context, chosen)
-            write_json(folder / ("scores.json" if only is None else "only.json"), told)
+            told |= experiment.game.evaluate(ask.count, ask.seed, folder, context, ask.only)
+            write_json(folder / ("scores.json" if ask.only in (None, [ALL]) else "only.json"), told)
     if unsaved:
         told.pop("pictures", None)
-        notice = f"{found.path / 'eval'} cannot be written ({unsaved}): nothing is saved; --out FOLDER says where"
-        say(notice)
-    if as_json:
-        click.echo(json.dumps(finite(told), indent=2))
-        return
-    click.echo(harmless(f"{found.path}  step {step:,}"))
+        say(f"{found.path / 'eval'} cannot be written ({unsaved}): nothing is saved; --out FOLDER says where")
+    return told
+
+
+def _told(told: dict[str, Any]) -> list[str]:
+    """What was found of one run, for people."""
+    lines = [f"{told['run']}  step {told['step']:,}"]
     for name, value in told.items():
         if name not in ("run", "step") and value != []:
-            for line in _lines(name, value):
-                click.echo(harmless(f"  {line}"))
+            lines += [f"  {line}".rstrip() for line in _lines(name, value)]
+    return lines
+
+
+def _values(told: dict[str, Any]) -> dict[str, float]:
+    """The value of each score, or of each success and loss."""
+    scores = told.get("scores", {})
+    means = {name: value["mean"] for name, value in told.items() if isinstance(value, dict) and "mean" in value}
+    return {name: row["value"] for name, row in scores.items()} | ({} if scores else means)
 
 
 def _lines(name: str, value: Any) -> list[str]:

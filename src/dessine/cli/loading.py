@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -17,9 +19,13 @@ from dessine.games.warnings import warnings
 from dessine.paths import name_after
 from dessine.registry import SpecError
 from dessine.runs.files import RunError, own
+from dessine.runs.inside import folders
+from dessine.runs.naming import find
 from dessine.runs.run import Run
 from dessine.spec import BadSpec, Document, check_document, read
 from dessine.threads import one_blas_thread
+
+T = TypeVar("T")
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Document, dict[str, Any]]:
@@ -84,6 +90,48 @@ def _build(experiment: Experiment, document: Document, split: Split | None = Non
 def warned(experiment: Experiment, document: Document, resolved: dict[str, Any]) -> list[str]:
     """What a loaded config allows itself that is hardly meant: one line each, with its place."""
     return document.lines(warning.problem for warning in warnings(resolved, experiment.split))
+
+
+def cells_of(text: str, runs_dir: Path) -> list[Path]:
+    """The runs of the sweep that `text` means, by name; none if it means a run, or nothing."""
+    for path in (Path(text), runs_dir / text):
+        if os.path.isfile(path / "config.yaml"):
+            return []
+        if os.path.isfile(path / "sweep.yaml"):
+            return _cells(path)
+    with suppress(RunError):
+        Run.find(text, runs_dir)
+        return []
+    with suppress(RunError):
+        return _cells(find(text, runs_dir, sweeps=True))
+    return []
+
+
+def _cells(sweep: Path) -> list[Path]:
+    cells = sorted(path for path in folders(sweep, "cells") if os.path.isfile(path / "config.yaml"))
+    if not cells:
+        raise click.UsageError(f"{sweep} is a sweep that has no runs yet")
+    return cells
+
+
+def for_each(cells: Sequence[Path], do: Callable[[str], T]) -> list[tuple[Path, T]]:
+    """What `do` makes of each run of a sweep; a line for each that it cannot read. Raises RunError if that is all of them."""
+    made = []
+    for cell in cells:
+        try:
+            made.append((cell, do(str(cell))))
+        except (RunError, SpecError, BadSpec, click.ClickException) as error:
+            lines = error.lines if isinstance(error, BadSpec) else str(error).splitlines()
+            told = lines[0] if len(lines) == 1 else f"{lines[0]} (and {len(lines) - 1} more)"
+            say(told if str(cell) in told else f"{cell}: {told}")
+    if not made:
+        raise RunError(f"{cells[0].parent.parent}: none of its {len(cells)} runs could be used")
+    return made
+
+
+def in_sweep(cell: Path) -> str:
+    """The values of a run of a sweep, as its folder tells them."""
+    return cell.name.rpartition("_")[0] or cell.name
 
 
 def open_run(text: str, runs_dir: Path, to_draw: bool = False) -> tuple[Run, Experiment, int]:

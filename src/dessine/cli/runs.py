@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -253,7 +254,8 @@ def report(run: str, out: Path | None, runs_dir: Path) -> None:
     path = _find(run, runs_dir)
     if (path / "sweep.yaml").is_file():
         raise click.UsageError(
-            f"{path} is a sweep: its page is {path / 'report.html'}; name one of its runs in {path / 'cells'}"
+            f"{path} is a sweep: its page is {path / 'report.html'}, which `dessine sweep {shlex.quote(str(path))} --collect` "
+            f"writes anew; for a page of one run, give its folder in {path / 'cells'}"
         )
     if out is not None and out.suffix not in (".html", ".htm"):
         raise click.UsageError(f"--out {out}: expects a name ending in .html")

@@ -372,6 +372,8 @@ def is_unbegun(path: Path) -> bool:
 
 
 def _no_run(path: Path) -> str:
+    if os.path.isfile(path / "sweep.yaml"):
+        return f"is a sweep, no run: give the folder of one of its runs in {path / 'cells'}"
     if not is_unbegun(path):
         return "is not a run folder: it has no config.yaml"
     return (
