@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests share the cores by themselves
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 MakeRun = Callable[..., Path]
 

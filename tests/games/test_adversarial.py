@@ -74,7 +74,9 @@ def watched(game: Adversarial, on_move: Callable[[str], None]) -> None:
         player.move = move  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("options", [{"n_critic": 2}, {"moves": Moves(real=1, shared=1, generated=1, alone=1)}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"n_critic": 2}, {"moves": Moves(real=1, shared=1, generated=1, alone=1)}], ids=["n_critic", "moves"]
+)
 @pytest.mark.parametrize("loss", ["minimax", "non_saturating"])
 def test_a_move_leaves_the_other_player_unchanged(options: dict[str, Any], loss: str) -> None:
     game = made(loss=loss, **options)

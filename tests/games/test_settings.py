@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dessine.data import Examples, Split
-from dessine.games import Adversarial, Context, Latent, Moves, Player
+from dessine.games import Adversarial, Context, Latent, Player
 from dessine.games.remedies import packed, unpacked
 from dessine.games.watch import _traced
 from dessine.nn import Mode
@@ -228,10 +228,10 @@ def test_until_plateau_never_exceeds_its_bound(warmup: int) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"moves": Moves(), "critic_warmup": 1}, r"^moves: .*critic_warmup"),
-        ({"moves": Moves(), "critic_extra": {}}, r"^moves: .*critic_extra"),
-        ({"moves": Moves(), "until": "plateau"}, r"^moves: .*until"),
-        ({"moves": Moves(), "constraint": "gradient_penalty"}, r"^moves: .*penalty"),
+        ({"moves": {}, "critic_warmup": 1}, r"^moves: .*critic_warmup"),
+        ({"moves": {}, "critic_extra": {}}, r"^moves: .*critic_extra"),
+        ({"moves": {}, "until": "plateau"}, r"^moves: .*until"),
+        ({"moves": {}, "constraint": "gradient_penalty"}, r"^moves: .*penalty"),
         ({"loss": "wasserstein", "real_labels": [0.7, 1.0]}, r"^real_labels: .*wasserstein"),
         ({"unrolled": {}, "constraint": "clip"}, r"^unrolled: .*constraint"),
         ({"unrolled": {}, "feature_matching": {}}, r"^unrolled: .*feature_matching"),
