@@ -110,6 +110,8 @@ def _chain(network: Network) -> list[tuple[int, int, int, int, Activation]] | No
             chain.append((inputs, layer.units, at, at + inputs * layer.units if layer.bias else -1, layer.activation))
             inputs = layer.units
         elif type(layer) is Activate and chain and _is_identity(chain[-1][-1]):
+            if len(network.shapes[i]) > 1:
+                return None  # where there are several rows, a softmax is of each
             chain[-1] = (*chain[-1][:-1], layer.function)
         elif type(layer) not in (Flatten, Reshape):
             return None
