@@ -9,6 +9,7 @@ import pytest
 
 from dessine.data import Examples, Split
 from dessine.games import Classification
+from dessine.games.watch import Watch
 from dessine.streams import Streams
 
 pytest.importorskip("numba")
@@ -100,12 +101,34 @@ def test_a_replicate_that_diverges_leaves_the_others_alone() -> None:
     assert not np.isfinite(theta(broken)[0]).any()
 
 
+@pytest.mark.parametrize(("activation", "eta", "seed"), [("tanh", 1e20, 5), ("sigmoid", 1e4, 1), ("linear", 1.0, 0)])
+def test_the_watch_names_the_turn_in_which_a_stretch_stopped_being_finite(activation: str, eta: float, seed: int) -> None:
+    """Plain turns of the first two stop being finite in the turn before."""
+    alone, made = (game(chain(activation), eta=eta, seed=seed) for _ in range(2))
+    with np.errstate(all="ignore"):
+        watch = Watch(made, 0, [])
+        (found,) = watch.look(40, made.turns(40, measure=True))
+        assert np.isfinite(alone.turns(found["step"] - 1)["loss"]["network"]).all()
+        assert np.isfinite(theta(alone)).all()
+        loss = alone.turns(1)["loss"]["network"]
+    assert not np.isfinite([*loss, *theta(alone)[0]]).all()
+
+
 @pytest.mark.parametrize(
     ("layers", "rule"),
     [
         ([{"type": "dense", "units": 8}, {"type": "dropout", "p": 0.5}, {"type": "dense", "units": 3}], {}),
         ([{"type": "dense", "units": 3}], {"weight_decay": 0.1}),
         ([{"type": "activation", "function": "relu"}, {"type": "dense", "units": 3}], {}),
+        (
+            [
+                {"type": "dense", "units": 6},
+                {"type": "reshape", "shape": [2, 3]},
+                {"type": "activation", "function": "softmax"},  # of each row alone
+                {"type": "dense", "units": 3},
+            ],
+            {},
+        ),
     ],
 )
 def test_what_is_no_plain_chain_is_learnt_in_plain_turns(layers: list[Any], rule: dict[str, float]) -> None:

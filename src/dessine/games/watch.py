@@ -57,7 +57,7 @@ class Watch:
         for at in range(self.step + 1, step + 1):
             first: dict[int, tuple[str, str, str]] = {}
             with _traced(game, first):
-                played = game.turn(measure=True)
+                played = game.turns(1, measure=True)  # as they were made, in compiled stretches or not
             for r in map(int, np.flatnonzero(_not_finite(game, played) & left)):
                 player, layer, what = first.get(r) or _after(game, played, r)
                 found.append({"step": at, "repeat": r, "player": player, "layer": layer, "what": what})
