@@ -72,7 +72,11 @@ def _bend(a, b, below, over):  # type: ignore[no-untyped-def]
         if b.size:
             for j in range(m):
                 row[j] += b[j]
-        if below != 1 or over != 1:
+        if below == 0 and over == 1:  # a product would make no number of an infinite one
+            for j in range(m):
+                if row[j] < 0:
+                    row[j] = 0
+        elif below != 1 or over != 1:
             for j in range(m):
                 row[j] = row[j] * (over if row[j] > 0 else below)
 

@@ -22,7 +22,7 @@ LANES = 16
 @loop
 def _activate(kind, p, q, a):  # type: ignore[no-untyped-def]
     """Write f(a) over a (m,)."""
-    one = p * 0 + 1  # of their type: a plain 1 would make doubles of floats
+    one = a.dtype.type(1)  # a plain 1 would make doubles of floats
     half = one / (one + one)
     if kind == 0:
         for j in range(a.size):
@@ -38,7 +38,8 @@ def _activate(kind, p, q, a):  # type: ignore[no-untyped-def]
             a[j] = math.tanh(a[j] * q) * p
     elif kind == 4:
         for j in range(a.size):
-            a[j] = a[j] * 0 if a[j] < 0 else a[j]
+            if a[j] < 0:
+                a[j] = 0
     elif kind == 5:
         for j in range(a.size):
             a[j] = a[j] * p if a[j] < 0 else a[j]
@@ -58,7 +59,7 @@ def _activate(kind, p, q, a):  # type: ignore[no-untyped-def]
 @loop
 def _through(kind, p, q, y, d):  # type: ignore[no-untyped-def]
     """Take d = dE/dy (m,) back to dE/da, in place; y (m,) is f(a)."""
-    one = p * 0 + 1
+    one = y.dtype.type(1)
     half = one / (one + one)
     if kind == 0:
         for j in range(d.size):
@@ -92,7 +93,7 @@ def _through(kind, p, q, y, d):  # type: ignore[no-untyped-def]
 @loop
 def _loss(kind, factor, y, target, d):  # type: ignore[no-untyped-def]
     """The value; d (m,) becomes its gradient. y, target: (m,)."""
-    zero = factor * 0
+    one, zero = y.dtype.type(1), y.dtype.type(0)
     value = zero
     if kind == 0:
         for j in range(y.size):
@@ -104,7 +105,7 @@ def _loss(kind, factor, y, target, d):  # type: ignore[no-untyped-def]
         for j in range(y.size):
             e = math.exp(-abs(y[j]))
             value += max(y[j], zero) - target[j] * y[j] + math.log1p(e)
-            d[j] = (e if y[j] < 0 else e * 0 + 1) / (1 + e) - target[j]
+            d[j] = (e if y[j] < 0 else one) / (one + e) - target[j]
         return value
     top, total, weight = y.max(), zero, zero
     for j in range(y.size):
@@ -164,7 +165,7 @@ def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, 
     """
     n, widest = len(shapes), shapes[:, :2].max()
     y, d = np.empty((n + 1, widest), theta.dtype), np.empty((2, widest), theta.dtype)
-    lanes, live = np.empty(LANES, theta.dtype), np.empty(shapes[:, 0].max(), np.int64)
+    lanes, live, one = np.empty(LANES, theta.dtype), np.empty(shapes[:, 0].max(), np.int64), np.ones(1, theta.dtype)
     for t in range(order.size):
         example = x[order[t]]
         count = 0  # of inputs that are not 0
@@ -194,7 +195,7 @@ def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, 
             if velocity.size:
                 _push(theta, velocity, at, y[k, :inputs], da, eta, momentum)
                 if bias >= 0:
-                    _push(theta, velocity, bias, y[k, :1] * 0 + 1, da, eta, momentum)
+                    _push(theta, velocity, bias, one, da, eta, momentum)
             else:
                 for c in range(count if k == 0 else inputs):
                     i = live[c] if k == 0 else c
