@@ -39,11 +39,14 @@ NAME = re.compile(r"(?!\.)(.*?)(train|t10k|test)[-_.](images[-_.]idx3|labels[-_.
 NUMBERS = {8: "bytes", 9: "signed bytes", 11: "16-bit numbers", 12: "32-bit numbers", 13: "floats", 14: "64-bit floats"}
 PORTION = 4_000_000
 """Pixels that are lists at one time."""
+KEPT = 4
+"""Parts, training or test, that stay in memory: those of two data sets."""
 MOST_FOLDERS = 1_000
 """Below a folder that holds no data itself: more are not looked into."""
 
 Files = dict[str, Path]
 """From each of NAMES to the file that holds it."""
+_read_before: dict[tuple[bytes, bytes], tuple[Array, Array]] = {}
 
 
 class Found(NamedTuple):
@@ -186,6 +189,24 @@ def shape(files: Files, name: str) -> tuple[int, ...]:
 
 
 def _part(images: Path, labels: Path) -> tuple[Array, Array]:
+    """Kept for this process, which may build many configs, by what is in the files."""
+    key = _digest(images), _digest(labels)
+    if key not in _read_before:
+        while len(_read_before) >= KEPT:
+            del _read_before[next(iter(_read_before))]
+        _read_before[key] = _read(images, labels)
+    return _read_before[key]
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def _read(images: Path, labels: Path) -> tuple[Array, Array]:
     """Through python-mnist, in portions: what it reads it holds as lists, at 8 bytes a pixel."""
     (pixels, shape), (classes, _) = (_contents(path, name) for path, name in zip((images, labels), NAMES, strict=False))
     x, y, size = np.empty((*shape, 1), np.uint8), np.empty(shape[0], np.uint8), prod(shape[1:])

@@ -2,7 +2,7 @@
 
 Two halves are two independent draws, so that their difference tells how much a score of half as many examples varies, whatever
 the score: also where examples share neighbours, and where both sets are new ones. From half to whole, variances are taken to
-halve; tests/scores/test_errors.py holds what is stated against the spread over new draws.
+halve; tests/scores/test_standard_errors.py holds what is stated against the spread over new draws.
 """
 
 from __future__ import annotations
