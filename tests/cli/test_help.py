@@ -47,7 +47,7 @@ def test_unknown_command_suggests_one(dessine):
     assert "did you mean 'train'?" in answer.err
 
 
-@pytest.mark.parametrize(("words", "wanted"), [("dessine tr", "plain,train"), ("dessine train --res", "plain,--resume")])
+@pytest.mark.parametrize(("words", "wanted"), [("dessine tr", "plain,train"), ("dessine train --resu", "plain,--resume")])
 def test_shell_completion(dessine, monkeypatch, words, wanted):
     monkeypatch.setenv("_DESSINE_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", words)

@@ -118,7 +118,7 @@ def test_dry_run_creates_nothing(dessine, config, tmp_path):
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["game.latent.size=0"], "at least 1"),
+        (["game.latent.size=0"], "a whole number from 1 to"),
         (["game.generator.optimizer.lr=1"], "did you mean 'eta'"),
         (["data.path=nowhere"], "nowhere"),
         (["training.batch_size=41"], "more than the 40 training examples"),
@@ -128,7 +128,7 @@ def test_dry_run_creates_nothing(dessine, config, tmp_path):
         (["--run-dir", "full/file/below"], "cannot make the folder"),
         (["--runs-dir", "full/file"], "cannot make the folder"),
         (["--runs-dir", "full/file/below"], "cannot make the folder"),
-        (["name=" + "n" * 300], "cannot make the folder"),
+        (["name=" + "n" * 300], "at most 255 letters"),
         (["--resume", "nothing"], "no run 'nothing'"),
         (["--resume", "full", "--from", "full"], "--resume goes on"),
     ],
@@ -200,7 +200,7 @@ def test_failure_while_running_keeps_all_and_names_the_cause(config, tmp_path, c
 
 
 def test_interrupted_before_the_folder_is_made(config, tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(Experiment, "build", lambda self: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(Experiment, "build", lambda *args, **options: signal.raise_signal(signal.SIGINT))
     assert in_child(["train", config, "--run-dir", "run"], 0, kill) == 130
     out, err = capfd.readouterr()
     assert (out, err.strip()) == ("", "interrupted")
