@@ -203,7 +203,7 @@ def nodes_below(cls: type[Node]) -> list[type[Node]]:
     while waiting:
         current = waiting.pop(0)
         family = current.registry if not current.type else None
-        below = list(family.members.values()) if family else [_node_in(h) for h in map(hints(current).get, signature(current))]
+        below = list(family.members.values()) if family else [node_in(h) for h in map(hints(current).get, signature(current))]
         for node in below:
             if node is not None and node not in found:
                 found[node] = None
@@ -226,7 +226,7 @@ def paths_in(cls: type[Node], node: Any, at: Path = ()) -> Iterator[tuple[Path, 
         hint = takes.get(name)
         if isinstance(value, str) and any(PATH in get_args(one) for one in (hint, *get_args(hint))):
             yield (*at, name), value
-        elif below := _node_in(hint):
+        elif below := node_in(hint):
             yield from paths_in(below, value, (*at, name))
 
 
@@ -393,7 +393,7 @@ def _locate(cls: type[Node], place: tuple[int | str, ...]) -> tuple[Path, type[N
     owner: type[Node] | None = None
     hint: Any = cls
     for key in place:
-        node = _node_in(hint)
+        node = node_in(hint)
         if isinstance(key, int):
             path, hint = (*path, key), next((get_args(h)[0] for h in _arms(hint) if get_origin(h) is list), hint)
         elif node and node.registry and key.startswith("<") and key[1:-1] in node.registry.members:
@@ -418,19 +418,19 @@ def _arms(hint: Any) -> Iterator[Any]:
         yield hint
 
 
-def _node_in(hint: Any) -> type[Node] | None:
+def node_in(hint: Any) -> type[Node] | None:
     """The class of nodes that `hint` speaks of, also as items of a list."""
     for arm in _arms(hint):
         if isinstance(arm, type) and issubclass(arm, Node):
             return arm
-        if get_origin(arm) is list and (node := _node_in(get_args(arm)[0])):
+        if get_origin(arm) is list and (node := node_in(get_args(arm)[0])):
             return node
     return None
 
 
 def _lone(hint: Any) -> type[Node]:
     """The class itself; of a family with one member, that member: pydantic puts no tag in its place."""
-    node = _node_in(hint)
+    node = node_in(hint)
     assert node is not None
     if node.registry and not node.type and len(node.registry.members) == 1:
         return next(iter(node.registry.members.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -68,6 +69,8 @@ def main() -> None:
     from dessine.sweeps.lifeline import end_with_parent
 
     end_with_parent()  # before anything slow is loaded
+    if "_DESSINE_COMPLETE" in os.environ:
+        import_module("dessine.cli.completion")  # its scripts for the shells
     from dessine.cli.errors import guarded
 
     sys.exit(guarded(group))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from dessine.cli.completion import keys
 from dessine.cli.loading import load
 from dessine.cli.paths import PATH
 from dessine.games import Probe
@@ -22,7 +23,7 @@ hundred thousand relus need the narrowest."""
 
 @click.command("check-grad", epilog="Example: dessine check-grad configs/gan_mnist.yaml")
 @click.argument("config", type=PATH)
-@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]", shell_complete=keys)
 def command(config: Path, overrides: tuple[str, ...]) -> None:
     """Compare every layer's gradient with central differences along random directions, in float64; name the worst."""
     experiment, _, _ = load(config, [*overrides, "dtype=float64", "repeats=2", "training.batch_size=8"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from dessine.cli.completion import keys
 from dessine.cli.loading import load, warned
 from dessine.cli.paths import PATH
 from dessine.experiment import Experiment
@@ -22,7 +23,7 @@ def command() -> None:
 
 @command.command(epilog="Example: dessine config check configs/gan_mnist.yaml training.steps=10")
 @click.argument("config", type=PATH)
-@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]", shell_complete=keys)
 def check(config: Path, overrides: tuple[str, ...]) -> None:
     """Say every mistake in CONFIG, or that there is none; and warn of what is allowed, but hardly meant."""
     experiment, document, resolved = load(config, overrides)
@@ -35,7 +36,7 @@ def check(config: Path, overrides: tuple[str, ...]) -> None:
 
 @command.command(epilog="Example: dessine config show configs/gan_ring.yaml seed=3")
 @click.argument("config", type=PATH)
-@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]", shell_complete=keys)
 def show(config: Path, overrides: tuple[str, ...]) -> None:
     """Print CONFIG with every default and override written out."""
     click.echo(dump(load(config, overrides)[2]), nl=False)

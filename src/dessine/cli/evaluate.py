@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import click
 
 from dessine.cli.along import measure_checkpoints
+from dessine.cli.completion import scores
 from dessine.cli.errors import say
 from dessine.cli.loading import cells_of, for_each, in_sweep, open_run
 from dessine.cli.paths import PATH, RUN
@@ -85,7 +86,7 @@ class Names(click.ParamType):
 @click.argument("run", type=RUN)
 @click.option("--count", type=click.IntRange(1), default=10_000, show_default=True, help="Examples of each side, at most.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn.")
-@click.option("--only", type=Names(), help="These scores and nothing else; left out: all but the slow ones.")
+@click.option("--only", type=Names(), shell_complete=scores, help="These scores alone.  [default: all but the slow ones]")
 @click.option("--all", "every", is_flag=True, help="The slow scores, too: an independent critic, trained four times.")
 @click.option(
     "--checkpoints", is_flag=True, help="Quick scores of every checkpoint, and how the critic's estimate follows them."

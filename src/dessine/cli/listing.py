@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from dessine.cli.completion import words
 from dessine.constraints import constraints
 from dessine.data import datasets
 from dessine.experiment import Experiment
@@ -39,7 +40,7 @@ CONFIG = "config"
 
 
 @click.command(epilog="Example: dessine list layers")
-@click.argument("family", required=False)
+@click.argument("family", required=False, shell_complete=lambda ctx, param, text: words([CONFIG, *FAMILIES], text))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(family: str | None, as_json: bool) -> None:
     """What a config may say: everything, or FAMILY in full, with what each option accepts and its default."""

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from dessine.cli.completion import runs
 from dessine.paths import expanded
 from dessine.registry import SpecError
 
@@ -29,6 +31,9 @@ class RunName(click.ParamType):
     """A run: its folder, its name, or `last`; or a filter, or a config, where a command takes one in a run's place."""
 
     name = "run"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return runs(ctx, param, incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)

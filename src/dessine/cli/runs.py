@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from dessine.cli.completion import filters
 from dessine.cli.errors import say
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.cli.terminal import room, table
@@ -56,7 +57,7 @@ def command() -> None:
 
 
 @command.command("list", epilog="Example: dessine runs list xor status=completed 'test_success>0.9'")
-@click.argument("filters", nargs=-1, metavar="[KEY=VALUE | WORD ...]")
+@click.argument("filters", nargs=-1, metavar="[KEY=VALUE | WORD ...]", shell_complete=filters)
 @click.option("--sort", metavar="KEY", help="From smallest to largest by a column, a result or a key of the spec.")
 @click.option("--reverse", is_flag=True, help="The other way round.")
 @click.option("--all", "every", is_flag=True, help="The runs of each sweep, instead of one line for the whole.")

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from dessine.cli.completion import keys
 from dessine.cli.errors import say
 from dessine.cli.paths import PATH
 from dessine.cli.sweep_plan import Plan, seconds_known
@@ -40,7 +41,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("config", type=PATH)
-@click.argument("words", nargs=-1, metavar="[KEY=VALUES ...]")
+@click.argument("words", nargs=-1, metavar="[KEY=VALUES ...]", shell_complete=keys)
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Runs at once.  [default: cores; Dask: its threads; SLURM: 32]")
 @click.option("--threads", type=click.IntRange(1), help="BLAS threads of each run.  [default: cores / jobs; elsewhere 1]")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where the sweep's folder is made or found.")

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from dessine.cli.completion import config_and_keys
 from dessine.cli.errors import explain, notices
 from dessine.cli.errors import say as _say
 from dessine.cli.loading import load, load_run, warned
@@ -50,7 +51,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("arguments", nargs=-1, metavar="CONFIG [KEY=VALUE ...]")
+@click.argument("arguments", nargs=-1, metavar="CONFIG [KEY=VALUE ...]", shell_complete=config_and_keys)
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are made.")
 @click.option("--run-dir", type=PATH, help="The run folder itself, instead of a timestamped one.")
 @click.option("--resume", type=RUN, metavar="RUN", help="Go on with a run in place: RUN is its folder, its name or 'last'.")

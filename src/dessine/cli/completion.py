@@ -1,0 +1,211 @@
+"""What a shell offers on the Tab key: runs, keys of a config and their values, names. Files are the shell's own business.
+
+Whatever goes wrong here, nothing is offered: a shell has no place for an error.
+"""
+
+from __future__ import annotations
+
+import os
+import types
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import click
+from click.shell_completion import BashComplete, CompletionItem, ZshComplete, add_completion_class
+
+
+@add_completion_class
+class Bash(BashComplete):
+    """Click's own, but for the space after a word that goes on."""
+
+    source_template = BashComplete.source_template.replace(
+        "COMPREPLY+=($value)", 'COMPREPLY+=("$value"); [[ $value == *[=.] ]] && compopt -o nospace'
+    )
+
+
+@add_completion_class
+class Zsh(ZshComplete):
+    """The same."""
+
+    source_template = ZshComplete.source_template.replace(
+        "compadd -U -V unsorted -a completions",
+        "[[ $completions[1] == *[=.] ]] && compadd -S '' -U -V unsorted -a completions || compadd -U -V unsorted -a completions",
+    )
+
+
+def files(incomplete: str) -> list[CompletionItem]:
+    """Leave it to the shell."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def words(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    """Those that begin as `incomplete` does."""
+    return [CompletionItem(name) for name in dict.fromkeys(names) if name.startswith(incomplete)]
+
+
+def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """`last`, the folders of runs and sweeps, and their names without the time where that is enough."""
+    from dessine.runs.naming import TIME
+
+    if "/" in incomplete or incomplete[:1] in ("~", "."):
+        return files(incomplete)
+    folder, names = Path(ctx.params.get("runs_dir") or "runs"), list[str]()
+    with suppress(OSError):
+        made = [e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith(".")]
+        marks = ("config.yaml", "sweep.yaml")
+        names = sorted((n for n in made if any(os.path.isfile(folder / n / mark) for mark in marks)), reverse=True)
+    short = [TIME.sub("", name) for name in names]
+    found = words(["last", *(name for name in short if short.count(name) == 1), *names], incomplete)
+    return found or files(incomplete)
+
+
+def config_and_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """A config, then keys; after --resume and --from keys alone."""
+    given = list(ctx.params.get(param.name or "") or ())
+    if given or ctx.params.get("resume") or ctx.params.get("source"):
+        return keys(ctx, param, incomplete)
+    return files(incomplete)
+
+
+def keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """`training.st` -> `training.steps=`; `game.loss=min` -> `game.loss=minimax`."""
+    given = list(ctx.params.get(param.name or "") or ())
+    config = ctx.params.get("config") or (given[0] if given else None)
+    key, sign, value = incomplete.partition("=")
+    apart = False
+    if not sign and given and given[-1] == "=":  # bash takes a word with = apart
+        key, value, apart = given[-2], incomplete, True
+    elif not sign and given and "=" not in given[-1] and given[-1] != str(config):
+        key, value, apart = given[-1], incomplete, True
+    with suppress(Exception):  # a config that is not right yet, too, is completed
+        at = _Place(_data(config))
+        if not (sign or apart):
+            return words(at.keys(key), key)
+        before, comma, last = value.rpartition(",")  # of a sweep
+        whole = before + comma if apart else f"{key}={before}{comma}"
+        return [CompletionItem(whole + one) for one in at.values(key) if one.startswith(last)]
+    return []
+
+
+def scores(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of scores, after the last comma."""
+    from dessine.scores.table import GROUPS
+
+    before, comma, last = incomplete.rpartition(",")
+    names = (name for group in GROUPS for name in group.better)
+    return [CompletionItem(f"{before}{comma}{name}") for name in names if name.startswith(last)]
+
+
+def filters(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Columns and statuses, then keys."""
+    from dessine.runs.collection import FIELDS, WORST_FIRST
+
+    given = list(ctx.params.get(param.name or "") or ())
+    key, sign, _ = incomplete.partition("=")
+    if key == "status" and sign:
+        return words([f"status={one}" for one in WORST_FIRST], incomplete)
+    if given[-2:] == ["status", "="] or given[-1:] == ["status"]:
+        return words(WORST_FIRST, incomplete)
+    return words([*WORST_FIRST, *(f"{name}=" for name in FIELDS)], incomplete) or keys(ctx, param, incomplete)
+
+
+def _data(config: Any) -> dict[str, Any]:
+    """What the config says, as far as it can be read."""
+    from dessine.spec import BadSpec, read
+
+    try:
+        return read(Path(str(config)).expanduser()).data if config and os.path.isfile(str(config)) else {}
+    except (BadSpec, OSError):
+        return {}
+
+
+class _Place:
+    """Places in a config, by what its schema knows of them; `data` tells which member of a family stands there."""
+
+    def __init__(self, data: dict[str, Any]):
+        self.data = data
+
+    def keys(self, start: str) -> Iterator[str]:
+        """Every key one step on from the last dot of `start`, with what may follow it."""
+        from dessine.schema import hints, node_in
+
+        above, dot, _ = start.rpartition(".")
+        for cls in self._classes(above.split(".") if above else []):
+            for name, hint in hints(cls).items():
+                if name == "return":
+                    continue
+                below = node_in(hint)
+                if below is None or below.registry is not None or not _is_node(hint):
+                    yield f"{above}{dot}{name}="
+                if below is not None:
+                    yield f"{above}{dot}{name}."
+            if cls.registry is not None and cls.type:
+                yield f"{above}{dot}type="
+
+    def values(self, key: str) -> Iterator[str]:
+        """What may stand there, where that is one of a few words."""
+        from dessine.schema import hints
+
+        *above, name = key.split(".")
+        for cls in self._classes(above):
+            if name == "type" and cls.registry is not None:
+                yield from cls.registry.members
+                return
+            yield from _words(hints(cls).get(name))
+
+    def _classes(self, path: list[str]) -> list[Any]:
+        """The classes that the mapping at `path` may be of."""
+        from dessine.experiment import Experiment
+        from dessine.schema import hints, node_in
+
+        found, data = [Experiment], self.data
+        for word in path:
+            inner: Any = data
+            with suppress(KeyError, IndexError, ValueError, TypeError):
+                inner = data[int(word)] if isinstance(data, list) else data[word]
+            data = inner if inner is not data else {}
+            if word.lstrip("-").isdigit():
+                found = self._members(found, data)
+                continue
+            below = [node_in(hints(cls).get(word)) for cls in found]
+            found = self._members([cls for cls in below if cls is not None], data)
+        return found
+
+    @staticmethod
+    def _members(classes: list[Any], data: Any) -> list[Any]:
+        """Of a family the member that is there; where nobody says, all of them."""
+        made = []
+        for cls in classes:
+            if cls.registry is None:
+                made.append(cls)
+                continue
+            named = data if isinstance(data, str) else data.get("type") if isinstance(data, dict) else None
+            members = cls.registry.members
+            made += [members[named]] if named in members else list(members.values())
+        return list(dict.fromkeys(made))
+
+
+def _is_node(hint: Any) -> bool:
+    return isinstance(hint, type) or get_origin(hint) is list
+
+
+def _words(hint: Any) -> Iterator[str]:
+    """The few words that an option takes."""
+    from dessine.registry import Node
+
+    origin = get_origin(hint)
+    if origin is Literal:
+        yield from (one for one in get_args(hint) if isinstance(one, str))
+    elif origin is Annotated:
+        yield from _words(get_args(hint)[0])
+    elif origin in (Union, types.UnionType):
+        for one in get_args(hint):
+            yield from _words(one)
+    elif hint is bool:
+        yield from ("true", "false")
+    elif hint is type(None):
+        yield "null"
+    elif isinstance(hint, type) and issubclass(hint, Node) and hint.registry is not None:
+        yield from hint.registry.members
