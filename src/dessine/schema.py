@@ -312,6 +312,30 @@ def accepted(hint: Any) -> str:
     return plain.get(hint, str(hint))
 
 
+def notation(hint: Any) -> str:
+    """The same for the eye that scans a list: "int >= 1 or null"."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        signs = {Ge: (">=", "ge"), Gt: (">", "gt"), Le: ("<=", "le"), Lt: ("<", "lt")}
+        said = [(signs[type(one)][0], getattr(one, signs[type(one)][1])) for one in args[1:] if type(one) in signs]
+        limits = [f"{sign} {limit:g}" for sign, limit in said if limit != MOST]
+        if [sign for sign, limit in said if limit != MOST] == [">=", "<="]:
+            limits = [f"{said[0][1]:g}..{said[1][1]:g}"]
+        lists = "list" + _length(args[1:]) if get_origin(args[0]) is list else ""
+        plain = notation(args[0])
+        return plain.replace("list", lists, 1) if lists else " ".join([plain, ", ".join(limits)]).strip()
+    if origin in (Union, types.UnionType):
+        nodes = [a for a in args if isinstance(a, type) and issubclass(a, Node)]
+        return " or ".join(notation(a) for a in args if not nodes or a in nodes or a is type(None))
+    if origin is Literal:
+        return " | ".join(_written(a) for a in args)
+    if origin is list:
+        return f"list, each {notation(args[0])}"
+    if isinstance(hint, type) and issubclass(hint, Node):
+        return hint.registry.kind if hint.registry else "mapping"
+    return {int: "int", float: "float", str: "text", bool: "true | false", type(None): "null"}.get(hint, str(hint))
+
+
 def _either(words: list[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
 

@@ -37,6 +37,7 @@ def test_every_command_shows_an_example_and_explains_every_option(dessine, name)
         assert one.epilog
         assert "Example" in one.epilog
         assert one.help
+        assert max(map(len, one.get_help(click.Context(one, info_name=name, terminal_width=80)).splitlines())) <= 80
         for option in one.params:
             assert isinstance(option, click.Argument) or option.help, (name, option.name)
 

@@ -27,9 +27,9 @@ def test_every_member_is_told():
 
 def test_options_tell_what_they_accept_and_their_default():
     dense = json.loads(listed("layers", "--json").output)["layers"]["dense"]["options"]
-    assert dense["units"] == {"text": "number of outputs", "accepts": "a whole number of at least 1"}
+    assert dense["units"] == {"text": "number of outputs", "accepts": "a whole number of at least 1", "type": "int >= 1"}
     assert (dense["activation"]["accepts"], dense["activation"]["default"]) == ("an activation", "linear")
-    assert "[a whole number of at least 1; required]" in " ".join(listed("layers").output.split())
+    assert "[int >= 1; required]" in " ".join(listed("layers").output.split())
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])

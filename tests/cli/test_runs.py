@@ -154,7 +154,7 @@ def test_compare_averages_over_seeds_and_draws(dessine, two):
 def test_compare_takes_the_completed_runs_of_a_sweep(dessine, make_sweep):
     make_sweep("s", {"a": {"seed": 1}, "b": {"seed": 2}, "c": {"seed": 3, "status": "failed"}})
     answer = dessine("runs", "compare", "s", "--json", "--out", "x.png")
-    assert answer.err == "s: 1 of 3 runs are not completed, and left out\n"
+    assert answer.err == "s: 1 of 3 runs are not completed, and omitted\n"
     (setting,) = json.loads(answer.out)["settings"]
     assert [run["seed"] for run in setting["runs"]] == [1, 2]
     assert setting["metrics"]["test_success"]["count"] == 2
@@ -178,7 +178,7 @@ def test_compare_says_what_is_broken_and_shows_the_others(dessine, two, make_run
         file.write('{"step": 30, "loss": 5}\n')
     answer = dessine("runs", "compare", "2020-01-01", "2020-01-02", "2020-01-04", "--json")
     left, bad = answer.err.splitlines()
-    assert left.startswith("runs/2020-01-04_d is left out: run.json cannot be read: ")
+    assert left.startswith("runs/2020-01-04_d is omitted: run.json cannot be read: ")
     assert bad == "runs/2020-01-02_b/metrics.jsonl:3: loss: expects a mapping, got 5"
     (setting,) = json.loads(answer.out)["settings"]
     assert [run["seed"] for run in setting["runs"]] == [0, 1]

@@ -32,7 +32,7 @@ def test_a_repeat_that_was_made_twice_counts_once(make_run, rows):
     make_run("b", seed=1, repeats=1, success=[0.2])
     made, notes = settings(rows())
     assert made[0].ends("test_success").tolist() == [0.1, 0.2]
-    assert notes == ["b: left out, its seed and spec are those of a"]
+    assert notes == ["b: omitted, its seed and spec are those of a"]
 
 
 def test_other_data_are_another_setting(make_run, rows):

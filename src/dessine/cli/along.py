@@ -63,7 +63,7 @@ def measure_checkpoints(
             del row[name]
     told = {key: told[key] for key in ("judge",) if key in told}  # the same for all
     told |= {"count": min(count, COUNT, len(experiment.split.test)), "checkpoints": found}
-    told["spearman"] = {name: _correlations(found, name, better) for name in own}
+    told["spearman"] = {name: _correlations(found, name, better) for name in own} if len(found) >= FEWEST else {}
     if 1 < len(found) < FEWEST:
         told["notice"] = (
             f"{len(found)} checkpoints are too few for a rank correlation: train with outputs.checkpoint=STEPS {KEEP}"

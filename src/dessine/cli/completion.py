@@ -31,7 +31,7 @@ class Zsh(ZshComplete):
 
     source_template = ZshComplete.source_template.replace(
         "compadd -U -V unsorted -a completions",
-        "[[ $completions[1] == *[=.] ]] && compadd -S '' -U -V unsorted -a completions || compadd -U -V unsorted -a completions",
+        "[[ $completions[1] == *[=.] ]] && local -a joined=(-S '')\n        compadd $joined -U -V unsorted -a completions",
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from dessine.cli.errors import say
 from dessine.cli.loading import cells_of, for_each, in_sweep, load_alone
 from dessine.cli.paths import PATH, RUN
-from dessine.cli.terminal import prose, table
+from dessine.cli.terminal import table, text_width
 from dessine.experiment import Experiment, diagnosis
 from dessine.games import Adversarial
 from dessine.games.game import FIXED_SEED
@@ -66,7 +66,7 @@ def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> N
         return
     rows = [(in_sweep(cell), f"{told['step']:,}", told["verdict"], str(told["words"])) for cell, told in made]
     click.echo(harmless(f"{sweep}  {len(made)} of {len(cells)} runs"))
-    click.echo("\n".join(table(("run", "step", "verdict", "why"), rows, prose(), right=(1,), text=(0, 3))))
+    click.echo("\n".join(table(("run", "step", "verdict", "why"), rows, text_width(), right=(1,), text=(0, 3))))
 
 
 def _diagnosed(run: str, runs_dir: Path, count: int, seed: int) -> tuple[dict[str, Any], list[str]]:
@@ -143,5 +143,5 @@ def _evidence(one: Evidence, reasons: bool, checkpoint: int | None) -> list[str]
 
 
 def _wrapped(text: str, indent: str, bullet: str = "") -> list[str]:
-    made: Any = click.wrap_text(text, prose(), indent + bullet, indent + " " * len(bullet))
+    made: Any = click.wrap_text(text, text_width(), indent + bullet, indent + " " * len(bullet))
     return str(made).split("\n")

@@ -18,7 +18,7 @@ from dessine.cli.completion import scores
 from dessine.cli.errors import say
 from dessine.cli.loading import cells_of, for_each, in_sweep, open_run
 from dessine.cli.paths import PATH, RUN
-from dessine.cli.terminal import prose, room, table
+from dessine.cli.terminal import room, table, text_width
 from dessine.games import Context
 from dessine.letters import harmless
 from dessine.plots import Pictures
@@ -35,9 +35,21 @@ Examples:
 
 \b
 Scores:
-""" + "\n".join(f"  {', '.join(group.better)}{' (slow)' * group.slow}\n      {group.about}" for group in GROUPS)
+""" + "\n".join(
+    line
+    for group in GROUPS
+    for line in (
+        *wrap(", ".join(group.better) + " (slow)" * group.slow, 76, initial_indent="  ", subsequent_indent="  "),
+        *wrap(group.about, 76, initial_indent=" " * 6, subsequent_indent=" " * 6),
+    )
+)
 
 
+WHOSE = {
+    "d_train": "training examples as the discriminator sees them",
+    "d_test": "test examples as the discriminator sees them",
+    "d_generated": "generated examples as the discriminator sees them",
+}
 INDENT = 2
 """Columns before what is told of a run."""
 
@@ -91,7 +103,7 @@ class Names(click.ParamType):
 @click.option(
     "--checkpoints", is_flag=True, help="Quick scores of every checkpoint, and how the critic's estimate follows them."
 )
-@click.option("--out", type=PATH, help="The folder that results go to; left out: RUN/eval.")
+@click.option("--out", type=PATH, help="The folder that results go to.  [default: RUN/eval]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
 def command(
@@ -192,9 +204,9 @@ def _lines(name: str, value: Any) -> list[str]:
     if name == "checkpoints":
         return steps_table(value)
     if name == "spearman":
-        return correlations_table(value)
+        return correlations_table(value) if value else []
     if isinstance(value, dict) and {"mean", "std"} <= value.keys():
-        count = f"  ({value['count']:,} {value.get('of', 'examples')})" if "count" in value else ""
+        count = f"  ({value['count']:,} {WHOSE.get(name) or value.get('of', 'examples')})" if "count" in value else ""
         spread = f" ± {value['std']:.2g}" if value["std"] == value["std"] else ""
         return [f"{name:<16} {value['mean']:.4g}{spread}{count}"]
     if isinstance(value, dict) and "scores" in value:
@@ -223,7 +235,7 @@ def scores_table(scores: dict[str, dict[str, Any]]) -> list[str]:
             rows.append((name, numbers[0], error, row["better"], *numbers[1:], f"{row['n']:,}"))
         if "why" in row:
             reasons.setdefault(row["why"], []).append(name)
-    wide = prose() - INDENT
+    wide = text_width() - INDENT
     told = [line for why, names in reasons.items() for line in wrap(f"{', '.join(names)}: {why}", wide, subsequent_indent="  ")]
     return (_columns(rows, optional=(7, 2, 6)) if len(rows) > 1 else []) + told
 
@@ -244,7 +256,7 @@ def correlations_table(spearman: dict[str, dict[str, dict[str, Any]]]) -> list[s
     names = list(next(iter(spearman.values()), {}))
     rows = [(name, *[told(own[name]) for own in spearman.values()]) for name in names]
     about = "rank correlation (Spearman) with how bad samples are: 1 where the number falls as the score gets better"
-    return ["", *wrap(about, prose() - INDENT), *_columns([("score", *spearman), *rows])]
+    return ["", *wrap(about, text_width() - INDENT), *_columns([("score", *spearman), *rows])]
 
 
 def _columns(rows: list[tuple[str, ...]], optional: tuple[int, ...] = ()) -> list[str]:
@@ -256,4 +268,6 @@ def _columns(rows: list[tuple[str, ...]], optional: tuple[int, ...] = ()) -> lis
 def _number(value: Any) -> str:
     if value is None or value != value:
         return "-"
+    if isinstance(value, float) and abs(value) == float("inf"):
+        return "-"  # why stands below
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

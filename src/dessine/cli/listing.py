@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import shutil
+import sys
 import textwrap
 from typing import Any
 
 import click
 
 from dessine.cli.completion import words
+from dessine.cli.errors import say
+from dessine.cli.terminal import text_width
 from dessine.constraints import constraints
 from dessine.data import datasets
 from dessine.experiment import Experiment
@@ -21,7 +23,7 @@ from dessine.losses import game_losses, losses
 from dessine.nn import activations, initialisers, layers
 from dessine.optimizers import optimizers
 from dessine.registry import Node, Registry, did_you_mean
-from dessine.schema import accepted, hints, nodes_below, options, prose, shown, signature, summary
+from dessine.schema import accepted, hints, nodes_below, notation, options, prose, shown, signature, summary
 
 FAMILIES: dict[str, Registry[Any]] = {
     "games": games,
@@ -53,14 +55,16 @@ def command(family: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    width = min(shutil.get_terminal_size().columns, 120)
+    if sys.flags.optimize > 1:
+        say("no explanations: Python strips docstrings here (PYTHONOPTIMIZE=2 or -OO)")
+    width = text_width(widest=120)
     for name, members in rows.items():
         click.secho(name, bold=True)
         for member, told in members.items():
             click.echo(_hanging(f"  {member}", told["about" if family else "summary"], 24, width))
             for option, about in told["options"].items():
                 default = about.get("default", "required")
-                click.echo(_hanging(f"    {option}", f"{about['text']} [{about['accepts']}; {_said(default)}]", 24, width))
+                click.echo(_hanging(f"    {option}", f"{about['text']} [{about['type']}; {_said(default)}]", 24, width))
 
 
 def _members(family: str) -> dict[str, type[Node]]:
@@ -78,7 +82,7 @@ def _member(cls: type[Node]) -> dict[str, Any]:
     texts, takes = options(cls), hints(cls)
     told: dict[str, Any] = {"summary": summary(cls), "about": prose(cls), "options": {}}
     for name, parameter in signature(cls).items():
-        about = {"text": texts.get(name, ""), "accepts": accepted(takes[name])}
+        about = {"text": texts.get(name, ""), "accepts": accepted(takes[name]), "type": notation(takes[name])}
         if parameter.default is not inspect.Parameter.empty:
             about["default"] = _plain(parameter.default)
         told["options"][name] = about
@@ -96,7 +100,7 @@ def _said(default: Any) -> str:
     if default == "required":
         return "required"
     if default is None or default == {}:
-        return "may be left out"
+        return "optional"
     return f"default {default if isinstance(default, str) else shown(default)}"
 
 

@@ -107,11 +107,11 @@ def list_runs(
 
 @command.command(epilog="Example: dessine runs compare 2026-11-23 runs/2026-11-24_sweep_xor --metrics test_success")
 @click.argument("runs", nargs=-1, required=True, type=RUN, metavar="RUN...")
-@click.option("--metrics", default="", metavar="NAME,...", help="What is compared; left out: the goals of the game.")
+@click.option("--metrics", default="", metavar="NAME,...", help="What is compared.  [default: the goals of the game]")
 @click.option(
     "--against", type=click.Choice(["step", "epoch", "examples"]), default="step", show_default=True, help="What is across."
 )
-@click.option("--out", type=FILE, help="FILE.png; left out: comparison.png beside the runs.")
+@click.option("--out", type=FILE, help="FILE.png  [default: comparison.png beside the runs]")
 @json_option
 @runs_option
 def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None, as_json: bool, runs_dir: Path) -> None:
@@ -243,7 +243,7 @@ def _ask_and_remove(chosen: list[Row], yes: bool, force: bool) -> None:
 
 @command.command(epilog="Example: dessine runs report last")
 @click.argument("run", type=RUN)
-@click.option("--out", type=FILE, help="FILE.html; left out: RUN/report.html.")
+@click.option("--out", type=FILE, help="FILE.html  [default: RUN/report.html]")
 @runs_option
 def report(run: str, out: Path | None, runs_dir: Path) -> None:
     """Write one HTML page of RUN. It tells results, samples over time, curves, scores, config, and where they come from.
@@ -315,7 +315,7 @@ def _rows(text: str, runs_dir: Path) -> list[Row]:
     cells = [row for row in survey(path / "cells", read_spec=_spec) if row.kind == "run"]
     done = sorted((row for row in cells if row.status == "completed"), key=lambda row: row.name)
     if len(done) < len(cells):
-        missing = f"{len(cells) - len(done)} of {len(cells)} runs are not completed, and left out"
+        missing = f"{len(cells) - len(done)} of {len(cells)} runs are not completed, and omitted"
         say(f"{path.name}: {missing}")
     return _comparable(done)
 
@@ -326,7 +326,7 @@ def _comparable(rows: list[Row]) -> list[Row]:
     for row in rows:
         if row.status == "broken" or not row.spec:
             why = row.reason or "its config.yaml cannot be read"
-            say(f"{row.path} is left out: {why}")
+            say(f"{row.path} is omitted: {why}")
             continue
         row.seed = row.spec.get("seed", 0) if row.seed is None else row.seed
         row.repeats = row.spec.get("repeats", 1) if row.repeats is None else row.repeats

@@ -32,11 +32,12 @@ from dessine.sweeps.search import SearchError, SearchFeed, optuna
 
 EPILOG = """\b
 Examples:
-  dessine sweep configs/gan_ring.yaml game.loss=minimax,non_saturating 'seed=range(5)' -j 2
-  dessine sweep configs/gan_ring.yaml 'zip(game.n_critic=1,5; training.steps=2000,400)'
+  dessine sweep configs/gan_ring.yaml game.loss=minimax,hinge 'seed=range(5)'
+  dessine sweep configs/xor.yaml 'zip(seed=1,5; training.epochs=20,40)' -j 2
   dessine sweep configs/sweeps/gan_ring_loss.yaml training.steps=500 --dry-run
-  dessine sweep configs/xor.yaml 'game.network.optimizer.eta=log_uniform(1e-3, 1.0)' \\
-      --sampler tpe --trials 50 --metric test_success --direction maximize"""
+  dessine sweep configs/xor.yaml --sampler tpe --trials 50 \\
+      'game.network.optimizer.eta=log_uniform(1e-3, 1.0)' \\
+      --metric test_success --direction maximize"""
 
 
 @click.command(epilog=EPILOG)

@@ -36,7 +36,7 @@ def room(stream: TextIO | None = None) -> int | None:
         return None
 
 
-def prose(stream: TextIO | None = None, widest: int = 100) -> int:
+def text_width(stream: TextIO | None = None, widest: int = 100) -> int:
     """Columns for running text: no line is longer than one reads with ease."""
     return min(room(stream) or widest, widest)
 

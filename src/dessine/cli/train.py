@@ -45,8 +45,8 @@ lie, whose checksums tell whether they are the same."""
 EPILOG = """\b
 Examples:
   dessine train configs/gan_mnist.yaml training.steps=1000 seed=3
-  dessine train --resume last training.steps=2000     go on with the last run, for longer
-  dessine train --resume last --restart               begin it again, whatever has become of its files
+  dessine train --resume last training.steps=2000    go on, for longer
+  dessine train --resume last --restart              begin it again
 """
 
 

@@ -103,7 +103,7 @@ def settings(rows: Sequence[Row]) -> tuple[list[Setting], list[str]]:
             seeds = range(track.seed, track.seed + track.repeats)
             twice = next((seen[seed] for seed in seeds if seed in seen), None)
             if twice:
-                notes.append(f"{track.row.name}: left out, its seed and spec are those of {twice}")
+                notes.append(f"{track.row.name}: omitted, its seed and spec are those of {twice}")
                 continue
             seen |= dict.fromkeys(seeds, track.row.name)
             one.tracks.append(track)
