@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from textwrap import wrap
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -154,7 +155,8 @@ def command(
         click.echo("\n".join(lines))
 
 
-class _Question(NamedTuple):
+@dataclass(frozen=True)
+class _Question:
     """What is asked of a run, or of each run of a sweep."""
 
     count: int

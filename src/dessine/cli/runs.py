@@ -95,13 +95,14 @@ def list_runs(
     if not rows:
         click.echo(f"no run in {runs_dir}{' fits' if filters else ''}", err=True)
         return
-    heads = ("name", "status", "step", "seed", "age", "changed", "results")
+    heads = ["name", "status", "step", "seed", "age", "changed", "results"]
     lines = [
-        (r.name, r.status, _steps(r), "" if r.seed is None else str(r.seed), _age(r.age), " ".join(r.changed()), _results(r))
+        [r.name, r.status, _steps(r), "" if r.seed is None else str(r.seed), _age(r.age), " ".join(r.changed()), _results(r)]
         for r in rows
     ]
     if not any(line[5] for line in lines):
-        heads, lines = (*heads[:5], heads[6]), [(*line[:5], line[6]) for line in lines]
+        for line in (heads, *lines):
+            del line[5]
     _table(heads, lines, right=(2, 3, 4), text=range(5, len(heads)), optional=(3, 4, 2), status=1)
 
 

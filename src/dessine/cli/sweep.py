@@ -281,6 +281,8 @@ def _collect(plan: Plan, folder: SweepFolder, quiet: bool, feed: Feed | None = N
             click.echo(f"unreadable, and left as it is: {row.reason}", err=True)
     if not pictures:
         return
+    if not quiet:
+        say("collects the results, and draws the pictures and the page ...")
     from dessine.sweeps.page import save_page
     from dessine.sweeps.pictures import save_pictures
 

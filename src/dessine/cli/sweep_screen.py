@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Callable
 
-from tqdm import tqdm
-
 from dessine.cli.errors import say
+from dessine.cli.progress import Line
+from dessine.cli.terminal import is_terminal, progress_line, room, screen_lines
+from dessine.letters import clipped
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.running import Outcome, Running, steps_made
 
@@ -22,15 +22,12 @@ class Screen:
     def __init__(self, total: int, done: int, slots: int, steps: Callable[[Cell], int], quiet: bool):
         self.total, self.done, self.first, self.steps, self.quiet = total, done, done, steps, quiet
         self.bad, self.began, self.looked, self.ending = 0, time.monotonic(), 0.0, False
-        self.bar: tqdm | None = None
-        self.lines: list[tqdm] = []
-        if sys.stderr.isatty() and not quiet:
-            high = min(slots, total - done, max(1, shutil.get_terminal_size().lines - 4))
-            form = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} runs [{elapsed}{postfix}]"
-            self.bar = tqdm(total=total, initial=done, desc="sweep ", dynamic_ncols=True, bar_format=form, position=0)
-            self.lines = [
-                tqdm(total=0, bar_format="{desc}", position=i + 1, leave=False, dynamic_ncols=True) for i in range(high)
-            ]
+        self.bar: Line | None = None
+        self.lines: list[Line] = []
+        if is_terminal(sys.stderr) and not quiet:
+            high = min(slots, total - done, max(1, screen_lines() - 4))
+            self.bar = Line(total=total, initial=done, position=0, unit="runs")
+            self.lines = [Line(total=0, position=i + 1, leave=False) for i in range(high)]
 
     def queued(self, cell: Cell, why: str) -> None:
         if self.bar is None and not self.quiet:
@@ -47,7 +44,8 @@ class Screen:
         left = self._left()
         if self.bar is not None:
             self.bar.n = self.done
-            self.bar.set_postfix_str(", ".join(part for part in (left, f"{self.bad} failed" if self.bad else "") if part))
+            self.bar.metrics = [part for part in (f"{self.bad} failed" if self.bad else "", left) if part]
+            self.bar.refresh()
         if outcome.bad or (self.bar is None and not self.quiet):
             why = f": {outcome.reason}" if outcome.reason else ""
             count = f"[{self.done}/{self.total}] " if self.bar is None else ""
@@ -64,19 +62,22 @@ class Screen:
         if self.bar is None or time.monotonic() - self.looked < 0.5:
             return
         self.looked = time.monotonic()
-        width = shutil.get_terminal_size().columns - 1
+        width = (room(sys.stderr) or 80) - 1
         for line, one in zip(self.lines, [*running, *[None] * len(self.lines)], strict=False):
-            line.set_description_str(self._line(one)[:width] if one else "", refresh=True)
+            line.alone = self._line(one, width) if one else ""
+            line.refresh()
         if self.lines and len(running) > len(self.lines):
-            self.lines[-1].set_description_str(f"  ... and {len(running) - len(self.lines) + 1} more", refresh=True)
+            self.lines[-1].alone = f"  ... and {len(running) - len(self.lines) + 1} more"
+            self.lines[-1].refresh()
         self.bar.refresh()
 
-    def _line(self, one: Running) -> str:
+    def _line(self, one: Running, width: int) -> str:
         if one.queued:
-            return f"        {one.cell.label}  {one.queued}"
+            return clipped(f"        {one.cell.label}  {one.queued}", width)
         made, steps = steps_made(one.run), self.steps(one.cell)
-        share = f"{100 * made / steps:3.0f}%" if steps else "    "
-        return f"  {share}  {one.cell.label}  step {made:,}{f'/{steps:,}' if steps else ''}"
+        share = f"  {100 * made / steps:3.0f}%" if steps else "      "
+        count = f"step {made:,}{f'/{steps:,}' if steps else ''}"
+        return progress_line(0, [(0, share), (2, clipped(one.cell.label, max(10, width - len(share) - 2))), (1, count)], width)
 
     def _left(self) -> str:
         """From the pace so far."""
@@ -88,7 +89,7 @@ class Screen:
     def say(self, text: str) -> None:
         """A line above the bar."""
         if self.bar is not None:
-            self.bar.write(text, file=sys.stderr)
+            self.bar.above(text)
         else:
             say(text)
 
