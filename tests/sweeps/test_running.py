@@ -8,7 +8,7 @@ import pytest
 from made import cell, finish, sweep_folder
 
 from dessine.runs.run import Run
-from dessine.sweeps.launchers import THREADS, Job, Local, run_here, when_free
+from dessine.sweeps.launchers import THREADS, Job, Local, run_here, trained_by_another, when_free
 from dessine.sweeps.running import Interrupted, Outcome, Queue, judge, run_cells, steps_made
 
 
@@ -222,6 +222,16 @@ def test_a_run_that_another_process_trains_is_waited_for_and_then_gone_on_with(t
     assert handle.poll() is None
     assert (len(place.handles), handle.queued) == (1, "")
     assert handle.poll() == 0
+
+
+@pytest.mark.parametrize(("host", "waits"), [("4f2a9c1b7d3e", False), (None, True)])
+def test_without_locks_only_a_process_of_this_machine_is_waited_for(tmp_path, monkeypatch, host, waits):
+    monkeypatch.setattr("dessine.runs.lock._take", lambda *_: "No locks available")
+    run = Run(tmp_path / "cells" / "c")
+    finish(run, status="running")
+    run.update(host=host or platform.node(), pid=os.getpid())
+    (run.path / ".lock").touch()
+    assert trained_by_another(run) is waits
 
 
 @pytest.mark.parametrize("pid", ["this", 0, 1, -1, "x", 10**12, None])

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -249,7 +250,7 @@ class Run:
                 if not force and self.status() == "running":
                     raise RunError(
                         f"{self.path} says that it is being trained by {self.trainer()}, and there are no locks here to tell "
-                        f"whether it still is ({none}): if not, say --force"
+                        f"whether it still is ({none}): if not, dessine train --resume {shlex.quote(str(self.path))} --force"
                     )
                 say(f"there are no locks here ({none}): take care that no other process trains in {self.path}")
             yield

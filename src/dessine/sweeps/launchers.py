@@ -7,6 +7,7 @@ from its folder.
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import signal
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -191,14 +193,15 @@ def when_free(job: Job, start: Callable[[Job], Handle]) -> Handle:
 
 
 def trained_by_another(run: Run) -> bool:
-    """Whether some process holds the run's lock."""
-    if not run.path.is_dir():
-        return False
-    try:
-        with run.lock():
-            return False
-    except RunError:
-        return True
+    """Whether some process holds the run's lock. Where there are no locks: whether one of this machine trains it.
+
+    What a machine that cannot be asked may do is not waited for: `dessine train` refuses such a run, and says what to do.
+    """
+    held = run.is_held()
+    if held is None:
+        with suppress(RunError):
+            held = run.info().get("host") == platform.node() and run.status() == "running"
+    return bool(held)
 
 
 def is_half_made(folder: Path) -> bool:
