@@ -5,7 +5,7 @@ A constraint knows the network, and what the optimizer moves in its stead. Whose
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from dessine.nn import Mode, Network
 from dessine.nn.algebra import add_product
-from dessine.nn.layer import size
+from dessine.nn.layer import Declaration, Layer, size
 from dessine.nn.tangent import along, refuse_along
 from dessine.registry import Node, NonNegative, Positive, Registry, SpecError, Times
 from dessine.streams import Stream
@@ -32,8 +32,11 @@ class Constraint(Node):
 
     registry = constraints
 
+    def refuse(self, layers: Sequence[Layer], declared: Sequence[Declaration]) -> None:
+        """Raises SpecError where it does not fit a network of these layers, before that is made."""
+
     def attach(self, network: Network) -> None:
-        """Take hold, once, when the parameters have their first values. Raises SpecError where it does not fit."""
+        """Take hold, once, when the parameters have their first values."""
 
     def penalty(self, network: Network, real: Array, generated: Array, mode: Mode, stream: Stream) -> Array | None:
         """What is added to the loss, (R,), its gradient being added to `network.grad`; None if there is nothing to add.
@@ -134,6 +137,11 @@ class SpectralNorm(Constraint):
         self.v: dict[str, Array] = {}  # (R, m, 1)
         self.sigma: dict[str, Array] = {}  # (R, 1, 1)
 
+    def refuse(self, layers: Sequence[Layer], declared: Sequence[Declaration]) -> None:
+        """Refuse a network in which there is nothing to divide."""
+        if not any("w" in needs.params for needs in declared):
+            raise SpecError("no layer has weights that spectral_norm could divide", ("constraint",))
+
     def attach(self, network: Network) -> None:
         """Start the vectors at random, and the layers at w / sigma."""
         stream = network.streams[f"{network.name}/spectral_norm"]
@@ -141,8 +149,6 @@ class SpectralNorm(Constraint):
         for name, w in weights(network):
             self.u[name] = _unit(stream.gaussian((_matrix(w).shape[1], 1), w.dtype))
             self._iterate(name, _matrix(w), 15)
-        if not self.u:
-            raise SpecError("no layer has weights that spectral_norm could divide", ("constraint",))
         self._divide(network)
 
     def pull_back_(self, network: Network) -> None:
@@ -228,15 +234,15 @@ class GradientPenalty(Constraint):
     ):
         self.weight, self.target, self.sides, self.at = weight, target, sides, at
 
-    def attach(self, network: Network) -> None:
+    def refuse(self, layers: Sequence[Layer], declared: Sequence[Declaration]) -> None:
         """Refuse a critic whose gradient at one example is not its own."""
-        for i, layer in enumerate(network.layers):
+        for i, layer in enumerate(layers):
             if layer.mixes_examples:
                 text = f"gradient_penalty is of each example alone, which {layer.type} mixes with its batch: take layer_norm"
                 raise SpecError(text, ("layers", i))
-        refuse_along(network)
-        if size(network.output_shape) != 1:
-            raise SpecError(f"gradient_penalty is of one output, there are {size(network.output_shape)}", ("constraint",))
+        refuse_along(layers, declared)
+        if declared and size(declared[-1].shape) != 1:
+            raise SpecError(f"gradient_penalty is of one output, there are {size(declared[-1].shape)}", ("constraint",))
 
     def penalty(self, network: Network, real: Array, generated: Array, mode: Mode, stream: Stream) -> Array:
         """The penalty at the chosen points; adds its gradient, which is exact.

@@ -120,8 +120,8 @@ class Experiment(Node):
         except SpecError as error:
             raise error.below("data") from None
 
-    def build(self, split: Split | None = None) -> None:
-        """Load the data, if `split` are not those, and allocate the players.
+    def build(self, split: Split | None = None, allocate: bool = True) -> None:
+        """Load the data, if `split` are not those, and allocate the players; or only see whether that could be done.
 
         Raises SpecError, with its path, where they do not fit.
         """
@@ -131,7 +131,8 @@ class Experiment(Node):
             if batch > examples:
                 raise SpecError(f"{batch} is more than the {examples} training examples")
         with problems.below("game"):
-            self.game.build(self.split, min(batch, examples), Streams(self.seed, self.repeats), self.dtype)
+            make = self.game.build if allocate else self.game.outline
+            make(self.split, min(batch, examples), Streams(self.seed, self.repeats), self.dtype)
         with problems.below("training", "batch_size"):
             for layer in (layer for player in self.game.players.values() for layer in player.layers):
                 if batch < layer.least_batch:

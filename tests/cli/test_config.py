@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from dessine.cli import main
 from dessine.cli.config import command
 from dessine.experiment import Experiment
+from dessine.nn import Network
 from dessine.spec import check_document, read
 from dessine.spec.text import parse
 
@@ -90,6 +91,22 @@ def test_check_refuses_a_network_beyond_the_memory(monkeypatch, capsys):
     assert "needs about" in err[0]
     assert "TB of memory (networks" in err[0]
     assert "GB: take smaller layers, fewer repeats or a smaller batch" in err[0]
+
+
+def test_check_and_a_dry_run_draw_no_weights(monkeypatch, capsys):
+    monkeypatch.setattr(Network, "__init__", lambda *_: pytest.fail("a network is made"))
+    for words in (["config", "check"], ["config", "show"], ["train", "--dry-run"]):
+        for config in (RING, CONFIGS / "xor.yaml", CONFIGS / "sngan_mnist.yaml", CONFIGS / "wgan_gp_mnist.yaml"):
+            assert dessine(monkeypatch, capsys, *words, config)[0] == 0
+
+
+@pytest.mark.parametrize("layer", ["minibatch_discrimination", "{type: minibatch_closeness}"])
+def test_pairs_of_a_batch_count_as_memory(monkeypatch, capsys, layer):
+    changes = ["training.batch_size=600000", "data.points=600000", "game.scored=0"]
+    changes.append(f"game.discriminator.layers=[{layer}, {{type: dense, units: 1}}]")
+    code, _, err = dessine(monkeypatch, capsys, "config", "check", RING, *changes)
+    assert code == 2
+    assert "TB of memory (batches" in err[0]
 
 
 LAYER = "game.generator.layers[0]"

@@ -10,6 +10,7 @@ from layer_table import LAYER_CASES, TRAINABLE_CASES, Repeated, alone, inputs
 
 from dessine.nn import Activation, Layer, Mode, Network
 from dessine.nn.layer import Activate, Declaration
+from dessine.nn.network import outline
 from dessine.nn.tangent import along, refuse_along
 from dessine.registry import SpecError
 from dessine.streams import Streams
@@ -89,7 +90,7 @@ class Square(Activation):
 
 @pytest.mark.parametrize("node", [Cube(), Activate(Square())], ids=["layer", "activation"])
 def test_what_has_no_rule_is_refused_and_not_approximated(node: Layer) -> None:
-    network = Network([{"type": "dense", "units": 2}, node], 3, Streams(0), np.float64)
+    layers = Network([{"type": "dense", "units": 2}, node], 3, Streams(0), np.float64).layers
     with pytest.raises(SpecError, match="second derivatives") as caught:
-        refuse_along(network)
+        refuse_along(layers, outline(layers, (3,)))
     assert caught.value.problems[0].path == ("layers", 1)

@@ -26,7 +26,7 @@ def command() -> None:
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]", shell_complete=keys)
 def check(config: Path, overrides: tuple[str, ...]) -> None:
     """Say every mistake in CONFIG, or that there is none; and warn of what is allowed, but hardly meant."""
-    experiment, document, resolved = load(config, overrides)
+    experiment, document, resolved = load(config, overrides, allocate=False)
     doubts = warned(experiment, document, resolved)
     for line in doubts:
         click.echo(line, err=True)
@@ -39,7 +39,7 @@ def check(config: Path, overrides: tuple[str, ...]) -> None:
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]", shell_complete=keys)
 def show(config: Path, overrides: tuple[str, ...]) -> None:
     """Print CONFIG with every default and override written out."""
-    click.echo(dump(load(config, overrides)[2]), nl=False)
+    click.echo(dump(load(config, overrides, allocate=False)[2]), nl=False)
 
 
 @command.command(epilog="Example: dessine config schema > configs/schema.json")

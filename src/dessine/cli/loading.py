@@ -28,20 +28,23 @@ from dessine.threads import one_blas_thread
 T = TypeVar("T")
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Document, dict[str, Any]]:
-    """Read, check and build; nothing is created on disk. Returns the experiment, its document and the resolved spec."""
+def load(path: Path, overrides: Sequence[str] = (), allocate: bool = True) -> tuple[Experiment, Document, dict[str, Any]]:
+    """Read, check and build; nothing is created on disk. Returns the experiment, its document and the resolved spec.
+
+    allocate: or only see whether it could be built
+    """
     document = read(path, overrides)
     document.data.setdefault("name", name_after(path))
     schema = check_document(document, Experiment)
-    _build(schema.node, document)
+    _build(schema.node, document, allocate=allocate)
     return schema.node, document, schema.model_dump()
 
 
-def load_run(run: Run, overrides: Sequence[str] = ()) -> tuple[Experiment, Document, dict[str, Any]]:
+def load_run(run: Run, overrides: Sequence[str] = (), allocate: bool = True) -> tuple[Experiment, Document, dict[str, Any]]:
     """The same of the config of a run, which may be a stranger's: nothing outside of its folder is read for it."""
     document = _own_config(run, overrides)
     schema = check_document(document, Experiment)
-    _build(schema.node, document)
+    _build(schema.node, document, allocate=allocate)
     return schema.node, document, schema.model_dump()
 
 
@@ -75,11 +78,11 @@ def _own_config(run: Run, overrides: Sequence[str] = ()) -> Document:
     return read(own(run.path, "config.yaml"), overrides, alone=True)
 
 
-def _build(experiment: Experiment, document: Document, split: Split | None = None) -> None:
+def _build(experiment: Experiment, document: Document, split: Split | None = None, allocate: bool = True) -> None:
     if command := click.get_current_context(silent=True):
         command.with_resource(one_blas_thread())  # until it ends: scores, too, are the same bits on any number of threads
     try:
-        experiment.build(split)
+        experiment.build(split, allocate)
     except SpecError as error:
         raise BadSpec(document.lines(error.problems)) from None
     except MemoryError as error:

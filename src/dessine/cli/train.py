@@ -88,7 +88,7 @@ def command(
     if resume and old:
         old.check()
     config = old.path / "config.yaml" if old else PATH.convert(named[0], None, click.get_current_context())
-    experiment, document, resolved = load_run(old, overrides) if old else load(config, overrides)
+    experiment, document, resolved = load_run(old, overrides, not dry_run) if old else load(config, overrides, not dry_run)
     if resume and old:
         _same_past(old, experiment, resolved)
     say = _quiet if quiet else _say

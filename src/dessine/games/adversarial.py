@@ -141,7 +141,7 @@ class Adversarial(Game):
             if until is not None and n > until.most:
                 raise SpecError(f"{n} moves are more than until.most allows in one turn, {until.most}", path)
 
-    def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
+    def outline(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
         self.examples, self.test = data.train, data.test
         self.streams, self.dtype, self.batch_size, self.done = streams, np.dtype(dtype), batch_size, 0
         problems, wanted = Problems(), self.examples.shape
@@ -151,30 +151,32 @@ class Adversarial(Game):
             raise SpecError(f"the {len(self.test)} test examples do not fill a pack of {self.pack}", ("pack",))
         if self.until is not None and streams.replicates > 1:
             raise SpecError("each repeat would end at another move: take repeats 1, and a sweep over seeds", ("until",))
-        shown = (*wanted[:-1], wanted[-1] * self.pack)
         with problems.below():
             made = size(self.generator.outline((self.latent.size,), "generator"))
             if made != size(wanted):
                 text = f"its last layer makes {made} numbers, an example holds {size(wanted)} {list(wanted)}"
                 raise SpecError(text, ("generator", "layers"))
         with problems.below():
-            self._outline_discriminator(shown)
-        problems.tell()
-        refuse_beyond_memory(self._needs())
-        with problems.below():
-            self.generator.build((self.latent.size,), streams, dtype, "generator")
-            self.average = None if self.decay is None else Average(self.generator.network, self.decay)
-        with problems.below():
-            self.discriminator.build(shown, streams, dtype, "discriminator")
+            self._outline_discriminator(self._pack_shape())
         problems.tell()
         self._refuse_without_derivatives()
-        with problems.below():
-            self.batches = Batches(self.examples, batch_size, streams["order"])
-        problems.tell()
+        refuse_beyond_memory(self._needs())
+
+    def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
+        self.outline(data, batch_size, streams, dtype)
+        self.generator.build((self.latent.size,), streams, dtype, "generator")
+        self.average = None if self.decay is None else Average(self.generator.network, self.decay)
+        self.discriminator.build(self._pack_shape(), streams, dtype, "discriminator")
+        self.batches = Batches(self.examples, batch_size, streams["order"])
         self.panel = Panel(data, dtype)
         self.goals = self.panel.goals or {"loss.discriminator": "min", "loss.generator": "min"}
         if not self.scored:
             self.goals = {"loss.discriminator": "min", "loss.generator": "min"}
+
+    def _pack_shape(self) -> tuple[int, ...]:
+        """The shape of what the discriminator says one number of: as many examples as a pack has, channel by channel."""
+        *sides, channels = self.examples.shape
+        return (*sides, channels * self.pack)
 
     def _outline_discriminator(self, shape: tuple[int, ...]) -> None:
         if self.loss.probability:
@@ -199,9 +201,9 @@ class Adversarial(Game):
     def _needs(self) -> dict[str, float]:
         """Bytes of the whole game: what players keep, what passes through them at once, what is scored."""
         r, item, batch = self.streams.replicates, self.dtype.itemsize, self.batch_size
-        (g, g_passing), (d, d_passing) = self.generator.numbers(), self.discriminator.numbers()
         steps = self.unrolled.steps if self.unrolled else 0
         drawn = max(batch, min(self.scored, PORTION))
+        (g, g_passing), (d, d_passing) = self.generator.numbers(drawn), self.discriminator.numbers(batch // self.pack)
         return {
             "networks": r * item * (g + d * (1 + steps) + (g if self.decay is not None else 0)),
             "batches": r * item * (drawn * (g_passing + self.latent.size) + 2 * batch * d_passing * (1 + steps)),
@@ -213,7 +215,7 @@ class Adversarial(Game):
         for name, player in self.players.items():
             if self.rotation_pairs or (self.unrolled and name == "discriminator"):
                 try:
-                    refuse_along(player.network, parameters=True)
+                    refuse_along(player.layers, player.declared, parameters=True)
                 except SpecError as error:
                     raise error.below(name) from None
 
@@ -226,7 +228,7 @@ class Adversarial(Game):
         real = self.moves.real if self.moves else self.n_critic
         if self.feature_matching or self.unrolled:
             real += self.moves.shared + self.moves.alone if self.moves else 1  # the generator looks at one, too
-        return self.batches.steps_per_epoch / max(real, 1)
+        return len(self.examples) // self.batch_size / max(real, 1)
 
     def turn(self, measure: bool = False) -> dict[str, Any]:
         seen: dict[str, Any] = {"loss": {}}

@@ -61,19 +61,24 @@ class Classification(Game):
         self.test_period, self.threshold, self.learned = test_period, threshold, learned
         self.targets = (targets[0], targets[1])
 
-    def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
+    def outline(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
         self.streams, self.dtype, self.batch_size = streams, np.dtype(dtype), batch_size
         if self.loss.squash:
             self.player.read_as_logits(self.loss.squash)
         self.outputs = size(self.player.outline(data.train.shape, "network"))
         self.classes, self.span = self._classes(data.train)
-        kept, passing = self.player.numbers()
         once, each = max(batch_size, min(PORTION, len(data.test))), streams.replicates * self.dtype.itemsize
+        kept, passing = self.player.numbers(once)
         answers = len(data.test) * self.outputs
         refuse_beyond_memory({"networks": each * kept, "batches": each * once * passing, "answers": each * answers})
-        self.player.build(data.train.shape, streams, dtype, "network")
-        self.train, self.test = self._answered(data.train), self._answered(data.test)
         self.train_classes, self.test_classes = self._index(data.train), self._index(data.test)
+        self.steps_per_epoch = len(data.train) // batch_size
+
+    def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
+        self.outline(data, batch_size, streams, dtype)
+        self.player.build(data.train.shape, streams, dtype, "network")
+        self.train = self._answered(data.train, self.train_classes)
+        self.test = self._answered(data.test, self.test_classes)
         self.batches = Batches(self.train, batch_size, streams["order"])
         self.one_by_one = OneByOne.of(self.player, self.loss, self.train) if batch_size == 1 else None
         self.done, self.count, self.metrics_period = 0, 0, self.period()
@@ -122,9 +127,8 @@ class Classification(Game):
             raise SpecError(f"the test part has classes that the training part has not: {some}", ("type",))
         return np.searchsorted(self.classes, y)
 
-    def _answered(self, examples: Examples) -> Examples:
-        """The examples with what the network shall say: (N,) labels for softmax, else (N, outputs) numbers."""
-        index = self._index(examples)
+    def _answered(self, examples: Examples, index: Array) -> Examples:
+        """The examples with what the network shall say of class `index` (N,): labels (N,) for softmax, else (N, outputs)."""
         if isinstance(self.loss, SoftmaxCrossEntropy):
             answers: Array = index
         else:
@@ -137,13 +141,13 @@ class Classification(Game):
         return max(1, self.test_period // self.batch_size)
 
     def sample_period(self) -> int:
-        return self.batches.steps_per_epoch
+        return self.steps_per_epoch
 
     def checkpoint_period(self) -> int:
-        return self.batches.steps_per_epoch
+        return self.steps_per_epoch
 
     def turns_per_epoch(self) -> float:
-        return self.batches.steps_per_epoch
+        return self.steps_per_epoch
 
     def turn(self, measure: bool = False) -> dict[str, Any]:
         value, told = self._learn(*self.batches.next(self.dtype), measure)

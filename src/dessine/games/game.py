@@ -73,8 +73,12 @@ class Game(Node):
     goals: Mapping[str, str]  # known once built: metric -> "min" or "max", for summary.json
     headline: ClassVar[dict[str, str]] = {}  # metric -> its short label on the progress line
 
+    def outline(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
+        """See what all is going to be, without taking memory for it. Raises SpecError where things do not fit."""
+        raise NotImplementedError
+
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
-        """Allocate networks and data order. Raises SpecError where they do not fit."""
+        """Outline it, then allocate networks and data order. Raises SpecError."""
         raise NotImplementedError
 
     def turn(self, measure: bool = False) -> dict[str, Any]:

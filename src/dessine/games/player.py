@@ -44,25 +44,29 @@ class Player(Node):
     def outline(self, input_shape: tuple[int, ...], name: str) -> tuple[int, ...]:
         """The shape of what the last layer gives, before anything is allocated.
 
-        Raises SpecError, with the player's name before the layer, where shapes do not fit.
+        Raises SpecError, with the player's name before the layer, where shapes, or constraint and layers, do not fit.
         """
         try:
             self._refuse_what_cannot_learn()
             self.declared = outline(self.layers, input_shape)
+            if self.constraint is not None:
+                self.constraint.refuse(self.layers, self.declared)
         except SpecError as error:
             raise error.below(name) from None
         return self.declared[-1].shape if self.declared else input_shape
 
-    def numbers(self) -> tuple[int, int]:
-        """How many one replicate keeps for its parameters, and for one example that passes; known once outlined.
+    def numbers(self, batch: int) -> tuple[int, int]:
+        """How many one replicate keeps for its parameters, and for one example of a batch that passes; known once outlined.
 
         Of each parameter there is its gradient, and what the optimizer keeps; of what layers make of an example, its error.
         """
         made = sum(size(one.shape) + one.between for one in self.declared)
-        return (2 + len(self.optimizer.names())) * parameters(self.declared), 2 * made
+        return (2 + len(self.optimizer.names())) * parameters(self.declared), 2 * made + sum(
+            one.pairs for one in self.declared
+        ) * batch // 2
 
     def build(self, input_shape: tuple[int, ...], streams: Streams, dtype: Any, name: str) -> None:
-        """Allocate the network. Raises SpecError, as `outline` does, or where constraint and layers do not fit."""
+        """Allocate the network. Raises SpecError, as `outline` does."""
         self.outline(input_shape, name)
         try:
             self.network = Network(self.layers, input_shape, streams, dtype, name)

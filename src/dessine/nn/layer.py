@@ -39,13 +39,15 @@ class Mode:
 class Declaration:
     """What a layer needs: its output's shape, its parameters (shape, initialiser, fan), its buffers (shape, first value).
 
-    between: how many numbers it makes of an example on the way, beside its output.
+    between: how many numbers it makes of an example on the way, beside its output; pairs: and how many of two examples of a
+    batch, each beside each.
     """
 
     shape: Shape
     params: dict[str, tuple[Shape, Initialiser, tuple[int, int]]] = field(default_factory=dict)
     buffers: dict[str, tuple[Shape, float]] = field(default_factory=dict)
     between: int = 0
+    pairs: int = 0
 
 
 class Layer(Node):

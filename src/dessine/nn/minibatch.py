@@ -46,7 +46,7 @@ class MinibatchDiscrimination(Layer):
 
     def declare(self, shape: Shape) -> Declaration:
         n, m = _flat(shape), self.dims * self.kernels
-        return Declaration((n + self.kernels,), {"t": ((n, m), self.init, (n, m))}, between=3 * m)
+        return Declaration((n + self.kernels,), {"t": ((n, m), self.init, (n, m))}, between=3 * m, pairs=self.kernels)
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         n = x.shape[-1]
@@ -124,7 +124,7 @@ class MinibatchCloseness(Layer):
         self.neighbours, self.scale = neighbours, scale
 
     def declare(self, shape: Shape) -> Declaration:
-        return Declaration((_flat(shape) + self.neighbours,))
+        return Declaration((_flat(shape) + self.neighbours,), pairs=6)  # among them an order, in 8 bytes
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         n = x.shape[-1]

@@ -8,14 +8,14 @@ A gradient penalty needs it for the input; second derivatives times a vector, as
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 
 from dessine.nn.activations import Activation, Linear
-from dessine.nn.layer import Activate, Array, Backward, BackwardAlong, Layer, Mode
+from dessine.nn.layer import Activate, Array, Backward, BackwardAlong, Declaration, Layer, Mode
 from dessine.nn.network import Network
 from dessine.registry import SpecError
 
@@ -47,14 +47,14 @@ def along(network: Network, x: Array, t: Array, mode: Mode, v: Array | None = No
     return x, t, back
 
 
-def refuse_along(network: Network, parameters: bool = False) -> None:
+def refuse_along(layers: Sequence[Layer], declared: Sequence[Declaration], parameters: bool = False) -> None:
     """Raises SpecError, with the layer, where `along` has no rule for it, or none for a direction of its parameters."""
-    for i, layer in enumerate(network.layers):
+    for i, (layer, needs) in enumerate(zip(layers, declared, strict=True)):
         function = layer.function if isinstance(layer, Activate) else getattr(layer, "activation", None)
         if isinstance(function, Activation) and not function.bends:
             raise SpecError(f"second derivatives need `bend` or `along` of {function.type}, which has neither", ("layers", i))
         ruled = layer.affine or isinstance(layer, Activate) or type(layer).along is not Layer.along
-        own = f"{i}.{layer.type}" in network.slices and not (layer.affine or layer.type in LINEAR)
+        own = needs.params and not (layer.affine or layer.type in LINEAR)
         if not ruled or (parameters and own):
             what = "the parameters of " if ruled else ""
             raise SpecError(f"second derivatives cannot be taken through {what}{layer.type}", ("layers", i))
