@@ -10,6 +10,7 @@ import traceback
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import click
@@ -20,7 +21,7 @@ from dessine.cli.errors import say as _say
 from dessine.cli.loading import load, load_run, warned
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.progress import Line
-from dessine.cli.terminal import is_terminal
+from dessine.cli.terminal import is_terminal, room
 from dessine.data import PLACES
 from dessine.experiment import Experiment, Stopped, take_up, train
 from dessine.runs.comparison import differences
@@ -203,7 +204,8 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool, step: int) -
             summary = how(experiment, run, bar.step, bar.say)
         bar.close()
         if not quiet and not summary["diagnosis"]["early"]:
-            say(f"{verdict(summary['diagnosis'])}; more: dessine diagnose {shlex.quote(str(run.path))}")
+            line = f"{verdict(summary['diagnosis'])}; more: dessine diagnose {shlex.quote(str(run.path))}"
+            say(_on_screen(line))
     except Stopped as stopped:
         bar.close()
         _say(f"{stopped}; go on with: {resume}")
@@ -259,10 +261,10 @@ class Progress:
             line = f"step {step:,}/{self.steps:,}  {pace}{'  '.join(_short(record, self.headline))}"
             self.run.log(line)
             if self.bar is None and not self.quiet:
-                _say(line)
+                _say(_on_screen(line))
         if step == self.steps and not self.quiet:
             self.close()
-            _say("all steps are made: saves, judges" + (", and draws its pictures ..." if self.draws else " ..."))
+            _say("all steps are made: now its verdict" + (" and its pictures ..." if self.draws else " ..."))
 
     def say(self, text: str) -> None:
         """A line above the bar."""
@@ -289,6 +291,12 @@ def _short(record: dict[str, Any], headline: dict[str, str]) -> list[str]:
         if values:
             parts.append(f"{label} {sum(values) / len(values):.3g}")
     return parts
+
+
+def _on_screen(line: str) -> str:
+    """Wrapped at spaces in a terminal; as it is elsewhere, for whoever reads line by line."""
+    wide = room(sys.stderr) if sys.stderr is not None and sys.stderr.isatty() else None
+    return "\n".join(wrap(line, wide, break_on_hyphens=False, break_long_words=False)) if wide else line
 
 
 def _quiet(text: str) -> None:
