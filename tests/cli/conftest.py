@@ -53,6 +53,7 @@ def config(tmp_path, images, monkeypatch) -> Path:
 def dessine(monkeypatch, capfd, tmp_path) -> Callable[..., Answer]:
     """Run a command line in this process, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)  # a pipe is as wide as it must be
 
     def call(*args: object) -> Answer:
         capfd.readouterr()
