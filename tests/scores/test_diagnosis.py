@@ -200,6 +200,36 @@ def test_a_run_that_was_never_better_may_only_have_begun():
     assert not any("only have begun" in note for note in on_ring(scores__reverse_kl=after(8, 1.6, 0.02)).notes)
 
 
+def test_a_short_run_that_was_never_varied_says_so_in_its_verdict():
+    assert "may only have begun" not in on_ring(scores__reverse_kl=2.0).words  # after 1,000 steps
+    short = diagnose(records(10, scores__reverse_kl=2.0), spec(), RING)
+    assert short.verdict == "collapsed"
+    assert short.words.endswith("(as since the start: after 500 steps it may only have begun)")
+    was_good = diagnose(records(10, scores__reverse_kl=after(6, 2.0, 0.02)), spec(), RING)
+    assert "may only have begun" not in was_good.words
+
+
+def test_what_lies_near_no_example_has_not_collapsed():
+    """Though noise that resembles the data would lie near them: as few images, or noisy ones, are."""
+    images = Reference(regions=0.9, quality="scores.near_real", noise=0.7, real=0.95, tests=100)
+    changes = {"scores__near_real": 0.02, "scores__region_share": 0.1, "scores__diversity": 1.2}
+    assert diagnose(records(**changes), spec(), images).words.startswith("samples are hardly nearer to the data than noise is")
+    assert diagnose(records(**changes | {"scores__near_real": 0.9}), spec(), images).verdict == "collapsed"
+
+
+def test_half_of_the_kinds_are_not_varied():
+    """As 2,000 samples of five classes of ten are measured by regions."""
+    images = Reference(regions=0.9, quality="scores.near_real", noise=0.0, real=0.95, tests=100)
+    drawn = records(scores__near_real=0.9, scores__region_share=lambda i: 0.66 - 0.01 * (i % 2))
+    assert diagnose(drawn, spec(), images).verdict == "collapsing"
+
+
+def test_a_run_too_short_for_a_verdict_is_advised_to_be_long_enough():
+    short = spec() | {"training": {"steps": 3, "batch_size": 64}}
+    told = diagnose([record | {"step": i + 1} for i, record in enumerate(records(3))], short, RING)
+    assert [one.override for one in told.advice] == ["training.steps=100"]
+
+
 def test_weak_samples_are_told_of_though_nothing_is_wrong():
     told = on_ring(scores__high_quality=0.2)
     assert told.verdict == "healthy"
@@ -287,7 +317,7 @@ def test_classifications():
     assert "step 90" in fit.words
 
 
-def network(success: Any, test_loss: Any, n: int = N, ratio: Curve = 1e-3, **game: Any) -> Diagnosis:
+def network(success: Any, test_loss: Any, n: int = N, ratio: Curve = 1e-3, epochs: float = 5.0, **game: Any) -> Diagnosis:
     """Of a classifier on 2,000 tests of ten classes; a number, a function of the line, or of line and repeat."""
     repeats = game.pop("repeats", 1)
 
@@ -301,6 +331,7 @@ def network(success: Any, test_loss: Any, n: int = N, ratio: Curve = 1e-3, **gam
         layer = {"0.dense": {"grad_norm": each(0.5), "update_ratio": each(ratio)}}
         return {
             "step": 10 * (i + 1),
+            "epoch": epochs * (i + 1) / n,
             "loss": {"network": each(test_loss)},
             "layers": {"network": layer},
             "test_success": each(success),
@@ -343,6 +374,21 @@ def test_a_classifier_at_chance_is_never_healthy():
         assert network(0.1, loss).verdict in ("dead", "diverged")
     assert network(0.1, lambda i: 2.3 * 0.98**i).verdict == "unknown"  # its loss falls: it may have only begun
     assert network(0.1, lambda i: 2.3 + wiggle(i), learned=0.05).verdict == "dead"
+
+
+def test_a_classifier_that_has_not_met_all_its_examples_is_neither_dead_nor_stuck():
+    for success, why in ((0.1, "that of guessing"), (0.6, "stays at 0.6")):
+        told = network(success, lambda i: 2.3 + wiggle(i), epochs=0.15)
+        assert told.verdict == "unknown"
+        assert why in told.words
+        assert told.words.endswith("it has met only 15% of its training examples")
+        assert network(success, lambda i: 2.3 + wiggle(i), epochs=1.5).verdict != "unknown"
+    assert network(0.1, 2.3, ratio=1e-9, epochs=0.15).verdict == "dead"  # it does not move
+
+
+def test_a_loss_that_falls_slowly_but_surely_is_no_death():
+    assert network(0.1, lambda i: 2.3 - 0.001 * i + wiggle(i)).words.endswith("its loss still falls")
+    assert network(0.1, lambda i: 2.3 + 0.001 * i + wiggle(i)).verdict == "dead"
 
 
 def test_a_network_that_moves_nothing_is_dead():

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dessine.nn.layer import layers as known_layers
+from dessine.scores.finding import SHORTEST
 from dessine.scores.lines import Lines
 from dessine.scores.lines import kind as _type
 
@@ -117,7 +118,7 @@ def _healthy(spec: Spec, lines: Lines) -> list[Advice | None]:
 def _unknown(spec: Spec, lines: Lines) -> list[Advice | None]:
     return [
         _unless(spec["game"].get("scored", 250) >= 50, "game.scored=250", "samples are scored at each line of metrics"),
-        _unless(False, *_doubled(spec, "it may only have begun")),
+        _unless(False, *_doubled(spec, "it may only have begun", SHORTEST)),
     ]
 
 
@@ -263,12 +264,12 @@ def _mixes(player: Spec) -> bool:
     return any(kind is not None and kind.mixes_examples for kind in kinds)
 
 
-def _doubled(spec: Spec, why: str) -> tuple[str, str]:
+def _doubled(spec: Spec, why: str, least: int = 0) -> tuple[str, str]:
+    """least: steps without which nothing can be said."""
     training = spec.get("training") or {}
-    for key in ("steps", "epochs"):
-        if training.get(key):
-            return f"training.{key}={2 * training[key]}", why
-    return "", ""
+    if training.get("steps"):
+        return f"training.steps={max(least, 2 * training['steps'])}", why
+    return (f"training.epochs={2 * training['epochs']}", why) if training.get("epochs") else ("", "")
 
 
 def _halved(spec: Spec, why: str) -> Advice | None:

@@ -47,6 +47,16 @@ def _improves(case: Case) -> bool:
     return now - before > float(np.sqrt(now * (1 - now) / max(case.known.tests, 1)))
 
 
+def _too_early(case: Case) -> str:
+    """Why nobody can tell yet whether it will learn; empty if somebody can."""
+    loss, epochs = case.lines("test_loss"), case.lines("epoch")
+    if _improves(case) or case.lines.falls(loss):
+        return "its loss still falls"
+    if len(epochs) and epochs[-1] < 1:
+        return f"it has met only {epochs[-1]:.0%} of its training examples"
+    return ""
+
+
 def untested(case: Case) -> Finding | None:
     """Without tests nothing is known."""
     if np.isfinite(case.lines("test_success")).any():
@@ -97,8 +107,8 @@ def at_chance(case: Case) -> Finding | None:
     limit, end = _guessing(case), success(case)
     why = f"always naming the most frequent class gets {known.chance:.3g}; three standard errors of {known.tests:,} tests more"
     evidence = Evidence("test_success", end, f"at least {limit:.3g}", why, end < limit, count=known.tests)
-    if _improves(case):
-        words = "too early: its success is that of guessing, but its loss still falls"
+    if early := _too_early(case):
+        words = f"too early: its success is that of guessing, but {early}"
         return Finding("unknown", words, below(rate, limit), (evidence,))
     return Finding("dead", "it has learnt nothing: its success is that of guessing", below(rate, limit), (evidence,))
 
@@ -113,6 +123,8 @@ def stopped(case: Case) -> Finding | None:
     evidence = Evidence("test_success", end, f"at least {limit:.3g}", why, True, count=case.known.tests or None)
     smooth = case.lines.smooth(case.lines("test_success"))
     words = f"test success stays at {end:.3g}"
+    if case.lines("epoch")[-1] < 1:
+        return Finding("unknown", f"too early: {words}, but {_too_early(case)}", all_(case), (evidence,), True)
     if np.isfinite(smooth).any() and np.nanmax(smooth) - end > 2 * np.sqrt(end * (1 - end) / max(case.known.tests, 1)):
         best = int(np.nanargmax(smooth))
         words += f"; it was {smooth[best]:.3g} around step {case.lines.steps[best + 1]:,}"

@@ -17,15 +17,13 @@ import numpy as np
 
 from dessine.scores import classifier_rules, gan_rules
 from dessine.scores.advice import Advice, advise
-from dessine.scores.finding import VERDICTS, Case, Evidence, Finding, Rule
+from dessine.scores.finding import SHORTEST, VERDICTS, Case, Evidence, Finding, Rule
 from dessine.scores.lines import Lines, Record, kind
 from dessine.scores.reference import Reference
 from dessine.scores.sampled import Sampled
 
 FEWEST = 5
 """Lines of metrics that a verdict needs; samples of a checkpoint stand for them, and tests that succeed."""
-SHORTEST = 100
-"""Steps that a verdict on a generator needs: before, all of them draw noise or one blot."""
 SHARE = 0.25
 """Of the repeats that are as bad as the verdict on the run says, or worse."""
 
@@ -75,6 +73,7 @@ class Kind(NamedTuple):
     settled: Callable[[Case], bool]  # whether few lines do, because the players have reached what is asked
     healthy: Callable[[Case], tuple[str, tuple[Evidence, ...]]]  # what is said where no rule holds, and the numbers for it
     weak: Callable[[Case], list[str]]  # what is not good yet
+    caveat: Callable[[Case, str], str]  # what the words of a verdict end in
     unsure: Callable[[Case, str], list[str]]  # what the numbers behind a verdict cannot tell
     share: Callable[[Sequence[Case]], tuple[str, Evidence] | None]  # how many repeats have reached what is asked
 
@@ -86,6 +85,7 @@ GAMES = {
         lambda case: False,
         lambda case: ("samples are varied, and both players learn", ()),
         gan_rules.weak,
+        gan_rules.caveat,
         gan_rules.unsure,
         lambda cases: None,
     ),
@@ -95,6 +95,7 @@ GAMES = {
         classifier_rules.has_learnt,
         classifier_rules.healthy,
         classifier_rules.weak,
+        lambda case, verdict: "",
         lambda case, verdict: [],
         classifier_rules.share,
     ),
@@ -178,7 +179,8 @@ def _one(case: Case) -> Diagnosis:
         since = worst.since if worst.since is not None else lines.since(worst.flags)
         since = None if worst.verdict == "unknown" else since
         agree = lines.agree(worst.flags) if worst.flags.any() else (0, 0)  # samples alone may have decided
-        told = Diagnosis(worst.verdict, worst.words, since, worst.evidence, notes=tuple(notes), lines=agree)
+        words = worst.words + judged.caveat(case, worst.verdict)
+        told = Diagnosis(worst.verdict, words, since, worst.evidence, notes=tuple(notes), lines=agree)
     elif early:
         return Diagnosis("unknown", early, early=True)
     else:

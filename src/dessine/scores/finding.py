@@ -18,6 +18,9 @@ VERDICTS = ("diverged", "dead", "stuck", "collapsed", "memorising", "collapsing"
 LEAST = 50
 """Samples that a line of metrics must have scored: of fewer, ten kinds cannot be counted."""
 
+SHORTEST = 100
+"""Steps that a verdict on a generator needs: before, all of them draw noise or one blot."""
+
 
 @dataclass(frozen=True)
 class Evidence:

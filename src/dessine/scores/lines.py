@@ -60,6 +60,14 @@ class Lines:
             return float("nan"), float("nan")
         return float(np.median(found[-2 * third : -third])), float(np.median(found[-third:]))
 
+    def falls(self, values: Array) -> bool:
+        """Whether most of the last third of the lines with a number lie below all of the middle third; of values without a
+        trend 1 in 30 do.
+        """
+        found = values[np.isfinite(values)]
+        third = len(found) // 3
+        return third >= 3 and float(np.median(found[-third:])) < found[-2 * third : -third].min()
+
     def smooth(self, values: Array) -> Array:
         """Median of each line with the two before it, without what is missing; needs three."""
         windows = [values[i : i + 3] for i in range(len(values) - 2)]
