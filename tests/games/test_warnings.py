@@ -161,3 +161,12 @@ def test_images_of_a_range_of_ones_own_are_taken_as_they_are():
     standard = Examples(images + 5, None)  # no activation ends where these do
     assert warnings(free, Split(standard, standard)) == []
     assert warnings(spec, Split(standard, standard))[0].hopeless
+
+
+@pytest.mark.parametrize("scale", ["0..1", "-1..1"])
+def test_numbers_that_share_one_sum_are_no_image(scale):
+    (one,) = of(GAN, f"data.scale={scale}", f"{LAST}=softmax")
+    assert "draws numbers that sum to 1" in one.message
+    assert "data.scale" not in one.message
+    assert one.hopeless
+    assert of(GAN, f"data.scale={scale}", one.override) == []

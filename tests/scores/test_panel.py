@@ -208,3 +208,9 @@ def test_what_a_picture_shows_of_a_mixture_is_counted_as_the_metrics_count_it():
     known = panel.known(100)
     assert known["real test examples"]["modes"] == 8
     assert known["real test examples"]["high_quality"] > 0.9 > known["noise"]["high_quality"]
+
+
+def test_images_that_are_all_alike_have_no_regions():
+    grey = Examples(np.full((100, 4, 4, 1), 7, np.uint8), None)
+    told = Panel(Split(grey, grey), "float32").glance(grey.floats(np.arange(50), "float32"))
+    assert "region_share" not in told

@@ -59,17 +59,21 @@ def _generator_range(game: Spec, data: Split) -> Iterator[Warning]:
     lost = low > least + slack or high < most - slack
     if lost and not images:  # a few points beyond the reach of a tanh are no matter
         lost = bool(((examples.x < low) | (examples.x > high)).any(-1).mean() > 0.01)
+    index, key = _last(nodes)
+    shared = bool(key) and _name(nodes[index][key]) == "softmax"
+    lost |= shared
     fit = _fitting(least, most) if images else "linear"
     beyond = images and fit is not None and (low < least - slack or high > most + slack)
     if not (lost or beyond):
         return
-    index, key = _last(nodes)
     path = ("game", "generator", "layers", index)
     drawn = "draws any number" if (low, high) == (-inf, inf) else f"draws {_interval(low, high)}"
-    scale = SCALES.get((low, high)) if images and examples.x.dtype == np.uint8 else None
+    drawn = "draws numbers that sum to 1" if shared else drawn
+    scale = SCALES.get((low, high)) if images and not shared and examples.x.dtype == np.uint8 else None
     hint = " or ".join([f"end in {inline(fit)}"] * bool(fit) + [f"take data.scale={scale}"] * bool(scale))
     what = "images" if images else "points"
-    message = f"the generator {drawn}, but the {what} lie in {_interval(least, most)}{': ' if hint else ''}{hint}"
+    lie = "hold any number from" if shared else "lie in"
+    message = f"the generator {drawn}, but the {what} {lie} {_interval(least, most)}{': ' if hint else ''}{hint}"
     ends = span([*nodes[:index], dict(nodes[index]) | {key: fit}, *nodes[index + 1 :]]) if fit and key else (inf, inf)
     mends = ends == (least, most) or (not images and ends[0] <= least and most <= ends[1])
     override = f"{dotted((*path, key))}={inline(fit)}" if mends else ""

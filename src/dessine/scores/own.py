@@ -28,7 +28,9 @@ class Own:
 
     def __init__(self, data: Split, dtype: Any):
         self.data, self.dtype = data, np.dtype(dtype)
-        self.has_regions = data.mixture is None and data.digits != 3 and len(data.train) >= 10 * FEWEST
+        x = data.train.x[:KEPT]
+        differ = data.mixture is None and bool((x != x[:1]).any())
+        self.has_regions = differ and data.digits != 3 and len(data.train) >= 10 * FEWEST
         self.has_neighbours = data.mixture is None and len(data.train) > 4 * K
 
     def glance(self, x: Array) -> dict[str, float]:
