@@ -213,7 +213,11 @@ class Stopped(Exception):
     """The user asked the run to stop; everything is saved."""
 
 
-class NonFiniteError(Exception):
+class Failed(Exception):
+    """A training that could not go on; what it has saved stays."""
+
+
+class NonFiniteError(Failed):
     """A loss or parameter stopped being a number, in every replicate."""
 
 

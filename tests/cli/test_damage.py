@@ -398,3 +398,19 @@ def test_damaged_checkpoint_of_a_repeat_in_its_own_process_is_told_too(dessine, 
     answer = dessine("train", "--resume", run, LONGER, "--quiet")
     assert answer.code == 0
     assert "repeats/0001/checkpoints/step_000000020.npz is damaged" in answer.err
+
+
+def test_run_json_damaged_while_it_trains_is_a_failure_that_loses_nothing(config, dessine, tmp_path, capfd):
+    path = tmp_path / "run" / "run.json"
+    assert in_child(["train", config, "--run-dir", "run", "--quiet", *SHORT], 12, lambda: path.write_text('{"a')) == 1
+    assert f"{path.relative_to(tmp_path)} cannot be read" in capfd.readouterr().err
+    assert path.read_text() == '{"a'
+    assert Run(tmp_path / "run").checkpoint_steps() == [18, 20]
+    assert "failed: run/run.json cannot be read" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_without_metrics_a_diagnosis_goes_by_samples(dessine, run):
+    (run / "metrics.jsonl").unlink()
+    (run / "metrics.jsonl").mkdir()
+    answer = dessine("diagnose", run, "--count", 50)
+    assert (answer.code, answer.err) == (0, f"{run}/metrics.jsonl is no file: move it away\n")

@@ -167,6 +167,8 @@ def test_the_runs_of_a_sweep_can_stand_in_its_place(make_sweep, make_run, runs):
         (["status=failed"], ["b"]),
         (["status!=failed"], ["a", "c"]),
         (["name=?"], ["a", "b", "c"]),
+        (["name=2024"], ["b"]),
+        (["name!=2024"], ["a", "c"]),
         (["game.loss=quadratic"], ["a", "c"]),
         (["game.loss.type=cross_entropy"], ["b"]),
         (["game.loss=*entropy"], ["b"]),
@@ -184,7 +186,7 @@ def test_the_runs_of_a_sweep_can_stand_in_its_place(make_sweep, make_run, runs):
 )
 def test_filters(make_run, runs, filters, expected):
     make_run("a", spec={"training.momentum": 0.5})
-    make_run("b", seed=1, status="failed", success=[0.2], spec={"game.loss": {"type": "cross_entropy"}})
+    make_run("b", seed=1, status="failed", success=[0.2], spec={"game.loss": {"type": "cross_entropy"}, "name": "2024"})
     make_run("c", seed=2, spec={"training.bias": True})
     assert fitting(runs, *filters) == expected
 

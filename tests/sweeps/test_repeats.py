@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,26 @@ def test_repeats_in_processes_equal_those_on_the_replicate_axis(config: Path, mo
     assert code == 0
     assert sorted(p.name for p in (apart.path / "repeats").iterdir() if p.is_dir()) == ["0000", "0001", "0002"]
     assert_same(together, apart)
+
+
+def test_a_completed_repeat_that_has_lost_its_last_checkpoint_makes_it_again(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeats, "LARGE", 0)
+    _, whole = train(config, "--run-dir", config.parent / "whole")
+    lost = Run(shutil.copytree(whole.path, config.parent / "lost"))
+    lost.update(status="interrupted", step=60)
+    (lost.path / "repeats" / "0001" / "checkpoints" / "step_000000070.npz").write_bytes(b"damaged")
+    code, _ = train("--resume", lost.path)
+    assert code == 0
+    assert_same(whole, lost)
+    lost.update(status="interrupted", step=60)
+    for file in (lost.path / "repeats" / "0001" / "checkpoints").glob("step_*.npz"):
+        file.write_bytes(b"damaged")
+    code, _ = train("--resume", lost.path)
+    assert code == 1
+    assert "repeat 1: " in lost.info()["reason"]
+    assert "damaged" in lost.info()["reason"]
 
 
 def test_repeats_in_processes_go_on_for_longer(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

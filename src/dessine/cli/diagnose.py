@@ -73,7 +73,10 @@ def _diagnosed(run: str, runs_dir: Path, count: int, seed: int) -> tuple[dict[st
     """Of one run: the document, and the lines for people."""
     found = Run.find(run, runs_dir)
     experiment, resolved = load_alone(found)
-    records, faults = read_metrics(found.path)
+    try:
+        records, faults = read_metrics(found.path)
+    except RunError as error:  # the samples still tell their part
+        records, faults = [], [str(error)]
     say(*some(faults))
     missing = experiment.split.missing
     with np.errstate(all="ignore"):  # numbers that have run away are what it may be about

@@ -49,11 +49,10 @@ def _run(group: click.Group) -> int:
 
 
 def _known(error: Exception) -> int:
-    from dessine.experiment import NonFiniteError, Stopped
+    from dessine.experiment import Failed, Stopped
     from dessine.registry import SpecError
     from dessine.runs.run import RunError
     from dessine.spec import BadSpec
-    from dessine.sweeps.repeats import RepeatFailed
 
     if isinstance(error, Stopped):  # it has said so already
         return 130
@@ -66,7 +65,7 @@ def _known(error: Exception) -> int:
     if isinstance(error, RunError):
         say(str(error))
         return 2
-    if not isinstance(error, NonFiniteError | RepeatFailed | OSError | MemoryError):
+    if not isinstance(error, Failed | OSError | MemoryError):
         say("".join(traceback.format_exception(error)).rstrip(), "", "This is a mistake in dessine, not yours.")
     say(explain(error))
     return 1

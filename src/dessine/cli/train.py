@@ -23,7 +23,7 @@ from dessine.cli.paths import PATH, RUN
 from dessine.cli.progress import Line
 from dessine.cli.terminal import is_terminal, room
 from dessine.data import PLACES
-from dessine.experiment import Experiment, Stopped, take_up, train
+from dessine.experiment import Experiment, Failed, Stopped, take_up, train
 from dessine.runs.comparison import differences
 from dessine.runs.files import finite, own
 from dessine.runs.inside import folders
@@ -216,6 +216,8 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool, step: int) -
             _ended(run, error, time.monotonic() - began)
         if isinstance(error, KeyboardInterrupt):
             _say(f"stopped at once; go on from the last checkpoint with: {resume}")
+        if isinstance(error, RunError):  # damaged meanwhile: no mistake in what was asked for
+            raise Failed(str(error)) from None
         raise
     finally:
         bar.close()
@@ -225,12 +227,13 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool, step: int) -
 
 def _ended(run: Run, error: BaseException, seconds: float) -> None:
     """Note the end that the loop could not note itself."""
-    if run.info().get("status") != "running":
-        return
+    with suppress(RunError):
+        if run.info().get("status") != "running":
+            return
     stopped = isinstance(error, KeyboardInterrupt)
     reason = "stopped at once, by a second signal or between two steps" if stopped else explain(error)
-    run.end("interrupted" if stopped else "failed", seconds, reason=reason)
     run.log(reason if stopped else f"failed: {reason}\n" + "".join(traceback.format_exception(error)).rstrip())
+    run.end("interrupted" if stopped else "failed", seconds, reason=reason)
 
 
 class Progress:

@@ -26,7 +26,7 @@ from dessine.registry import SpecError, did_you_mean
 from dessine.runs.documents import line_of, read_info, read_sweep
 from dessine.runs.files import RunError
 from dessine.runs.inside import checked, folders, subfolders
-from dessine.runs.naming import time_in
+from dessine.runs.naming import composed, time_in
 from dessine.runs.run import status_of
 
 ReadSpec = Callable[[Path], dict[str, Any]]
@@ -258,7 +258,7 @@ class Filter:
     key: str
     sign: str
     wanted: Any
-    text: str
+    written: str
 
     @staticmethod
     def parse(text: str) -> Filter | None:
@@ -271,7 +271,7 @@ class Filter:
         wanted = duration(written) if key == "age" else _value(written)
         if sign in ORDERS and not _is_number(wanted):
             raise SpecError(f"'{text}': {sign} compares numbers, not '{written}'")
-        return Filter(key, sign, wanted, text)
+        return Filter(key, sign, wanted, written)
 
     @staticmethod
     def is_word(text: str) -> bool:
@@ -290,13 +290,17 @@ class Filter:
         found = look(row, self.key)
         if self.sign in ORDERS:
             return _is_number(found) and bool(ORDERS[self.sign](found, self.wanted))
-        return (found is not MISSING and self._same(found)) == (self.sign == "=")
+        same = found is not MISSING and self._same(found)
+        if self.key == "name":  # the folder's, or the one that the config gives
+            same = same or self._same(row.spec.get("name"))
+        return same == (self.sign == "=")
 
     def _same(self, found: Any) -> bool:
-        if isinstance(self.wanted, str):
-            if isinstance(found, dict):
-                found = found.get("type")
-            return isinstance(found, str) and fnmatchcase(found, self.wanted)
+        if isinstance(found, dict) and isinstance(self.wanted, str):
+            found = found.get("type")
+        if isinstance(found, str):  # a text that looks like a number is one all the same
+            wanted = self.wanted if isinstance(self.wanted, str) else self.written
+            return fnmatchcase(composed(found), composed(wanted))
         return bool(found == self.wanted and isinstance(found, bool) == isinstance(self.wanted, bool))
 
 

@@ -61,7 +61,7 @@ def find(text: str, runs_dir: Path, sweeps: bool = False) -> Path:
 def called(text: str, runs_dir: Path, sweeps: bool = False) -> list[Path]:
     """The folders in `runs_dir` of this very name, or whose configs give it."""
     folders = _folders(runs_dir, sweeps)
-    return _first([lambda p: p.name == text, lambda p: _name(p) == _plain(text)], folders)
+    return _first([lambda p: p.name == text, lambda p: _name(p) == composed(text)], folders)
 
 
 def _folders(runs_dir: Path, sweeps: bool) -> list[Path]:
@@ -70,13 +70,13 @@ def _folders(runs_dir: Path, sweeps: bool) -> list[Path]:
 
 
 def _meant(text: str, folders: list[Path]) -> list[Path]:
-    plain, slug = _plain(text), folder_name(text)
+    plain, slug = composed(text), folder_name(text)
     loose = plain.casefold()
     ways: list[Callable[[Path], bool]] = [  # the surer first
         lambda p: p.name == text,
         lambda p: _name(p) == plain,
         lambda p: _timeless(p) == plain,
-        lambda p: _plain(p.name).startswith(plain),
+        lambda p: composed(p.name).startswith(plain),
         lambda p: _timeless(p).startswith(plain) or _name(p).startswith(plain),
         lambda p: _timeless(p) == slug,
         lambda p: loose in (_name(p).casefold(), _timeless(p).casefold()),
@@ -88,13 +88,13 @@ def _first(ways: Iterable[Callable[[Path], bool]], folders: list[Path]) -> list[
     return next((found for way in ways if (found := [path for path in folders if way(path)])), [])
 
 
-def _plain(text: str) -> str:
+def composed(text: str) -> str:
     """macOS writes é as e and an accent, most others as one letter."""
     return unicodedata.normalize("NFC", text)
 
 
 def _timeless(path: Path) -> str:
-    return TIME.sub("", _plain(path.name))
+    return TIME.sub("", composed(path.name))
 
 
 def _name(path: Path) -> str:
@@ -104,4 +104,4 @@ def _name(path: Path) -> str:
         name = read_sweep(path).get("name") if sweep else (read_info(path).get("spec") or {}).get("name")
     except (OSError, RunError):
         return ""
-    return _plain(name) if isinstance(name, str) else ""
+    return composed(name) if isinstance(name, str) else ""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from dessine.data import PLACES
-from dessine.experiment import Experiment, NonFiniteError, Stopped, finish, pictures_of, stop_requests
+from dessine.experiment import Experiment, Failed, NonFiniteError, Stopped, finish, pictures_of, stop_requests
 from dessine.plots.fonts import plain
 from dessine.runs.files import own, own_folder, write_atomically
 from dessine.runs.inside import files
@@ -33,7 +33,7 @@ SHARED = ("step", "epoch", "examples")
 """Metrics that are the same for every repeat."""
 
 
-class RepeatFailed(Exception):
+class RepeatFailed(Failed):
     """A repeat ended without its last step, though its numbers are finite; the run can be resumed when that is mended."""
 
 
@@ -53,6 +53,8 @@ def train_repeats(
     place = own_folder(run.path, "repeats")
     folders = [Run(own_folder(place, f"{r:04d}")) for r in range(experiment.repeats)]
     began, pictures = time.perf_counter(), pictures_of(run, say)
+    for one in folders:
+        _take_back(one, experiment.steps)
     outcomes = _run_all(experiment, run, folders, progress, say)
     step = _join(experiment, run, folders)
     if bad := {r: o.reason for r, o in outcomes.items() if o.bad}:
@@ -114,6 +116,14 @@ def _run_all(
 def _ended(one: Run, steps: int) -> bool:
     """Whether a repeat has nothing left to do: it has made all its steps, or is gone for good."""
     return _gone(one) or one.is_complete(steps)
+
+
+def _take_back(one: Run, steps: int) -> None:
+    """A repeat that has lost the checkpoint of its last step makes it again: without it the whole cannot be put together."""
+    if not _gone(one) and one.is_complete(steps):
+        found = one.load_checkpoint()
+        if found is None or found[0] < steps:
+            one.update(status="interrupted", step=found[0] if found else 0)
 
 
 def _job(experiment: Experiment, run: Run, r: int, one: Run, log: Path) -> Job:
