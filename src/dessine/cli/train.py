@@ -273,7 +273,7 @@ class Progress:
         """A line above the bar."""
         if self.bar is not None:
             self.bar.above(text)
-        elif not self.quiet:
+        else:
             _say(text)
 
     def close(self) -> None:
