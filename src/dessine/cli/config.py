@@ -25,7 +25,10 @@ def command() -> None:
 @click.argument("config", type=PATH)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]", shell_complete=keys)
 def check(config: Path, overrides: tuple[str, ...]) -> None:
-    """Say every mistake in CONFIG, or that there is none; and warn of what is allowed, but hardly meant."""
+    """Say every mistake in CONFIG, or that there is none.
+
+    It also warns of what is allowed, but hardly meant.
+    """
     experiment, document, resolved = load(config, overrides, allocate=False)
     doubts = warned(experiment, document, resolved)
     for line in doubts:

@@ -18,7 +18,9 @@ def command() -> None:
 @command.command(epilog="Example: DESSINE_DATA=~/data dessine data fetch mnist")
 @click.argument("name", type=click.Choice(["mnist", "cifar10"]))
 def fetch(name: str) -> None:
-    """Get the full data set NAME into the cache folder: $DESSINE_DATA, or the system's own place for caches.
+    """Get the full data set NAME into the cache folder.
+
+    That is $DESSINE_DATA, or the system's own place for caches.
 
     The last line of stdout is the folder.
     """

@@ -114,7 +114,7 @@ def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> l
     lines = _wrapped(verdict(told.plain()), "")
     if told.evidence:
         agreed, of = told.lines
-        why = f"Why ({agreed} of the last {of} lines of metrics agree; of metrics, their median):" if of else "Why:"
+        why = f"Why ({agreed} of the last {of} lines of metrics agree; numbers of metrics are their medians):" if of else "Why:"
         lines += ["", *_wrapped(why, "")]
         for one, after in zip_longest(told.evidence, told.evidence[1:]):
             reasons = told.verdict != "healthy" and (after is None or after.why != one.why)

@@ -187,7 +187,9 @@ def _told(told: dict[str, Any]) -> list[str]:
     """What was found of one run, for people."""
     lines = [f"{told['run']}  step {told['step']:,}"]
     for name, value in told.items():
-        if name not in ("run", "step") and value != []:
+        if name == "confusion":
+            lines += [f"  {line}" for line in confusion_table(list(told["class_success"]), value)]
+        elif name not in ("run", "step") and value != []:
             lines += [f"  {line}".rstrip() for line in _lines(name, value)]
     return lines
 
@@ -208,9 +210,15 @@ def _lines(name: str, value: Any) -> list[str]:
     if name == "spearman":
         return correlations_table(value) if value else []
     if isinstance(value, dict) and {"mean", "std"} <= value.keys():
-        count = f"  ({value['count']:,} {WHOSE.get(name) or value.get('of', 'examples')})" if "count" in value else ""
+        of = value.get("of", "examples")
+        count = (
+            f"{value['count']:,} {WHOSE.get(name) or (of if value['count'] != 1 else of.removesuffix('s'))}"
+            if "count" in value
+            else ""
+        )
         spread = f" ± {value['std']:.2g}" if value["std"] == value["std"] else ""
-        return [f"{name:<16} {value['mean']:.4g}{spread}{count}"]
+        about = ", ".join(part for part in ("standard deviation" if spread else "", count) if part)
+        return [f"{name:<17} {value['mean']:.4g}{spread}{f'  ({about})' if about else ''}"]
     if isinstance(value, dict) and "scores" in value:
         return ["", f"{name}: the same of the generator's moving average", *scores_table(value["scores"])]
     if isinstance(value, dict):
@@ -218,8 +226,8 @@ def _lines(name: str, value: Any) -> list[str]:
     if isinstance(value, list) and value and isinstance(value[0], str):
         return list(value)
     if isinstance(value, list):
-        return [f"{name:<16} " + " ".join(f"{one:.4g}" if isinstance(one, float) else str(one) for one in value)]
-    return [f"{name:<16} {value:.4g}" if isinstance(value, float) else f"{name:<16} {value}"]
+        return [f"{name:<17} " + " ".join(f"{one:.4g}" if isinstance(one, float) else str(one) for one in value)]
+    return [f"{name:<17} {value:.4g}" if isinstance(value, float) else f"{name:<17} {value}"]
 
 
 def scores_table(scores: dict[str, dict[str, Any]]) -> list[str]:
@@ -240,6 +248,14 @@ def scores_table(scores: dict[str, dict[str, Any]]) -> list[str]:
     wide = text_width() - INDENT
     told = [line for why, names in reasons.items() for line in wrap(f"{', '.join(names)}: {why}", wide, subsequent_indent="  ")]
     return (_columns(rows, optional=(7, 2, 6)) if len(rows) > 1 else []) + told
+
+
+def confusion_table(names: list[str], counts: list[list[float]]) -> list[str]:
+    """How many examples of each class, a line for each, are taken for which; means over repeats."""
+    rows = [
+        (f"true {name}", *(f"{count:.4g}" if count else "." for count in row)) for name, row in zip(names, counts, strict=True)
+    ]
+    return _columns([("taken for", *names), *rows])
 
 
 def steps_table(checkpoints: list[dict[str, Any]]) -> list[str]:

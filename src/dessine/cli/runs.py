@@ -421,7 +421,7 @@ def _age(seconds: float | None) -> str:
 
 def _results(row: Row) -> str:
     """The results; without any, why there are none."""
-    told = "  ".join(f"{name} {v:.4g}" for name, v in row.results.items())
+    told = "  ".join(f"{name.removeprefix('scores.')} {v:.4g}" for name, v in row.results.items())
     if row.kind == "sweep":
         told = f"sweep: {count_of(row.cells) or 'no runs yet'}"
     return "  ".join(part for part in (told, row.reason) if part)

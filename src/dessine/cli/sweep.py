@@ -246,8 +246,8 @@ def _greet(
 ) -> None:
     if screen.quiet:
         return
-    at_once = f"{jobs} at once, {threads} BLAS thread{'s' if threads > 1 else ''} each"
-    screen.say(f"{folder.path}: {total} runs, {done} done, {total - done} to go; {at_once}")
+    screen.say(f"{folder.path}: {total} runs, {done} done, {total - done} to go")
+    screen.say(f"{jobs} at once, {threads} BLAS thread{'s' if threads > 1 else ''} each")
     if failed:
         screen.say(f"{failed} of them failed before: --retry-failed goes on with them")
     if notice := plan.notice():

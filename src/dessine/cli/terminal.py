@@ -19,6 +19,8 @@ NARROWEST = 20
 """Columns below which nothing is made to fit."""
 SLIMMEST = 14
 """Columns below which no text is wrapped."""
+LONGEST = 20
+"""Letters of a word above which it may be cut to wrap its text."""
 
 
 def room(stream: TextIO | None = None) -> int | None:
@@ -99,7 +101,8 @@ def _widths(clean: list[list[str]], kept: list[int], text: Sequence[int], width:
     for n, j in enumerate(order := sorted((j for j in kept if j in text), key=lambda j: widths[j])):  # the slim ones first
         widths[j] = min(widths[j], max(left, 0) // (len(order) - n))
         left -= widths[j]
-        if widths[j] < min(SLIMMEST, max(letters_wide(row[j]) for row in clean)):
+        words = [letters_wide(word) for row in clean for word in row[j].split(" ")]
+        if widths[j] < max(min(SLIMMEST, max(letters_wide(row[j]) for row in clean)), min(LONGEST, max(words))):
             return None
     return widths if left >= 0 else None
 

@@ -204,8 +204,8 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool, step: int) -
             summary = how(experiment, run, bar.step, bar.say)
         bar.close()
         if not quiet and not summary["diagnosis"]["early"]:
-            line = f"{verdict(summary['diagnosis'])}; more: dessine diagnose {shlex.quote(str(run.path))}"
-            say(_on_screen(line))
+            say(_on_screen(verdict(summary["diagnosis"])))
+            say(f"more: dessine diagnose {shlex.quote(str(run.path))}")
     except Stopped as stopped:
         bar.close()
         _say(f"{stopped}; go on with: {resume}")

@@ -61,7 +61,7 @@ class _Notice(event.Listener):
     def on_start(self, event: Any) -> None:
         if not self.given:
             self.given = True
-            logging.getLogger(__name__).warning("compiles its loops for this machine, once: a few seconds")
+            logging.getLogger(__name__).warning("compiles its loops for this machine, each only once: a few seconds")
 
     def on_end(self, event: Any) -> None:
         pass

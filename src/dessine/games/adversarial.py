@@ -62,13 +62,13 @@ class Adversarial(Game):
     """
 
     headline: ClassVar[dict[str, str]] = {
-        "loss.discriminator": "loss D",
-        "loss.generator": "loss G",
-        "w_estimate": "W",
-        "d_real.mean": "D(x)",
-        "d_generated.mean": "D(G(z))",
         "scores.modes": "modes",
         "scores.frechet": "Frechet",
+        "w_estimate": "W",
+        "loss.discriminator": "loss D",
+        "loss.generator": "loss G",
+        "d_real.mean": "D(x)",
+        "d_generated.mean": "D(G(z))",
     }
 
     def __init__(

@@ -71,7 +71,7 @@ class Game(Node):
     batch_size: int
     metrics_period: int  # steps between two lines of metrics, for means over what lies between them
     goals: Mapping[str, str]  # known once built: metric -> "min" or "max", for summary.json
-    headline: ClassVar[dict[str, str]] = {}  # metric -> its short label on the progress line
+    headline: ClassVar[dict[str, str]] = {}  # metric -> its short label on the progress line, what matters most first
 
     def outline(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
         """See what all is going to be, without taking memory for it. Raises SpecError where things do not fit."""

@@ -133,7 +133,7 @@ def _results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
         sure = [f"{low:.4g} to {high:.4g}" if low == low else None, told["count"]] if track.repeats > 1 else []
         most = best.get(goal, {})
         at = f"{most['step']:,}" if "step" in most else None
-        better = "larger" if way == "max" else "smaller"
+        better = "higher" if way == "max" else "lower"
         rows.append([goal, better, told["mean"], *sure, most.get("value"), at])
     several = ["95 % interval", "repeats"] if track.repeats > 1 else []
     heads = ["metric", "better", "at the end", *several, "best", "at step"]

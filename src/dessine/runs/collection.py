@@ -232,8 +232,8 @@ def look(row: Row, key: str) -> Any:
     plain = re.sub(r"\[(-?[0-9]+)\]", r".\1", key)
     found = _at(row.spec, plain)
     if found is MISSING:  # an end of a key, as tables show it
-        whole = _ending(row.keys, plain)
-        found = _at(row.spec, whole[0]) if len(whole) == 1 else MISSING
+        whole = _ending([*row.results, *row.keys], plain)
+        found = row.results.get(whole[0], _at(row.spec, whole[0])) if len(whole) == 1 else MISSING
     return found
 
 
@@ -324,7 +324,7 @@ def known_to(rows: Sequence[Row], key: str) -> None:
     if key in FIELDS or not rows or any(look(row, key) is not MISSING for row in rows):
         return
     names = dict.fromkeys([*FIELDS, *(name for row in rows[:100] for name in (*row.results, *_keys(row.spec)))])
-    several = dict.fromkeys(name for row in rows[:100] for name in _ending(row.keys, key))
+    several = dict.fromkeys(name for row in rows[:100] for name in _ending([*row.results, *row.keys], key))
     if several:
         raise SpecError(f"'{key}' may be {' or '.join(several)}: give more of it")
     raise SpecError(f"no run here has '{key}'{did_you_mean(key, names)} (such as {', '.join(FIELDS)}, game.loss, test_success)")

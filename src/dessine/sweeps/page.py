@@ -69,7 +69,7 @@ def _settings(results: Results, metric: str, way: str) -> Markup:
     heads = [*(axis.label for axis in results.axes), "mean", "95 % from", "to", "std", "n", "seconds"]
     if not rows:
         return Markup()
-    better = f"{'larger' if way == 'max' else 'smaller'} is better; n counts seeds and repeats"
+    better = f"{'higher' if way == 'max' else 'lower'} is better; n counts seeds and repeats"
     return section(f"{metric} by setting", table(heads, [row for _, row in rows], better, len(results.axes), best=[0]))
 
 
