@@ -20,6 +20,12 @@ def images(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _as_in_a_pipe(monkeypatch) -> None:
+    """No screen has a width, whatever it is where the tests run: processes that share them are told that of the terminal."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

@@ -77,11 +77,12 @@ def test_run_without_a_checkpoint_is_told(dessine, run, tmp_path):
 
 
 def test_counts_of_a_classifier_are_of_repeats_and_one_repeat_has_no_spread(dessine):
-    for repeats, told in ((1, "(1 repeat)"), (3, "(standard deviation, 3 repeats)")):
+    for repeats, told in ((1, "(1 repeat)"), (3, "(std over 3 repeats)")):
         short = ["training.epochs=null", "training.steps=1", f"repeats={repeats}", "outputs.plots=false"]
         assert dessine("train", CONFIGS / "xor.yaml", *short, "--run-dir", f"run{repeats}", "--quiet").code == 0
         answer = dessine("eval", f"run{repeats}")
         assert told in answer.out
+        assert any(line.split()[:2] == ["taken", "for"] for line in answer.out.splitlines())
         assert "examples)" not in answer.out
         assert "nan" not in answer.out
 

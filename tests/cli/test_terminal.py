@@ -38,3 +38,10 @@ def test_tables_fit_and_lose_nothing_without_saying_so(width):
 def test_a_pipe_has_room_for_all():
     lines = table(("name", "about"), [["x", "word " * 100]], None, text=(1,))
     assert len(lines) == 2
+
+
+def test_a_table_cuts_no_word_while_a_column_can_be_omitted():
+    rows = [["2026-11-26_01-45-14_gan_ring", "completed", "reverse_kl 0.0344  high_quality 0.904"]]
+    lines = table(("name", "status", "results"), rows, 46, text=(2,), optional=(1,))
+    assert "(omitted at this width: status)" in lines
+    assert sum("high_quality" in line for line in lines) == 1

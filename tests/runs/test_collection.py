@@ -282,3 +282,9 @@ def test_order_and_age_are_what_runs_say_not_when_a_file_was_changed(make_run, r
     assert rows[-1].age is None
     assert rows[-1].plain()["began"] is None
     assert [row.name for row in select(rows, [Filter.parse("age>1s")])] == ["b", "a", "2020-01-01_00-00-00_c"]
+
+
+def test_a_result_is_found_by_the_end_of_its_name_as_the_list_shows_it(make_run, runs):
+    (make_run("a", results={"scores.frechet": 12.5}), make_run("b", results={"scores.frechet": 40.0}))
+    assert fitting(runs, "frechet<20") == ["a"]
+    assert names(in_order(survey(runs), "frechet")) == ["a", "b"]

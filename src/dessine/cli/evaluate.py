@@ -47,9 +47,9 @@ Scores:
 
 
 WHOSE = {
-    "d_train": "training examples as the discriminator sees them",
-    "d_test": "test examples as the discriminator sees them",
-    "d_generated": "generated examples as the discriminator sees them",
+    "d_train": "D(x) of {:,} training examples",
+    "d_test": "D(x) of {:,} test examples",
+    "d_generated": "D(x) of {:,} generated examples",
 }
 INDENT = 2
 """Columns before what is told of a run."""
@@ -210,15 +210,11 @@ def _lines(name: str, value: Any) -> list[str]:
     if name == "spearman":
         return correlations_table(value) if value else []
     if isinstance(value, dict) and {"mean", "std"} <= value.keys():
-        of = value.get("of", "examples")
-        count = (
-            f"{value['count']:,} {WHOSE.get(name) or (of if value['count'] != 1 else of.removesuffix('s'))}"
-            if "count" in value
-            else ""
-        )
-        spread = f" ± {value['std']:.2g}" if value["std"] == value["std"] else ""
-        about = ", ".join(part for part in ("standard deviation" if spread else "", count) if part)
-        return [f"{name:<17} {value['mean']:.4g}{spread}{f'  ({about})' if about else ''}"]
+        n, of = value.get("count"), WHOSE.get(name) or f"{{:,}} {value.get('of', 'examples')}"
+        count = "" if n is None else of.format(n) if n != 1 else of.format(n).removesuffix("s")
+        if value["std"] != value["std"]:
+            return [f"{name:<17} {value['mean']:.4g}{f'  ({count})' if count else ''}"]
+        return [f"{name:<17} {value['mean']:.4g} ± {value['std']:.2g}  (std{f' over {count}' if count else ''})"]
     if isinstance(value, dict) and "scores" in value:
         return ["", f"{name}: the same of the generator's moving average", *scores_table(value["scores"])]
     if isinstance(value, dict):
