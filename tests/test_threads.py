@@ -40,6 +40,16 @@ def test_products_have_one_thread_inside_and_those_before_again_outside() -> Non
     assert counts() == before
 
 
+def test_who_leaves_first_takes_nothing_from_who_is_still_inside() -> None:
+    before, first, second = counts(), one_blas_thread(), one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert set(counts()) == {1}
+    second.__exit__(None, None, None)
+    assert counts() == before
+
+
 @pytest.mark.parametrize("batch", [1, 4])
 def test_turns_together_are_the_turns_one_by_one(batch: int) -> None:
     def game() -> Classification:

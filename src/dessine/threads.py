@@ -27,6 +27,7 @@ PATIENCE = 20
 Job = Callable[[], object]
 
 _blas = ThreadpoolController().select(user_api="blas").lib_controllers
+_entering, _inside, _before = threading.Lock(), 0, [0]
 
 
 def cores() -> int:
@@ -40,15 +41,22 @@ def cores() -> int:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Inside it each matrix product is made on one thread. As threadpoolctl's own `limit`, in a hundredth of its time."""
-    before = [library.num_threads for library in _blas]
+    """Inside it each matrix product is made on one thread; with whoever leaves last, the BLAS has its threads again."""
+    global _inside, _before
+    with _entering:
+        if not _inside:
+            _before = [library.num_threads for library in _blas]
+            for library in _blas:
+                library.set_num_threads(1)
+        _inside += 1
     try:
-        for library in _blas:
-            library.set_num_threads(1)
         yield
     finally:
-        for library, n in zip(_blas, before, strict=True):
-            library.set_num_threads(n)
+        with _entering:
+            _inside -= 1
+            if not _inside:
+                for library, n in zip(_blas, _before, strict=True):
+                    library.set_num_threads(n)
 
 
 def share(jobs: Sequence[Job]) -> None:
@@ -132,10 +140,10 @@ def _serve() -> None:
 
 
 def _after_fork() -> None:
-    """Threads do not survive a fork: a child must have its own, and a queue that none of the others holds."""
-    global _calls
+    """Threads do not survive a fork: a child must have its own, and a queue and a lock that none of the others holds."""
+    global _calls, _entering
     _threads.clear()
-    _calls = SimpleQueue()
+    _calls, _entering = SimpleQueue(), threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
