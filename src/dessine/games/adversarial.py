@@ -47,8 +47,8 @@ class Adversarial(Game):
     critic_warmup: moves that the discriminator makes before the first turn
     critic_extra: turns in which it moves more often than n_critic
     until: plateau: it goes on, after n_critic moves, until its loss no longer falls
-    moves: the report's ratios instead of n_critic
-    real_labels: interval from which labels of real examples are drawn; [0.7, 1.0] in the report
+    moves: the student report's ratios instead of n_critic
+    real_labels: interval from which labels of real examples are drawn; [0.7, 1.0] in the student report
     label_swap: probability with which an example gets the other side's label
     instance_noise: noise on all that the discriminator is shown
     pack: examples that the discriminator is shown at once, side by side in its last input axis (PacGAN, Lin et al. 2018)

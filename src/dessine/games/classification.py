@@ -30,7 +30,7 @@ QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 
 @games.register("classification")
 class Classification(Game):
-    """A network learns to name the class of an example (the report's chapter 1).
+    """A network learns to name the class of an example (the student report's chapter 1).
 
     network: the layers, and how they learn
     loss: what is minimised; binary_cross_entropy reads a last sigmoid as its logits, softmax_cross_entropy a last softmax

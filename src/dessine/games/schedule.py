@@ -12,7 +12,7 @@ untils: Registry[Until] = Registry("end of the critic's moves")
 
 
 class Moves(Node):
-    """The report's ratios: how many moves of each kind one turn has, in this order, each a step of its own.
+    """The student report's ratios: how many moves of each kind one turn has, in this order, each a step of its own.
 
     real: the discriminator on a batch of real examples
     shared: the generator, then the discriminator on the very images it has shown
@@ -57,7 +57,7 @@ class Until(Node):
 
 @untils.register("plateau")
 class Plateau(Until):
-    """The critic has converged when its loss no longer falls (the report's "until convergence", section 5.3).
+    """The critic has converged when its loss no longer falls (the student report's "until convergence", section 5.3).
 
     most: moves of one turn at most
     window: moves over which the loss is averaged

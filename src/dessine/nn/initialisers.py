@@ -26,7 +26,7 @@ class Initialiser(Node):
 
 @initialisers.register("gaussian")
 class Gaussian(Initialiser):
-    """Normal draws with a given spread; the report's is N(0, 1).
+    """Normal draws with a given spread; the student report's is N(0, 1).
 
     std: standard deviation
     mean: centre

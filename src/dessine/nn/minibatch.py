@@ -104,13 +104,13 @@ def closeness(m: Array) -> tuple[Array, Callable[[Array], Array]]:
 
 @layers.register("minibatch_closeness")
 class MinibatchCloseness(Layer):
-    """Append to each example its closeness to each of those nearest to it in the batch: the report's minibatch neurons.
+    """Append to each example its closeness to each of those nearest to it in the batch: the student report's minibatch neurons.
 
     neighbours: how many are told
     scale: the distance at which closeness is 1 / e, in root mean square over features
     x: (R, B, n) -> (R, B, n + neighbours), closeness exp(-distance / scale), the nearest first; 0 beyond the batch.
 
-    The report, section 2.6.3, gives an example as many neurons as the batch has, neuron i being exp(-distance to example i).
+    The student report, 2.6.3, gives an example as many neurons as the batch has, neuron i being exp(-distance to example i).
     Three things had to be settled to use that. A network has the same outputs for any batch, so `neighbours` is a
     number of its own. Example i is another one in each batch, so that no weight could learn what it means: neuron i is about
     the i-th nearest. And one closeness, to itself, is always 1: it is left out. The distance is not told; the Euclidean one

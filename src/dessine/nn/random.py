@@ -1,4 +1,4 @@
-"""Layers that draw: dropout, and the report's noise in the middle of a generator."""
+"""Layers that draw: dropout, and the student report's noise in the middle of a generator."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Dropout(Layer):
 class Noise(Layer):
     """Fresh noise at any layer, also outside training: it is part of what a generator is given.
 
-    how: concatenated to the features (the report's choice), added, or multiplied term by term
+    how: concatenated to the features (the student report's choice), added, or multiplied term by term
     size: how many noise inputs are concatenated (the input's own number if left out)
     distribution: gaussian N(0, 1) or uniform in [-1, 1)
     scale: factor of the noise; multiplied noise is 1 + scale * draw
