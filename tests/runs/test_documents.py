@@ -72,6 +72,7 @@ def test_a_summary_of_other_types_is_named(tmp_path, said, told):
         (b'{"step": true}', "step: expects a whole number, got true"),
         (b'{"step": -1}', "step: "),
         (b'{"step": NaN}', "not JSON: "),
+        (b'{"step": 1, "loss": {"' + b"n" * 1000 + b'": 5}}', "loss.'nnnnnnnn"),
         (b'{"step": 1, "loss": 5}', "loss: expects a mapping, got 5"),
         (b'{"step": 1, "loss": {"generator": {}}}', "loss.generator: expects a number, got {}"),
         (b'{"step": 1, "loss": {"generator": [1, "x"]}}', "loss.generator: expects a number"),

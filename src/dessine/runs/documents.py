@@ -39,6 +39,8 @@ def _moment(text: str) -> str:
     return text
 
 
+Name = Annotated[str, MaxLen(200)]
+"""Of a metric, a player, a layer: ours are short, and drawing one of 100,000 letters takes seconds."""
 Pid = Annotated[int, Ge(1), Le(2**31 - 1)]
 Moment = Annotated[str, AfterValidator(_moment)]
 _checks = with_config(ConfigDict(extra="allow", strict=True, allow_inf_nan=False))
@@ -190,22 +192,22 @@ class Record(TypedDict, total=False):
 
     epoch: Number
     examples: Number
-    loss: dict[str, Metric]
-    layers: dict[str, dict[str, dict[str, Metric]]]
-    momentum_cosine: dict[str, Metric]
-    d_real: dict[str, Metric]
-    d_generated: dict[str, Metric]
+    loss: dict[Name, Metric]
+    layers: dict[Name, dict[Name, dict[Name, Metric]]]
+    momentum_cosine: dict[Name, Metric]
+    d_real: dict[Name, Metric]
+    d_generated: dict[Name, Metric]
     w_estimate: Metric
     penalty: Metric
     critic_moves: Metric
-    critic_gradient: dict[str, dict[str, Metric]]
-    rotation: dict[str, Metric]
-    scores: dict[str, Metric]
-    average_scores: dict[str, Metric]
+    critic_gradient: dict[Name, dict[Name, Metric]]
+    rotation: dict[Name, Metric]
+    scores: dict[Name, Metric]
+    average_scores: dict[Name, Metric]
     test_success: Metric
     test_loss: Metric
     class_success: list[Any]
-    weights: dict[str, list[Any]]
+    weights: dict[Name, list[Any]]
 
 
 @_checks
@@ -376,13 +378,14 @@ def _why(error: ValidationError) -> str:
     return f"{place}: {told}" if place else told
 
 
-ARM = re.compile(r"float|int|none|list\[.*|dict\[.*")
+ARM = re.compile(r"float|int|none|list\[.*|dict\[.*|\[key\]")
 """What pydantic puts into a place where it has tried several types."""
 SAID = {
     "missing": "is missing",
     "dict_type": "expects a mapping",
     "list_type": "expects a list",
     "string_type": "expects text",
+    "string_too_long": "is too long a name",
     "int_type": "expects a whole number",
     "float_type": "expects a number",
     "bool_type": "expects true or false",
