@@ -338,7 +338,7 @@ def network(success: Any, test_loss: Any, n: int = N, ratio: Curve = 1e-3, epoch
             "test_loss": each(test_loss),
         }
 
-    known = Reference(chance=0.1, tests=2000)
+    known = Reference(chance=0.1, tests=2000, ignorance=2.3)
     return diagnose([line(i) for i in range(n)], {"game": {"type": "classification"} | game}, known, repeats=repeats)
 
 
@@ -389,6 +389,15 @@ def test_a_classifier_that_has_not_met_all_its_examples_is_neither_dead_nor_stuc
 def test_a_loss_that_falls_slowly_but_surely_is_no_death():
     assert network(0.1, lambda i: 2.3 - 0.001 * i + wiggle(i)).words.endswith("its loss still falls")
     assert network(0.1, lambda i: 2.3 + 0.001 * i + wiggle(i)).verdict == "dead"
+
+
+def test_a_loss_far_above_that_of_knowing_nothing_is_no_learning_though_it_falls():
+    entropy = {"loss": {"type": "softmax_cross_entropy"}}
+    assert network(0.1, lambda i: 900 - 20 * i, **entropy).verdict == "diverged"  # from the first line on
+    assert network(0.1, lambda i: 20 - 0.5 * i, **entropy).verdict == "dead"
+    assert network(0.2, lambda i: 20 - 0.5 * i, **entropy).verdict == "stuck"
+    assert network(0.2, lambda i: 4 - 0.1 * i, **entropy).verdict == "healthy"
+    assert network(0.95, 30.0, **entropy).verdict == "healthy"
 
 
 def test_a_network_that_moves_nothing_is_dead():
@@ -455,6 +464,12 @@ def test_a_generator_that_cannot_reach_the_data_is_never_healthy():
     soft = diagnose(records(), spec(), RING, warned=[("game.generator.optimizer.eta: 1 is far out", "", False)])
     assert soft.verdict == "healthy"
     assert soft.notes[0] == "config: game.generator.optimizer.eta: 1 is far out"
+
+
+def test_what_the_config_is_warned_of_is_advised_one_value():
+    key = "game.generator.optimizer.eta"
+    told = diagnose(records(scores__reverse_kl=2.0), spec(), RING, warned=[(f"{key}: 1 is far out", f"{key}=0.001", False)])
+    assert [one.override for one in told.advice if one.override.startswith(key)] == [f"{key}=0.001"]
 
 
 def test_without_anything_that_counts_kinds_nothing_is_called_varied():

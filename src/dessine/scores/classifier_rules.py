@@ -38,8 +38,20 @@ def _guessing(case: Case) -> float:
     return p + 3 * float(np.sqrt(p * (1 - p) / max(case.known.tests, 1)))
 
 
+def _ignorance(case: Case) -> float:
+    """Loss of a network that knows nothing but how frequent classes are; NaN where the loss has no such scale."""
+    return case.known.ignorance if case.loss.endswith("cross_entropy") else NAN
+
+
+def _worse_than_nothing(case: Case) -> bool:
+    """Its loss is twice that of knowing nothing or more: that it falls, or that success goes up and down, is no learning."""
+    return case.lines.end(case.lines("test_loss")) > 2 * _ignorance(case)
+
+
 def _improves(case: Case) -> bool:
     """Whether it got better from the middle third of the lines to the last one, in success or in loss."""
+    if _worse_than_nothing(case):
+        return False
     before, now = case.lines.trend(case.lines("test_loss"))
     if now < (1 - FALLING) * before:
         return True
@@ -50,7 +62,7 @@ def _improves(case: Case) -> bool:
 def _too_early(case: Case) -> str:
     """Why nobody can tell yet whether it will learn; empty if somebody can."""
     loss, epochs = case.lines("test_loss"), case.lines("epoch")
-    if _improves(case) or case.lines.falls(loss):
+    if _improves(case) or (case.lines.falls(loss) and not _worse_than_nothing(case)):
         return "its loss still falls"
     if len(epochs) and epochs[-1] < 1:
         return f"it has met only {epochs[-1]:.0%} of its training examples"
@@ -70,11 +82,13 @@ def risen(case: Case) -> Finding | None:
     there = loss[np.isfinite(loss)]
     if len(there) < 3 or has_learnt(case):
         return None
-    limit, end = WILD * float(there[0]), case.lines.end(loss)
-    why = f"ten times {there[0]:.3g}, the loss at the first line"
+    known, end = _ignorance(case), case.lines.end(loss)
+    least = min(float(there[0]), known) if known == known else float(there[0])
+    limit = WILD * least
+    why = f"ten times {least:.3g}, the loss {'at the first line' if least == there[0] else 'of a network that knows nothing'}"
     evidence = Evidence("test_loss", end, f"at most {limit:.3g}", why, end > limit)
     flags = above(loss, limit) & (not success(case) > _guessing(case))
-    return Finding("diverged", "the loss has grown far beyond that at the start", flags, (evidence,))
+    return Finding("diverged", "the loss is far beyond that of a network that has learnt nothing", flags, (evidence,))
 
 
 def still(case: Case) -> Finding | None:

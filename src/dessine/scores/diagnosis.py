@@ -136,9 +136,7 @@ def diagnose(
     order = sorted(range(repeats), key=lambda r: VERDICTS.index(each[r].verdict))
     shown = next(r for r in order if each[r].verdict == each[order[ceil(SHARE * repeats) - 1]].verdict)
     mended = [Advice(override, words) for words, override, _ in warned if override]
-    advice = [
-        one for one in advise(each[shown].verdict, spec or {}, cases[shown].lines) if one.override not in _changes(mended)
-    ]
+    advice = [one for one in advise(each[shown].verdict, spec or {}, cases[shown].lines) if _key(one) not in map(_key, mended)]
     notes = (*(f"config: {words}" for words, _, _ in warned), *each[shown].notes)
     told = replace(each[shown], advice=(*mended, *advice), notes=notes)
     if repeats == 1:
@@ -148,8 +146,9 @@ def diagnose(
     return replace(told, words=f"{share[0]}; {told.words}", evidence=(*told.evidence, share[1])) if share else told
 
 
-def _changes(advice: Iterable[Advice]) -> set[str]:
-    return {one.override for one in advice}
+def _key(advice: Advice) -> str:
+    """What it changes: one setting is advised one value."""
+    return advice.override.partition("=")[0]
 
 
 def _of_all(told: Diagnosis, each: Sequence[Diagnosis], order: Sequence[int], shown: int) -> Diagnosis:

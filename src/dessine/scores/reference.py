@@ -30,6 +30,7 @@ class Reference:
     regions: `region_share` of as many real examples as are scored
     quality: metric that tells samples from noise; noise, real: what these get
     chance: success of whoever always names the most frequent class; tests: examples of the test
+    ignorance: cross-entropy of whoever gives each class its share
     """
 
     count: int = 250
@@ -39,6 +40,7 @@ class Reference:
     classes: float = 0.0
     chance: float = 0.0
     tests: int = 0
+    ignorance: float = nan
     regions: float = nan
     quality: str = ""
     noise: float = nan
@@ -47,10 +49,11 @@ class Reference:
     @staticmethod
     def of(split: Split, count: int = 250, own: Own | None = None) -> Reference:
         """Of a data set; own: its regions, where samples are scored."""
-        chance, classes, labels = 0.0, 0.0, split.test.y
+        chance, classes, ignorance, labels = 0.0, 0.0, nan, split.test.y
         weights, shares, missed = np.zeros(0), np.zeros(0), 0.0
         if labels is not None and labels.size == len(labels):
-            chance = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+            frequent = np.unique(labels, return_counts=True)[1] / len(labels)
+            chance, ignorance = float(frequent.max()), entropy(frequent)
         if split.mixture is not None:
             weights = split.mixture.weights
             shares = np.bincount(split.mixture.nearest(split.train.x)[0], minlength=len(weights)) / len(split.train)
@@ -61,7 +64,7 @@ class Reference:
             classes = exp(entropy(shares))
         if len(weights) and count:
             missed = _missed(shares, weights, count)
-        known = Reference(count, tuple(weights), tuple(shares), missed, classes, chance, len(split.test))
+        known = Reference(count, tuple(weights), tuple(shares), missed, classes, chance, len(split.test), ignorance)
         if own is not None and own.has_regions and count:
             known = replace(known, regions=exp(-_missed(own.shares, own.shares, count)))
         if split.mixture is not None:
