@@ -207,6 +207,7 @@ def test_diff_names_what_differs(dessine, two):
     assert json.loads(dessine("runs", "diff", "2020-01-01", "last", "--json").out) == {
         "game.loss.factor": {"first": 0.5, "second": 1.0}
     }
+    assert lines(dessine("runs", "diff", "runs/2020-01-01_a", "last").out)[0] == ["key", "2020-01-01_a", "last"]
     assert dessine("runs", "diff", "last", "last") == (0, "", "the same spec\n")
 
 

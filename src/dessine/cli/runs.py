@@ -173,7 +173,12 @@ def diff(first: str, second: str, as_json: bool, runs_dir: Path) -> None:
     if not found:
         click.echo("the same spec", err=True)
         return
-    _table(("key", first, second), [(key, shown(a), shown(b)) for key, (a, b) in found.items()], text=(0, 1, 2))
+    names = (Path(first).name, Path(second).name)  # short, unless they are the same
+    _table(
+        ("key", *(names if names[0] != names[1] else (first, second))),
+        [(key, shown(a), shown(b)) for key, (a, b) in found.items()],
+        text=(0, 1, 2),
+    )
 
 
 @command.command(epilog="Example: dessine runs rm status=failed --older-than 7d")
