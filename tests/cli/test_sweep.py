@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
@@ -241,6 +242,18 @@ def test_a_dry_run_lists_cells_with_times_and_creates_nothing(sweep, tmp_path):
     assert lines[0].split()[1:] == ["missing", "2", "s", "batch_size=2", "seed=0"]
     assert lines[-1].startswith("small: 6 cells, 6 to run, about ")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_only_the_first_turns_take_is_no_part_of_the_time_of_a_step(monkeypatch):
+    clock, compiled = [0.0], [False]
+
+    def turns(n):
+        clock[0] += 0.001 * n + (0 if compiled[0] or n == 1 else 8.0)
+        compiled[0] |= n > 1
+
+    monkeypatch.setattr(sweep_plan.time, "perf_counter", lambda: clock[0])
+    experiment = SimpleNamespace(game=SimpleNamespace(turn=lambda: turns(1), turns=turns))
+    assert sweep_plan.seconds_per_step(experiment) == pytest.approx(0.001)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
