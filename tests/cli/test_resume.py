@@ -197,7 +197,8 @@ def test_data_that_has_moved_is_taken_where_it_is_the_same(dessine, config, imag
     assert dessine(*start).code == 0
     assert f"path: {data}," in (tmp_path / "run/config.yaml").read_text()
     data.rename(tmp_path / "moved")
-    assert dessine("train", "--resume", "run", "training.steps=18").code == 2
+    gone = dessine("train", "--resume", "run", "training.steps=18")
+    assert (gone.code, "data.path=FOLDER" in gone.err) == (2, True)
     assert dessine("train", "--resume", "run", "training.steps=18", "data.path=moved").code == 0
     info = json.loads((tmp_path / "run/run.json").read_text())
     assert (info["step"], info["data"], info["spec"]["data"]["path"]) == (18, *[str(tmp_path / "moved")] * 2)

@@ -44,7 +44,8 @@ def load_run(run: Run, overrides: Sequence[str] = (), allocate: bool = True) -> 
     """The same of the config of a run, which may be a stranger's: nothing outside of its folder is read for it."""
     document = _own_config(run, overrides)
     schema = check_document(document, Experiment)
-    _build(schema.node, document, allocate=allocate)
+    hint = "if the data of this run have moved: data.path=FOLDER, at the end of the command, says where they are now"
+    _build(schema.node, document, allocate=allocate, hint=hint)
     return schema.node, document, schema.model_dump()
 
 
@@ -78,13 +79,17 @@ def _own_config(run: Run, overrides: Sequence[str] = ()) -> Document:
     return read(own(run.path, "config.yaml"), overrides, alone=True)
 
 
-def _build(experiment: Experiment, document: Document, split: Split | None = None, allocate: bool = True) -> None:
+def _build(
+    experiment: Experiment, document: Document, split: Split | None = None, allocate: bool = True, hint: str = ""
+) -> None:
+    """hint: a line for whose data cannot be read."""
     if command := click.get_current_context(silent=True):
         command.with_resource(one_blas_thread())  # until it ends: scores, too, are the same bits on any number of threads
     try:
         experiment.build(split, allocate)
     except SpecError as error:
-        raise BadSpec(document.lines(error.problems)) from None
+        lost = any(problem.path[:1] == ("data",) for problem in error.problems)
+        raise BadSpec([*document.lines(error.problems), *[hint] * (lost and bool(hint))]) from None
     except MemoryError as error:
         text = f"{document.place(()).file}: does not fit into memory: {error or 'make it smaller'}"
         raise BadSpec([text]) from None
