@@ -14,6 +14,12 @@ from dessine.streams import Streams
 
 pytest.importorskip("numba")
 
+
+@pytest.fixture(autouse=True)
+def _compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DESSINE_COMPILED", raising=False)
+
+
 ACTIVATIONS: list[Any] = [
     {"type": "linear", "slope": 0.7},
     {"type": "sigmoid", "mu": 0.7},
