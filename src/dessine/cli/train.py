@@ -172,7 +172,7 @@ def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> No
     if wrong:
         raise BadSpec([f"{run.path}: this would change steps already made; start anew with --from, or take it back:", *wrong])
     if experiment.steps < (info.get("steps") or 0):
-        raise BadSpec([f"{run.path}: a run can only get longer: it has {info['steps']} steps, not {experiment.steps}"])
+        raise BadSpec([f"{run.path}: a run can only get longer: it has {info['steps']:,} steps, not {experiment.steps:,}"])
     for what, key, part in (
         ("training", "data_checksum", experiment.split.train),
         ("test", "test_checksum", experiment.split.test),
