@@ -78,7 +78,7 @@ class Network:
         self._aims: list[tuple[Layer, str, Array, Array]] = []
         self._place(declared)
         trained = [i for i, d in enumerate(declared) if d.params]
-        self._first = trained[0] if trained else len(self.layers)
+        self.first = trained[0] if trained else len(self.layers)  # layer that learns
 
     def _place(self, declared: list[Any]) -> None:
         r, p, q = len(self.theta), 0, 0
@@ -131,9 +131,9 @@ class Network:
         def back(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
             dx: Array | None = np.asarray(dy, self.dtype)
             for i in reversed(range(len(backwards))):
-                if not inputs and i < self._first:
+                if not inputs and i < self.first:
                     return None  # nothing below learns
-                dx = backwards[i](dx, params=params, inputs=inputs or i > self._first)
+                dx = backwards[i](dx, params=params, inputs=inputs or i > self.first)
             return dx
 
         return x, back

@@ -3,19 +3,19 @@
 With t a direction, s = d/dh f(x + h t) at h = 0 goes up the layers beside y = f(x), and an error in s goes down them, into
 the parameters. By one rule for affine layers, by an activation's `bend`, and by a layer's own `along`: never by a difference,
 which is wrong wherever a kink lies between its two points, and in float32 has few digits left.
-A gradient penalty needs it for the input; second derivatives times a vector, as unrolled steps need them, for the parameters.
+Unrolled steps need it, for second derivatives times a vector; a gradient penalty has less to do, in `twice.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 import numpy as np
 
 from dessine.nn.activations import Activation, Linear
-from dessine.nn.layer import Activate, Array, Backward, BackwardAlong, Declaration, Layer, Mode
+from dessine.nn.layer import Activate, Array, BackwardAlong, Declaration, Layer, Mode
 from dessine.nn.network import Network
 from dessine.registry import SpecError
 
@@ -79,8 +79,8 @@ def _toward(layer: Layer, x: Array, v: dict[str, Array], mode: Mode, found: Alon
     if not v:
         return found
     y, s, back = found
-    with _holding(layer, v):
-        more, back_more = _straight(layer, x, mode)
+    with _holding(layer, v), linear_part(layer):
+        more, back_more = layer.forward(x, mode)
 
     def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
         dx, dt = back(dy, ds)
@@ -93,8 +93,8 @@ def _toward(layer: Layer, x: Array, v: dict[str, Array], mode: Mode, found: Alon
 
 
 @contextmanager
-def _holding(layer: Layer, v: dict[str, Array]) -> Iterator[None]:
-    """Inside it the layer has v for parameters."""
+def _holding(layer: Layer, v: Mapping[str, object]) -> Iterator[None]:
+    """Inside it the layer has v in place of its own parameters or options."""
     kept = {name: vars(layer)[name] for name in v}
     vars(layer).update(v)
     try:
@@ -106,7 +106,8 @@ def _holding(layer: Layer, v: dict[str, Array]) -> Iterator[None]:
 def _affine(layer: Layer, x: Array, t: Array, mode: Mode) -> Along:
     """A x + b and A t, in one pass; a zero goes with them, for what it becomes is the b that A t must not have."""
     n = x.shape[1]
-    a, back = _straight(layer, np.concatenate([x, t, np.zeros_like(x[:, :1])], 1), mode)
+    with linear_part(layer):
+        a, back = layer.forward(np.concatenate([x, t, np.zeros_like(x[:, :1])], 1), mode)
 
     def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
         d = back(np.concatenate([dy, ds, -ds.sum(1, keepdims=True)], 1))
@@ -121,7 +122,7 @@ def _drawn(layer: Layer, x: Array, t: Array, mode: Mode) -> Along:
     state, passes = mode.streams.state(), []
     for at in (x, t, np.zeros_like(x)):
         mode.streams.restore(state)
-        passes.append(_straight(layer, at, mode))
+        passes.append(layer.forward(at, mode))
     (y, back), (s, back_t), (zero, _) = passes
 
     def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
@@ -133,13 +134,7 @@ def _drawn(layer: Layer, x: Array, t: Array, mode: Mode) -> Along:
     return y, s - zero, backward
 
 
-def _straight(layer: Layer, x: Array, mode: Mode) -> tuple[Array, Backward]:
-    """A forward pass without the layer's own activation."""
-    kept = vars(layer).get("activation")
-    if kept is None:
-        return layer.forward(x, mode)
-    try:
-        vars(layer)["activation"] = Linear()
-        return layer.forward(x, mode)
-    finally:
-        vars(layer)["activation"] = kept
+def linear_part(layer: Layer, bias: bool = True) -> AbstractContextManager[None]:
+    """Inside it the layer has no activation of its own, or no bias, either."""
+    plain = {"activation": Linear()} | ({} if bias else {"bias": False})
+    return _holding(layer, {name: value for name, value in plain.items() if name in vars(layer)})

@@ -1,0 +1,175 @@
+"""A pass whose gradient by its input is differentiated once more, by the parameters: what a gradient penalty asks for.
+
+The gradient v of f by x is made on the way down. The derivative of v t by the weights of a layer y = A x + b is s times the
+error that came down to it, s being t on its way up to the layer: one product up, and one for the weights; nothing has to come
+down again but where an activation bends. A derivative along any direction, of any error, is in `tangent.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from dessine.nn.activations import Activation, Linear
+from dessine.nn.layer import Activate, Array, BackwardAlong, Layer, Mode
+from dessine.nn.network import Network
+from dessine.nn.tangent import linear_part
+
+
+def twice(network: Network, x: Array, mode: Mode) -> tuple[Array, Callable[[Array], Array], Callable[[Array], None]]:
+    """y, `down(dy)`, and after it `up(t)`.
+
+    x, t: (R, B, *input_shape), of the network's dtype. down returns v = dE/dx for the E with dE/dy = dy. up adds to the
+    gradients the derivative of the sum of v t by the parameters; dy and t count as given. Exact but for rounding;
+    `refuse_along` tells which layers have no rule. Layers that draw do so once.
+    """
+    mode, passes = replace(mode, record=False), []
+    for layer in network.layers:
+        passes.append(_pass(layer.itself, x, mode))
+        x = passes[-1].y
+
+    def down(dy: Array) -> Array:
+        for one in reversed(passes):
+            dy = one.down(dy)
+        return dy
+
+    def up(t: Array) -> None:
+        for one in passes:
+            t = one.up(t)
+        dy: Array | None = None
+        for i in reversed(range(network.first, len(passes))):  # nothing below learns
+            dy = passes[i].down_again(dy, inputs=i > network.first)
+
+    return x, down, up
+
+
+class _Pass:
+    """One layer's part in it; y is its output."""
+
+    y: Array
+    dy: Array  # what came down to it
+
+    def down(self, dy: Array) -> Array:
+        """dE/dy -> dE/dx."""
+        raise NotImplementedError
+
+    def up(self, t: Array) -> Array:
+        """t -> s, the derivative of y along it."""
+        raise NotImplementedError
+
+    def down_again(self, dy: Array | None, inputs: bool = True) -> Array | None:
+        """What v t has for an error in y, None for 0 -> that in x, if `inputs`; adds to the gradients."""
+        raise NotImplementedError
+
+
+def _pass(layer: Layer, x: Array, mode: Mode) -> _Pass:
+    if isinstance(layer, Activate):
+        return _Bent(layer.function, x)
+    if layer.draws:
+        return _Drawn(layer, x, mode)
+    return _Affine(layer, x, mode) if layer.affine else _Own(layer, x, mode)
+
+
+class _Bent(_Pass):
+    """An activation."""
+
+    last: BackwardAlong
+
+    def __init__(self, f: Activation, a: Array, mine: bool = False):
+        """mine: y may be written over a."""
+        self.f, self.a, self.straight = f, a, isinstance(f.bend(a[:, :0]), float)
+        if mine and self.straight:
+            self.y, self.through = a, f.forward_(a)
+        else:
+            self.y, self.through = f.forward(a)
+
+    def down(self, dy: Array) -> Array:
+        self.dy = dy
+        return self.through(dy)
+
+    def up(self, t: Array) -> Array:
+        if self.straight:
+            return self.through(t)
+        _, s, self.last = self.f.along(self.a, t)
+        return s
+
+    def down_again(self, dy: Array | None, inputs: bool = True) -> Array | None:
+        if self.straight:
+            return None if dy is None else self.through(dy)
+        return self.last(np.zeros_like(self.y) if dy is None else dy, self.dy)[0]
+
+
+class _Affine(_Pass):
+    """A x + b, and an activation."""
+
+    def __init__(self, layer: Layer, x: Array, mode: Mode):
+        self.layer, self.mode = layer, mode
+        with linear_part(layer):
+            a, self.back = layer.forward(x, mode)
+        self.bent = _Bent(getattr(layer, "activation", Linear()), a, mine=True)
+        self.y = self.bent.y
+
+    def down(self, dy: Array) -> Array:
+        self.da = self.bent.down(dy)
+        return _there(self.back(self.da, params=False))
+
+    def up(self, t: Array) -> Array:
+        with linear_part(self.layer, bias=False):
+            s, back = self.layer.forward(t, self.mode)
+            back(self.da, inputs=False)
+        return self.bent.up(s)
+
+    def down_again(self, dy: Array | None, inputs: bool = True) -> Array | None:
+        da = self.bent.down_again(dy)
+        return None if da is None else self.back(da, inputs=inputs)
+
+
+class _Drawn(_Pass):
+    """A x + b with an A and a b that are drawn, and nothing else: of another pass with the same draw, b is what a 0 becomes."""
+
+    def __init__(self, layer: Layer, x: Array, mode: Mode):
+        self.layer, self.mode, self.before = layer, mode, mode.streams.state()
+        self.y, self.back = layer.forward(x, mode)
+
+    def down(self, dy: Array) -> Array:
+        return _there(self.back(dy))
+
+    def up(self, t: Array) -> Array:
+        now, passed = self.mode.streams.state(), []
+        for x in (t, np.zeros_like(t)):
+            self.mode.streams.restore(self.before)
+            passed.append(self.layer.forward(x, self.mode)[0])
+        self.mode.streams.restore(now)
+        return passed[0] - passed[1]
+
+    def down_again(self, dy: Array | None, inputs: bool = True) -> Array | None:
+        return None if dy is None else self.back(dy, inputs=inputs)
+
+
+class _Own(_Pass):
+    """A layer with an `along` of its own."""
+
+    last: BackwardAlong
+
+    def __init__(self, layer: Layer, x: Array, mode: Mode):
+        self.layer, self.x, self.mode = layer, x, mode
+        self.y, self.back = layer.forward(x, mode)
+
+    def down(self, dy: Array) -> Array:
+        self.dy = dy
+        return _there(self.back(dy, params=False))
+
+    def up(self, t: Array) -> Array:
+        _, s, self.last = self.layer.along(self.x, t, self.mode)
+        return s
+
+    def down_again(self, dy: Array | None, inputs: bool = True) -> Array | None:
+        dx, _ = self.last(np.zeros_like(self.y) if dy is None else dy, self.dy)
+        return dx if dx.any() else None
+
+
+def _there(dx: Array | None) -> Array:
+    assert dx is not None
+    return dx
