@@ -65,7 +65,7 @@ def scatter(rows, x, places, kernel, stride, above, left):  # type: ignore[no-un
 
 @loop
 def _bend(a, b, below, over):  # type: ignore[no-untyped-def]
-    """a (n, m) becomes f(a + b), b (m,)."""
+    """a (lines, m) becomes f(a + b), b (m,)."""
     n, m = a.shape
     for i in range(n):
         row = a[i]
@@ -74,38 +74,44 @@ def _bend(a, b, below, over):  # type: ignore[no-untyped-def]
                 row[j] += b[j]
         if below == 0 and over == 1:  # a product would make no number of an infinite one
             for j in range(m):
-                if row[j] < 0:
-                    row[j] = 0
+                row[j] = 0 if row[j] < 0 else row[j]
         elif below != 1 or over != 1:
             for j in range(m):
                 row[j] = row[j] * (over if row[j] > 0 else below)
 
 
 @loop
-def _unbend(y, dy, da, db, below, over):  # type: ignore[no-untyped-def]
-    """da (n, m) becomes dE/da, from y = f(a) and dE/dy; the sums of its columns are added to db (m,)."""
+def _unbend(y, dy, da, total, below, over):  # type: ignore[no-untyped-def]
+    """da (lines, m) becomes dE/da, from y = f(a) and dE/dy; its lines are added to total (m,)."""
     n, m = y.shape
-    total = np.zeros(m, y.dtype)
     for i in range(n):
         kept, error, out = y[i], dy[i], da[i]
         for j in range(m):
-            d = error[j] * (over if kept[j] > 0 else below)
-            out[j] = d
-            total[j] += d
-    db += total
+            out[j] = error[j] * (over if kept[j] > 0 else below)
+        for j in range(m):
+            total[j] += out[j]
+
+
+@loop
+def _repeated(b, times):  # type: ignore[no-untyped-def]
+    """b (M,) for each pixel of a line, which is passed over as one: short rows would be taken number by number."""
+    out = np.empty((times, b.size), b.dtype)
+    for i in range(times):
+        out[i] = b
+    return out.reshape(times * b.size)
 
 
 @loop
 def correlate(x, w, b, y, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
     """y = f(windows of x times w, plus b): what `Conv2d` does."""
     n, area = len(x), places[0] * places[1]
-    rows = np.empty((min(block, n) * area, w.shape[0]), x.dtype)
+    rows, bias = np.empty((min(block, n) * area, w.shape[0]), x.dtype), _repeated(b, places[1])
     for i in range(0, n, block):
         j = min(i + block, n)
-        part, out = rows[: (j - i) * area], y[i:j].reshape((j - i) * area, w.shape[1])
+        part = rows[: (j - i) * area]
         gather(x[i:j], part, places, kernel, stride, above, left)
-        np.dot(part, w, out)
-        _bend(out, b, below, over)
+        np.dot(part, w, y[i:j].reshape((j - i) * area, w.shape[1]))
+        _bend(y[i:j].reshape((j - i) * places[0], places[1] * w.shape[1]), bias, below, over)
 
 
 @loop
@@ -113,46 +119,50 @@ def correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left,
     """From dE/dy, write dE/dx into dx, and add to dw and db."""
     n, area, m = len(x), places[0] * places[1], w.shape[1]
     rows = np.empty((min(block, n) * area, w.shape[0]), x.dtype)
-    da = np.empty((min(block, n) * area, m), x.dtype)
+    da, total = np.empty((min(block, n) * area, m), x.dtype), np.zeros((places[1], m), x.dtype)
     for i in range(0, n, block):
         j = min(i + block, n)
-        size = (j - i) * area
+        size, lines = (j - i) * area, ((j - i) * places[0], places[1] * m)
         part, error = rows[:size], da[:size]
-        _unbend(y[i:j].reshape(size, m), dy[i:j].reshape(size, m), error, db, below, over)
+        _unbend(y[i:j].reshape(lines), dy[i:j].reshape(lines), error.reshape(lines), total.reshape(-1), below, over)
         if dw.size:
             gather(x[i:j], part, places, kernel, stride, above, left)
             dw += np.dot(part.T, error)
         if dx.size:
             np.dot(error, w.T, part)
             scatter(part, dx[i:j], places, kernel, stride, above, left)
+    for j in range(places[1]):
+        db += total[j]
 
 
 @loop
 def paint(y, w, b, x, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
     """x = f(windows of y times w transposed, added up where they overlap, plus b): what `Conv2dTranspose` does."""
-    n, area, c = len(y), places[0] * places[1], x.shape[3]
-    rows = np.empty((min(block, n) * area, w.shape[0]), y.dtype)
+    n, area, line = len(y), places[0] * places[1], x.shape[2] * x.shape[3]
+    rows, bias = np.empty((min(block, n) * area, w.shape[0]), y.dtype), _repeated(b, x.shape[2])
     for i in range(0, n, block):
         j = min(i + block, n)
         part = rows[: (j - i) * area]
         np.dot(y[i:j].reshape((j - i) * area, w.shape[1]), w.T, part)
         scatter(part, x[i:j], places, kernel, stride, above, left)
-        _bend(x[i:j].reshape((j - i) * x.shape[1] * x.shape[2], c), b, below, over)
+        _bend(x[i:j].reshape((j - i) * x.shape[1], line), bias, below, over)
 
 
 @loop
 def paint_back(y, w, x, dx, dy, dw, db, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
     """From dE/dx, write dE/dy into dy, and add to dw and db."""
-    n, area, c, pixels = len(y), places[0] * places[1], x.shape[3], x.shape[1] * x.shape[2]
+    n, area, c, line = len(y), places[0] * places[1], x.shape[3], x.shape[2] * x.shape[3]
     rows = np.empty((min(block, n) * area, w.shape[0]), y.dtype)
-    da = np.empty((min(block, n), *x.shape[1:]), y.dtype)
+    da, total = np.empty((min(block, n), *x.shape[1:]), y.dtype), np.zeros((x.shape[2], c), y.dtype)
     for i in range(0, n, block):
         j = min(i + block, n)
-        part, size = rows[: (j - i) * area], (j - i) * pixels
+        part, lines = rows[: (j - i) * area], ((j - i) * x.shape[1], line)
         error = da[: j - i]
-        _unbend(x[i:j].reshape(size, c), dx[i:j].reshape(size, c), error.reshape(size, c), db, below, over)
+        _unbend(x[i:j].reshape(lines), dx[i:j].reshape(lines), error.reshape(lines), total.reshape(-1), below, over)
         gather(error, part, places, kernel, stride, above, left)
         if dy.size:
             np.dot(part, w, dy[i:j].reshape((j - i) * area, w.shape[1]))
         if dw.size:
             dw += np.dot(part.T, y[i:j].reshape((j - i) * area, w.shape[1]))
+    for j in range(x.shape[2]):
+        db += total[j]

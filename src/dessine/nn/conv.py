@@ -190,9 +190,10 @@ class Conv2d(_Convolution):
         return self.products.gather(x).mT @ rows if params else None
 
     def _loops(self) -> tuple[Callable[..., None], Callable[..., None]]:
-        from dessine.compiled.images import correlate, correlate_back
+        from dessine.compiled import images, planes
 
-        return correlate, correlate_back
+        loops = planes if self.products.c == 1 else images
+        return loops.correlate, loops.correlate_back
 
 
 @layers.register("conv2d_transpose")

@@ -20,7 +20,7 @@ class Correlation:
     """c, m: channels of the larger and the smaller image."""
 
     def __init__(self, windows: Windows, c: int, m: int):
-        self.windows, self.m = windows, m
+        self.windows, self.c, self.m = windows, c, m
         self.rows, self.row = windows.places[0] * windows.places[1], windows.kernel[0] * windows.kernel[1] * c
         self.block = max(1, BLOCK // (self.rows * (self.row + m)))  # examples
 

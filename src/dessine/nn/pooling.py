@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from dessine.compiled import enabled
 from dessine.nn.layer import Array, Backward, BackwardAlong, Declaration, Layer, Mode, Shape, layers
-from dessine.nn.windows import Extra, Size, Windows, image, pair
+from dessine.nn.parts import each_part
+from dessine.nn.windows import Extra, Pair, Size, Windows, image, pair
 from dessine.registry import SpecError
 
 
@@ -32,6 +34,11 @@ class _Pool(Layer):
     def span(self, low: float, high: float) -> tuple[float, float]:
         return low, high
 
+    def _geometry(self) -> tuple[Pair, Pair, int, int]:
+        """What the compiled forms know of windows: size, stride, the border above and to the left."""
+        (above, _), (left, _) = self.windows.padding
+        return self.size, self.stride, above, left
+
 
 @layers.register("max_pool")
 class MaxPool(_Pool):
@@ -47,6 +54,8 @@ class MaxPool(_Pool):
         super().__init__(size, stride, padding)
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
+        if enabled():
+            return self._forward_compiled(np.ascontiguousarray(x))
         shape, windows = x.shape, self.windows
         padded = windows.pad(x.reshape(shape[0] * shape[1], *shape[2:]), -np.inf)
         # Copied, each to a block of its own: what follows passes over them several times, and NumPy is slow on short rows.
@@ -67,6 +76,22 @@ class MaxPool(_Pool):
             return windows.crop(dx).reshape(shape)
 
         return y.reshape(*shape[:2], *y.shape[1:]), backward
+
+    def _forward_compiled(self, x: Array) -> tuple[Array, Backward]:
+        from dessine.compiled.pools import largest, largest_back
+
+        (r, n, *_), y = x.shape, np.empty((*x.shape[:2], *self.windows.places, x.shape[-1]), x.dtype)
+        place = np.empty(y.shape, np.int32)
+        each_part(r, n, x[0].size, lambda i, part: largest(x[i, part], y[i, part], place[i, part], *self._geometry()))
+
+        def backward(dy: Array, params: object = True, inputs: bool = True) -> Array | None:
+            if not inputs:
+                return None
+            dy, dx = np.ascontiguousarray(dy), np.empty(x.shape, dy.dtype)
+            each_part(r, n, x[0].size, lambda i, part: largest_back(dy[i, part], place[i, part], dx[i, part]))
+            return dx
+
+        return y, backward
 
     def along(self, x: Array, t: Array, mode: Mode) -> tuple[Array, Array, BackwardAlong]:
         """s is t where x is largest."""
@@ -105,7 +130,10 @@ class AveragePool(_Pool):
         super().__init__(size, stride, padding)
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
-        shape, taps, share = x.shape, self.windows.taps, 1.0 / (self.size[0] * self.size[1])
+        share = x.dtype.type(1.0 / (self.size[0] * self.size[1]))
+        if enabled():
+            return self._forward_compiled(np.ascontiguousarray(x), share)
+        shape, taps = x.shape, self.windows.taps
         padded = self.windows.pad(x.reshape(shape[0] * shape[1], *shape[2:]))
         y = np.zeros((len(padded), *self.windows.places, shape[-1]), x.dtype)
         for _, _, tap in taps(padded):
@@ -122,3 +150,18 @@ class AveragePool(_Pool):
             return self.windows.crop(dx).reshape(shape)
 
         return y.reshape(*shape[:2], *y.shape[1:]), backward
+
+    def _forward_compiled(self, x: Array, share: np.floating) -> tuple[Array, Backward]:
+        from dessine.compiled.pools import mean, mean_back
+
+        (r, n, *_), y = x.shape, np.empty((*x.shape[:2], *self.windows.places, x.shape[-1]), x.dtype)
+        each_part(r, n, x[0].size, lambda i, part: mean(x[i, part], y[i, part], *self._geometry(), share))
+
+        def backward(dy: Array, params: object = True, inputs: bool = True) -> Array | None:
+            if not inputs:
+                return None
+            dy, dx = np.ascontiguousarray(dy), np.empty(x.shape, dy.dtype)
+            each_part(r, n, x[0].size, lambda i, part: mean_back(dy[i, part], dx[i, part], *self._geometry(), share))
+            return dx
+
+        return y, backward

@@ -1,0 +1,146 @@
+"""`correlate` and `correlate_back` of `images.py` for images of one channel, such as MNIST's, where windows are short runs.
+
+There the matrix of windows is held transposed, (kh * kw, windows). The image, zeros around it, is dealt to stride * stride
+planes, so that neighbouring windows find their numbers beside each other; then what stands at one place of all windows is one
+run of numbers, and is copied as one. Windows that would reach from the end of a line into the next are in that run, too: a
+line has `wide` windows, and those beyond the last of `columns` are passed over in results, and get no error.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dessine.compiled.loops import loop
+
+
+@loop
+def _size(places, kernel, stride):  # type: ignore[no-untyped-def]
+    """Height and width of a plane."""
+    return places[0] + (kernel[0] - 1) // stride[0], places[1] + (kernel[1] - 1) // stride[1]
+
+
+@loop
+def _planes(places, kernel, stride):  # type: ignore[no-untyped-def]
+    """Room for all planes, 0; what the last run reads beyond them, too."""
+    high, wide = _size(places, kernel, stride)
+    return stride[0] * stride[1] * high * wide + (kernel[1] - 1) // stride[1]
+
+
+@loop
+def _deal(x, planes, places, kernel, stride, above, left, back):  # type: ignore[no-untyped-def]
+    """Write x (H, W) into the planes; or, `back`, write what is there into x, and 0 where no window looks."""
+    h, w = x.shape
+    high, wide = _size(places, kernel, stride)
+    if back:
+        x[:] = 0
+    for i in range(h):
+        row = (i + above) // stride[0]
+        if row >= high:
+            break
+        for b in range(stride[1]):
+            plane = (i + above) % stride[0] * stride[1] + b
+            at, step, offset = (plane * high + row) * wide, stride[1], b - left
+            first, last = max(0, (step - 1 - offset) // step), min(wide, (w - 1 - offset) // step + 1)
+            if back:
+                for j in range(first, last):
+                    x[i, j * step + offset] = planes[at + j]
+            else:
+                for j in range(first, last):
+                    planes[at + j] = x[i, j * step + offset]
+
+
+@loop
+def _start(k, m, places, kernel, stride):  # type: ignore[no-untyped-def]
+    """Where in the planes the run begins of what stands at row k, column m of windows."""
+    high, wide = _size(places, kernel, stride)
+    plane = k % stride[0] * stride[1] + m % stride[1]
+    return (plane * high + k // stride[0]) * wide + m // stride[1]
+
+
+@loop
+def _hold(planes, held, places, kernel, stride):  # type: ignore[no-untyped-def]
+    """held (kh * kw, rows * wide) becomes what stands under the windows."""
+    for k in range(kernel[0]):
+        for m in range(kernel[1]):
+            start, out = _start(k, m, places, kernel, stride), held[k * kernel[1] + m]
+            run = planes[start : start + out.size]
+            for j in range(out.size):
+                out[j] = run[j]
+
+
+@loop
+def _add_up(held, planes, places, kernel, stride):  # type: ignore[no-untyped-def]
+    """The adjoint: the planes become the sums of what all windows hold for them."""
+    planes[:] = 0
+    for k in range(kernel[0]):
+        for m in range(kernel[1]):
+            start, more = _start(k, m, places, kernel, stride), held[k * kernel[1] + m]
+            run = planes[start : start + more.size]
+            for j in range(more.size):
+                run[j] += more[j]
+
+
+@loop
+def _bend(a, b, y, below, over):  # type: ignore[no-untyped-def]
+    """y (rows, columns, m) becomes f(a + b) of the first columns of a, (rows, wide, m). b: (columns * m,)."""
+    rows, line = len(y), y.shape[1] * y.shape[2]
+    for i in range(rows):
+        row, out = a[i].reshape(-1)[:line], y[i].reshape(line)
+        for j in range(line):
+            out[j] = row[j] + b[j]
+        if below == 0 and over == 1:  # a product would make no number of an infinite one
+            for j in range(line):
+                out[j] = 0 if out[j] < 0 else out[j]
+        elif below != 1 or over != 1:
+            for j in range(line):
+                out[j] = out[j] * (over if out[j] > 0 else below)
+
+
+@loop
+def _unbend(y, dy, da, total, below, over):  # type: ignore[no-untyped-def]
+    """The first columns of da (rows, wide, m) become dE/da, from y = f(a) and dE/dy; they are added to total (columns * m,)."""
+    rows, line = len(y), y.shape[1] * y.shape[2]
+    for i in range(rows):
+        kept, error, out = y[i].reshape(line), dy[i].reshape(line), da[i].reshape(-1)[:line]
+        for j in range(line):
+            out[j] = error[j] * (over if kept[j] > 0 else below)
+        for j in range(line):
+            total[j] += out[j]
+
+
+@loop
+def correlate(x, w, b, y, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
+    """y = f(windows of x times w, plus b)."""
+    n, h, width, _ = x.shape
+    m, wide = w.shape[1], _size(places, kernel, stride)[1]
+    planes, held = np.zeros(_planes(places, kernel, stride), x.dtype), np.empty((len(w), places[0] * wide), x.dtype)
+    a, bias = np.empty((places[0], wide, m), x.dtype), np.zeros((places[1], m), x.dtype)
+    if b.size:
+        bias[:] = b
+    for i in range(n):
+        _deal(x[i].reshape(h, width), planes, places, kernel, stride, above, left, False)
+        _hold(planes, held, places, kernel, stride)
+        np.dot(held.T, w, a.reshape(places[0] * wide, m))
+        _bend(a, bias.reshape(places[1] * m), y[i], below, over)
+
+
+@loop
+def correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
+    """From dE/dy, write dE/dx into dx, and add to dw and db."""
+    n, h, width, _ = x.shape
+    m, wide = w.shape[1], _size(places, kernel, stride)[1]
+    planes, held = np.zeros((2, _planes(places, kernel, stride)), x.dtype), np.empty((len(w), places[0] * wide), x.dtype)
+    da, total = np.zeros((places[0], wide, m), x.dtype), np.zeros((places[1], m), x.dtype)
+    error = da.reshape(places[0] * wide, m)
+    for i in range(n):
+        _unbend(y[i], dy[i], da, total.reshape(places[1] * m), below, over)
+        if dw.size:
+            _deal(x[i].reshape(h, width), planes[0], places, kernel, stride, above, left, False)
+            _hold(planes[0], held, places, kernel, stride)
+            dw += np.dot(held, error)
+        if dx.size:
+            np.dot(w, error.T, held)
+            _add_up(held, planes[1], places, kernel, stride)
+            _deal(dx[i].reshape(h, width), planes[1], places, kernel, stride, above, left, True)
+    for j in range(places[1]):
+        db += total[j]
