@@ -43,13 +43,24 @@ def test_same_seed_gives_the_same_images_and_another_does_not(dessine, run, tmp_
     assert len(np.unique(a.reshape(600, -1), axis=0)) == 600  # no portion repeats another
 
 
-def test_the_moving_average_draws_other_images_from_the_same_latents(dessine, trained, tmp_path):
+def test_the_moving_average_draws_unless_the_plain_weights_are_asked_for(dessine, trained, tmp_path):
     run = trained("game.average=0.9", "game.scored=0")
-    for name, options in (("plain", []), ("average", ["--average"]), ("again", ["--average"])):
-        assert dessine("draw", run, "--count", 5, *options, "--out", f"{name}.npz").code == 0
-    plain, average, again = (np.load(tmp_path / f"{name}.npz")["images"] for name in ("plain", "average", "again"))
-    np.testing.assert_array_equal(average, again)
+    told = {"plain": "plain weights of", "average": "moving average 0.9 of", "default": "moving average 0.9 of"}
+    for name, options in (("plain", ["--plain"]), ("average", ["--average"]), ("default", [])):
+        answer = dessine("draw", run, "--count", 5, *options, "--out", f"{name}.npz")
+        assert (answer.code, answer.out) == (0, f"{name}.npz\n")
+        assert f"drawn by the {told[name]} the generator" in answer.err
+        assert ("--plain" in answer.err) == (name == "default")
+    plain, average, default = (np.load(tmp_path / f"{name}.npz")["images"] for name in told)
+    np.testing.assert_array_equal(average, default)
     assert 0 < np.abs(average - plain).mean() < 0.3
+
+
+def test_without_a_moving_average_the_plain_weights_draw(dessine, run, tmp_path):
+    for name, options in (("plain", ["--plain"]), ("default", [])):
+        assert dessine("draw", run, "--count", 5, *options, "--out", f"{name}.npz").err == ""
+    plain, default = (np.load(tmp_path / f"{name}.npz")["images"] for name in ("plain", "default"))
+    np.testing.assert_array_equal(plain, default)
 
 
 def test_a_run_without_a_moving_average_says_so(dessine, run, tmp_path):

@@ -182,3 +182,27 @@ def test_a_link_in_the_place_of_the_results_is_not_followed(dessine, trained, tm
     answer = dessine("eval", run)
     assert (answer.code, "eval is a link" in answer.err) == (2, True)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_with_a_moving_average_is_measured_by_it(dessine, trained, tmp_path):
+    run = trained("game.average=0.9", "repeats=1")
+    told, plain = (json.loads(dessine("eval", run, "--json", *how).out) for how in ([], ["--plain"]))
+    assert (told["drawn_by"], plain["drawn_by"]) == ("moving average 0.9", "plain weights")
+    assert told["scores"] == told["average"]["scores"] == plain["average"]["scores"]
+    assert plain["scores"] == plain["plain"]["scores"] == told["plain"]["scores"]
+    assert told["scores"] != plain["scores"]
+    assert told["d_generated"] != plain["d_generated"]
+    shown = dessine("eval", run).out
+    assert "drawn_by          moving average 0.9" in shown
+    assert [line.split(":")[0].strip() for line in shown.splitlines() if "the same of the generator" in line] == ["plain"]
+    along = json.loads(dessine("eval", run, "--checkpoints", "--json").out)
+    assert along["drawn_by"] == "moving average 0.9"
+    assert json.loads(dessine("diagnose", run, "--json").out)["drawn_by"] == "moving average 0.9"
+    assert json.loads((run / "summary.json").read_text())["drawn_by"] == "moving average 0.9"
+
+
+@pytest.mark.parametrize("command", ["eval", "diagnose"])
+def test_who_keeps_no_average_cannot_be_measured_by_it(dessine, run, command):
+    answer = dessine(command, run, "--average")
+    assert (answer.code, answer.out) == (2, "")
+    assert "kept no moving average" in answer.err

@@ -62,7 +62,7 @@ def test_a_picture_that_fails_costs_no_run(dessine, config, tmp_path, monkeypatc
     def fail(*args: object) -> None:
         raise ValueError("no such letter")
 
-    monkeypatch.setattr("dessine.plots.grid.save_grids", fail)
+    monkeypatch.setattr("dessine.plots.grid.save_grid", fail)
     monkeypatch.setattr("dessine.plots.curves.save_losses", fail)
     answer = dessine("train", config, "outputs.plots=true", "training.steps=20", "--run-dir", "run")
     assert (answer.code, answer.out) == (0, "run\n")

@@ -375,6 +375,10 @@ def test_packed_averaged_and_repeated_games_can_be_evaluated(tmp_path: Path, sha
     game.turn()
     before = contents(game)
     told = game.evaluate(count, 0, tmp_path, Context("t", 0, 1))
+    plain = game.evaluate(count, 0, tmp_path, Context("t", 0, 1), average=False)
+    assert (told["drawn_by"], plain["drawn_by"]) == ("moving average 0.9", "plain weights")
+    np.testing.assert_equal(told["scores"], plain["average"]["scores"])  # of which some are NaN
+    np.testing.assert_equal(told["plain"]["scores"], plain["scores"])
     assert told["d_generated"]["count"] == max(1, count // 2)
     assert 0 <= told["d_train"]["mean"] <= 1
     assert_same(before, contents(game))
@@ -388,6 +392,7 @@ def test_the_average_is_drawn_scored_and_taken_off_again() -> None:
     with game.average.worn():  # type: ignore[union-attr]
         averaged = game._drawn(20, game._fixed())
     assert not np.array_equal(plain, averaged)
-    assert told["scores"] == game._glance(plain)
-    assert told["average_scores"] == game._glance(averaged)
+    assert told["scores"] == game._glance(averaged)
+    assert told["plain_scores"] == game._glance(plain)
+    np.testing.assert_array_equal(game.draw(20, game._fixed()), averaged[0])
     np.testing.assert_array_equal(game._drawn(20, game._fixed()), plain)

@@ -173,6 +173,20 @@ def test_what_eval_has_measured_is_a_table(make_run):
     assert "[[1" not in made
 
 
+def test_the_page_says_whose_weights_have_drawn(make_run):
+    path = make_run("a")
+    (path / "eval").mkdir()
+    row = {"value": 0.5, "better": "higher"}
+    told = {"drawn_by": "moving average 0.9", **{name: {"scores": {"coverage": row}} for name in ("average", "plain")}}
+    (path / "eval/scores.json").write_text(json.dumps({"step": 20, "scores": {"coverage": row}, **told}))
+    (path / "summary.json").write_text(json.dumps({"drawn_by": "moving average 0.9"}))
+    made = page_of(path)
+    assert "The moving average 0.9 of the generator at step 20" in made
+    assert "The moving average of the generator" not in made
+    assert "The plain weights of the generator at step 20" in made
+    assert "Drawn by the moving average 0.9 of the generator" in made
+
+
 def test_checkpoints_and_correlations_are_tables(make_run):
     path = make_run("a")
     steps = [{"step": n, "w_estimate": 1.5, "frechet": None} for n in (10, 20)]

@@ -123,3 +123,9 @@ def test_of_many_faults_some_are_told():
     assert some([]) == []
     assert some(list("abcd")) == list("abcd")
     assert some(list("abcdefg")) == ["a", "b", "c", "and 4 more such lines"]
+
+
+def test_lines_of_older_versions_say_whose_scores_they_are():
+    old = {"step": 3, "scores": {"frechet": 9.0}, "average_scores": {"frechet": 5.0}}
+    new = {"step": 3, "scores": {"frechet": 5.0}, "plain_scores": {"frechet": 9.0}}
+    assert line_of(json.dumps(old).encode()) == new == line_of(json.dumps(new).encode())

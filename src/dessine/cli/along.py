@@ -32,15 +32,25 @@ KEEP = "outputs.keep=50 for more"
 
 
 def measure_checkpoints(
-    run: Run, experiment: Experiment, count: int, seed: int, only: Sequence[str] | None, folder: Path
+    run: Run,
+    experiment: Experiment,
+    count: int,
+    seed: int,
+    only: Sequence[str] | None,
+    folder: Path,
+    average: bool | None = None,
 ) -> dict[str, Any]:
     """`checkpoints`: step, the critic's own numbers and the scores of each, first to last; `spearman`: rho of each pair;
     `judge`, where one has measured.
 
-    Scores are the quick ones, or those in `only`, of replicate 0 and the plain generator. The ends of rho's 95 % interval are
-    there from five checkpoints on. Raises UsageError where nothing is drawn.
+    Scores are the quick ones, or those in `only`, of replicate 0. average: as in `Game.drawn_by`. The ends of rho's 95 %
+    interval are there from five checkpoints on. Raises UsageError where nothing is drawn.
     """
-    panel, streams = Panel(experiment.split, np.float32), lambda: Streams(seed + FIXED_SEED, experiment.repeats)
+    panel = Panel(experiment.split, np.float32)
+
+    def draw(n: int) -> Array:
+        return experiment.game.draw(n, Streams(seed + FIXED_SEED, experiment.repeats), average=average)
+
     records, faults = read_metrics(run.path)
     say(*some(faults))
     chosen = only or names(experiment.split, quick=True)
@@ -50,7 +60,7 @@ def measure_checkpoints(
     step = run.restore(experiment)
     while step is not None:
         try:
-            told = panel.measure(lambda n: experiment.game.draw(n, streams()), min(count, COUNT), seed, None, "", chosen)
+            told = panel.measure(draw, min(count, COUNT), seed, None, "", chosen)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
         better = {name: row["better"] for name, row in told["scores"].items()}
@@ -61,7 +71,8 @@ def measure_checkpoints(
     for row in found:
         for name in set(OWN) - set(own):
             del row[name]
-    told = {key: told[key] for key in ("judge",) if key in told}  # the same for all
+    whose = experiment.game.drawn_by(average)
+    told = ({"drawn_by": whose} if whose else {}) | {key: told[key] for key in ("judge",) if key in told}  # the same for all
     told |= {"count": min(count, COUNT, len(experiment.split.test)), "checkpoints": found}
     told["spearman"] = {name: _correlations(found, name, better) for name in own} if len(found) >= FEWEST else {}
     if 1 < len(found) < FEWEST:
@@ -72,7 +83,7 @@ def measure_checkpoints(
         from dessine.plots.scores import save_along
 
         drawn = Pictures(partial(click.echo, err=True)).draw(
-            save_along, folder / "checkpoints.png", found, experiment.name, better
+            save_along, folder / "checkpoints.png", found, ", ".join(filter(None, (experiment.name, whose))), better
         )
         told |= {"pictures": [str(path) for path in drawn]} if drawn else {}
     else:

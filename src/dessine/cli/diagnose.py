@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from dessine.cli.errors import say
-from dessine.cli.loading import cells_of, for_each, in_sweep, load_alone
+from dessine.cli.loading import by_whom, cells_of, drawn_by, for_each, in_sweep, load_alone
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.terminal import table, text_width
 from dessine.experiment import Experiment, diagnosis
@@ -45,9 +45,10 @@ Examples:
     "--count", type=click.IntRange(50, 100_000), default=2000, show_default=True, help="Samples to look at, of each repeat."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of these samples.")
+@by_whom
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
-def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> None:
+def command(run: str, count: int, seed: int, average: bool | None, as_json: bool, runs_dir: Path) -> None:
     """Say what is the matter with RUN: healthy, collapsing, collapsed, dead, stuck, diverged, memorising or unknown.
 
     It goes through the lines of metrics and looks at samples of the newest checkpoint: the numbers behind the verdict, each
@@ -56,10 +57,11 @@ def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> N
     """
     cells = cells_of(run, runs_dir)
     if not cells:
-        document, lines = _diagnosed(run, runs_dir, count, seed)
+        document, lines = _diagnosed(run, runs_dir, count, seed, average)
         click.echo(json.dumps(finite(document), indent=2) if as_json else harmless("\n".join(lines)))
         return
-    made = [(cell, document) for cell, (document, _) in for_each(cells, lambda cell: _diagnosed(cell, runs_dir, count, seed))]
+    each = for_each(cells, lambda cell: _diagnosed(cell, runs_dir, count, seed, average))
+    made = [(cell, document) for cell, (document, _) in each]
     sweep = cells[0].parent.parent
     if as_json:
         click.echo(json.dumps(finite({"sweep": str(sweep), "runs": [document for _, document in made]}), indent=2))
@@ -69,28 +71,33 @@ def command(run: str, count: int, seed: int, as_json: bool, runs_dir: Path) -> N
     click.echo("\n".join(table(("run", "step", "verdict", "why"), rows, text_width(), right=(1,), text=(0, 3))))
 
 
-def _diagnosed(run: str, runs_dir: Path, count: int, seed: int) -> tuple[dict[str, Any], list[str]]:
+def _diagnosed(run: str, runs_dir: Path, count: int, seed: int, average: bool | None) -> tuple[dict[str, Any], list[str]]:
     """Of one run: the document, and the lines for people."""
     found = Run.find(run, runs_dir)
     experiment, resolved = load_alone(found)
+    whose = drawn_by(experiment, average)
     try:
         records, faults = read_metrics(found.path)
     except RunError as error:  # the samples still tell their part
         records, faults = [], [str(error)]
     say(*some(faults))
+    if average is False:
+        records = [record | {"scores": record.get("plain_scores", record.get("scores", {}))} for record in records]
     missing = experiment.split.missing
     with np.errstate(all="ignore"):  # numbers that have run away are what it may be about
-        step, sampled = (None, []) if missing else _samples(found, experiment, count, seed)
+        step, sampled = (None, []) if missing else _samples(found, experiment, count, seed, average)
         told = diagnosis(experiment, found, records, sampled, resolved)
     if missing:
         told = replace(told, notes=(*told.notes, f"its data are not here ({missing}): {UNSEEN}"))
     last = records[-1]["step"] if records else 0
-    document = {"run": str(found.path), "step": last, "checkpoint": step} | told.plain()
+    document = (
+        {"run": str(found.path), "step": last, "checkpoint": step} | ({"drawn_by": whose} if whose else {}) | told.plain()
+    )
     lines = _lines(told, str(found.path), step if sampled else None, experiment.repeats)
-    return document, [f"{found.path}  step {last:,}, {found.status()}", *lines]
+    return document, [f"{found.path}  step {last:,}, {found.status()}{f'; samples by the {whose}' if whose else ''}", *lines]
 
 
-def _samples(run: Run, experiment: Experiment, count: int, seed: int) -> tuple[int | None, list[Sampled]]:
+def _samples(run: Run, experiment: Experiment, count: int, seed: int, average: bool | None) -> tuple[int | None, list[Sampled]]:
     """The step of the newest checkpoint, and what its samples show beside those of the one before it, repeat by repeat."""
     game, drawn = experiment.game, list[np.ndarray]()
     try:
@@ -102,7 +109,7 @@ def _samples(run: Run, experiment: Experiment, count: int, seed: int) -> tuple[i
         return newest, []
     step: int | None = newest
     while step and len(drawn) < 2:
-        drawn.append(game.draw_each(count, Streams(seed + FIXED_SEED, experiment.repeats)))
+        drawn.append(game.draw_each(count, Streams(seed + FIXED_SEED, experiment.repeats), average))
         step = run.restore(experiment, before=step)
     if not drawn:
         return newest, []

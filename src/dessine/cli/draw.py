@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from dessine.cli.loading import cells_of, for_each, open_run
+from dessine.cli.errors import say
+from dessine.cli.loading import by_whom, cells_of, drawn_by, for_each, open_run
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.experiment import Experiment
 from dessine.games.game import FIXED_SEED
@@ -18,17 +19,20 @@ from dessine.streams import Streams
 
 PORTION = 500
 """Images drawn together, so that memory stays small."""
+HINT = " (--plain: by its own weights)"
 
 
 @click.command(epilog="Example: dessine draw last --count 64 --seed 1 --out digits.png")
 @click.argument("run", type=RUN)
 @click.option("--count", type=click.IntRange(1, 1_000_000), default=64, show_default=True, help="How many.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latents: the same, the same images.")
-@click.option("--average", is_flag=True, help="By the moving average of the generator (game.average).")
+@by_whom
 @click.option("--out", type=FILE, required=True, help="FILE.png or FILE.npz")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
-def command(run: str, count: int, seed: int, average: bool, out: Path, runs_dir: Path) -> None:
+def command(run: str, count: int, seed: int, average: bool | None, out: Path, runs_dir: Path) -> None:
     """Draw COUNT images with the generator of RUN: a grid (.png), or `images`, float32 in [0, 1], (N, 28, 28) (.npz).
+
+    A run with `game.average` draws by the moving average of its generator, and says so.
 
     Of a sweep, each run has a file of its own, named after it: digits.png becomes digits_<values of the run>.png.
     """
@@ -38,19 +42,22 @@ def command(run: str, count: int, seed: int, average: bool, out: Path, runs_dir:
         raise click.UsageError(f"--out {out}: there is no folder {out.parent}")
     cells = cells_of(run, runs_dir)
     if not cells:
-        click.echo(str(_draw(run, runs_dir, count, seed, average, out)))
-        return
-    each = out.with_name
-    made = for_each(
-        cells, lambda cell: _draw(cell, runs_dir, count, seed, average, each(f"{out.stem}_{Path(cell).name}{out.suffix}"))
-    )
-    for _, path in made:
+        made = [(Path(run), _draw(run, runs_dir, count, seed, average, out))]
+    else:
+        each = out.with_name
+        made = for_each(
+            cells, lambda cell: _draw(cell, runs_dir, count, seed, average, each(f"{out.stem}_{Path(cell).name}{out.suffix}"))
+        )
+    for whose in dict.fromkeys(whose for _, (_, whose) in made if whose):
+        say(f"drawn by the {whose} of the generator{HINT if average is None else ''}")
+    for _, (path, _) in made:
         click.echo(str(path))
 
 
-def _draw(run: str, runs_dir: Path, count: int, seed: int, average: bool, out: Path) -> Path:
-    """Of one run. Returns the file."""
+def _draw(run: str, runs_dir: Path, count: int, seed: int, average: bool | None, out: Path) -> tuple[Path, str]:
+    """Of one run. Returns the file, and whose weights have drawn, where there is a choice."""
     _found, experiment, step = open_run(run, runs_dir, to_draw=True)
+    whose = drawn_by(experiment, average)
     images = draw_images(experiment, count, seed, average)
     if out.suffix.lower() == ".npz":
         with beside(out) as temporary, temporary.open("wb") as file:
@@ -58,12 +65,12 @@ def _draw(run: str, runs_dir: Path, count: int, seed: int, average: bool, out: P
     elif images.ndim < 3:
         raise click.UsageError(f"--out {out}: points make no grid of images; take an .npz")
     else:
-        whose = ", moving average" if average else ""
-        save_grid(out, images, ceil(sqrt(count)), f"{experiment.name}, step {step:,}, seed {seed}{whose}")
-    return out
+        caption = f"{experiment.name}, step {step:,}, seed {seed}{f', {whose}' if whose else ''}"
+        save_grid(out, images, ceil(sqrt(count)), caption)
+    return out, whose
 
 
-def draw_images(experiment: Experiment, count: int, seed: int, average: bool = False) -> np.ndarray:
+def draw_images(experiment: Experiment, count: int, seed: int, average: bool | None = None) -> np.ndarray:
     """(count, H, W) or (count, H, W, 3) float32 in [0, 1]; 2-D points as they are, (count, 2)."""
     streams = Streams(seed + FIXED_SEED, experiment.repeats)  # not the very latents that a run of this seed has learnt from
     sizes = [min(PORTION, count - i) for i in range(0, count, PORTION)]

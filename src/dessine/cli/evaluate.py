@@ -17,10 +17,11 @@ import click
 from dessine.cli.along import measure_checkpoints
 from dessine.cli.completion import scores
 from dessine.cli.errors import say
-from dessine.cli.loading import cells_of, for_each, in_sweep, open_run
+from dessine.cli.loading import by_whom, cells_of, drawn_by, for_each, in_sweep, open_run
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.terminal import room, table, text_width
 from dessine.games import Context
+from dessine.games.adversarial import PLAIN
 from dessine.letters import harmless
 from dessine.plots import Pictures
 from dessine.runs.files import finite, own_folder, write_json
@@ -104,6 +105,7 @@ class Names(click.ParamType):
 @click.option(
     "--checkpoints", is_flag=True, help="Quick scores of every checkpoint, and how the critic's estimate follows them."
 )
+@by_whom
 @click.option("--out", type=PATH, help="The folder that results go to.  [default: RUN/eval]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
@@ -114,6 +116,7 @@ def command(
     only: list[str] | None,
     every: bool,
     checkpoints: bool,
+    average: bool | None,
     out: Path | None,
     as_json: bool,
     runs_dir: Path,
@@ -123,7 +126,8 @@ def command(
     A GAN: every score of its samples beside the ceiling (real test examples, measured as if they were generated), the floor
     (noise) and a collapsed baseline (one example repeated), each of as many examples; what its critic says (d_train, d_test
     and d_generated: D(x) of training, test and generated examples); samples, a walk between latents, the nearest training
-    images. What each score means and how it misleads: docs/scores.md.
+    images. What each score means and how it misleads: docs/scores.md. A run with `game.average` is measured by the moving
+    average of its generator; its plain weights have a table of their own.
 
     A classifier, such as XOR: success and loss on training and test examples, and who is taken for whom; it has no samples,
     so no real examples and no noise stand beside them.
@@ -132,7 +136,7 @@ def command(
     """
     if every and only:
         raise click.UsageError("give --all or --only, not both")
-    ask = _Question(count, seed, [ALL] if every else only, checkpoints)
+    ask = _Question(count, seed, [ALL] if every else only, checkpoints, average)
     cells = cells_of(run, runs_dir)
     if not cells:
         told = _measured(run, runs_dir, ask, out)
@@ -163,19 +167,21 @@ class _Question:
     seed: int
     only: list[str] | None
     checkpoints: bool
+    average: bool | None
 
 
 def _measured(run: str, runs_dir: Path, ask: _Question, out: Path | None) -> dict[str, Any]:
     """Measure one run, and save what was found."""
     found, experiment, step = open_run(run, runs_dir)
+    drawn_by(experiment, ask.average)
     told: dict[str, Any] = {"run": str(found.path), "step": step, "seed": ask.seed}
     with new_folder(found.path, out) as (folder, unsaved):
         if ask.checkpoints:
-            told |= measure_checkpoints(found, experiment, ask.count, ask.seed, ask.only, folder)
+            told |= measure_checkpoints(found, experiment, ask.count, ask.seed, ask.only, folder, ask.average)
             write_json(folder / "checkpoints.json", told)
         else:
             context = Context(experiment.name, experiment.seed, step, pictures=Pictures(partial(click.echo, err=True)))
-            told |= experiment.game.evaluate(ask.count, ask.seed, folder, context, ask.only)
+            told |= experiment.game.evaluate(ask.count, ask.seed, folder, context, ask.only, ask.average)
             write_json(folder / ("scores.json" if ask.only in (None, [ALL]) else "only.json"), told)
     if unsaved:
         told.pop("pictures", None)
@@ -186,10 +192,11 @@ def _measured(run: str, runs_dir: Path, ask: _Question, out: Path | None) -> dic
 def _told(told: dict[str, Any]) -> list[str]:
     """What was found of one run, for people."""
     lines = [f"{told['run']}  step {told['step']:,}"]
+    drawn = "plain" if told.get("drawn_by") == PLAIN else "average"  # whose scores are those of the first table
     for name, value in told.items():
         if name == "confusion":
             lines += [f"  {line}" for line in confusion_table(list(told["class_success"]), value)]
-        elif name not in ("run", "step") and value != []:
+        elif name not in ("run", "step", drawn) and value != []:
             lines += [f"  {line}".rstrip() for line in _lines(name, value)]
     return lines
 
@@ -216,7 +223,8 @@ def _lines(name: str, value: Any) -> list[str]:
             return [f"{name:<17} {value['mean']:.4g}{f'  ({count})' if count else ''}"]
         return [f"{name:<17} {value['mean']:.4g} ± {value['std']:.2g}  (std{f' over {count}' if count else ''})"]
     if isinstance(value, dict) and "scores" in value:
-        return ["", f"{name}: the same of the generator's moving average", *scores_table(value["scores"])]
+        whose = "moving average" if name == "average" else PLAIN
+        return ["", f"{name}: the same of the generator's {whose}", *scores_table(value["scores"])]
     if isinstance(value, dict):
         return [line for key, one in value.items() for line in _lines(f"{name} {key}", one)]
     if isinstance(value, list) and value and isinstance(value[0], str):

@@ -142,6 +142,22 @@ def in_sweep(cell: Path) -> str:
     return cell.name.rpartition("_")[0] or cell.name
 
 
+by_whom = click.option(
+    "--average/--plain",
+    default=None,
+    help="By the moving average of the generator, or by its plain weights.  [default: the average, where the run keeps one]",
+)
+"""For commands that draw: `average`, as `Game.drawn_by` takes it."""
+
+
+def drawn_by(experiment: Experiment, average: bool | None) -> str:
+    """Whose weights draw, in words, where there is a choice. Raises UsageError where there is none."""
+    try:
+        return experiment.game.drawn_by(average)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
 def open_run(text: str, runs_dir: Path, to_draw: bool = False) -> tuple[Run, Experiment, int]:
     """A saved run with its newest checkpoint restored: the run, the experiment and the step.
 

@@ -6,7 +6,8 @@ measured of the field in `field.py`, what samples score in `dessine.scores`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -33,6 +34,7 @@ from dessine.streams import Streams
 
 PORTION = 500
 """Examples that pass a network together outside training: convolutions hold many numbers of each."""
+PLAIN = "plain weights"
 
 
 @games.register("adversarial")
@@ -54,8 +56,8 @@ class Adversarial(Game):
     pack: examples that the discriminator is shown at once, side by side in its last input axis (PacGAN, Lin et al. 2018)
     feature_matching: the generator aims at what a layer of the discriminator sees, instead of at its verdict
     unrolled: the generator moves against the discriminator of some steps later
-    average: decay of a moving average of the generator, 0.999 for one, which is drawn and scored beside the plain one; move t
-        takes (1 + t) / (10 + t) where that is less, so that 0.999 and 0.9999 are the same for 9,000 moves
+    average: decay of a moving average of the generator, 0.999 for one, which draws and is scored in place of the plain one;
+        move t takes (1 + t) / (10 + t) where that is less, so that 0.999 and 0.9999 are the same for 9,000 moves
     scored: samples that are scored at each line of metrics; 0: none
     rotation_pairs: pairs of random directions, new ones at each line of metrics, in which the rotation of the gradient field
         is measured; 50 or more: of a share of 0.3, ten leave an error of 0.14, 50 one of 0.07
@@ -393,7 +395,11 @@ class Adversarial(Game):
         return Streams(self.streams.seed + FIXED_SEED, self.streams.replicates)
 
     def report(self) -> dict[str, Any]:
-        """What samples score, how steep the critic is, and, where it was asked for, how much the gradient field turns."""
+        """What samples score, how steep the critic is, and, where it was asked for, how much the gradient field turns.
+
+        `scores` are of whatever draws; beside those of a moving average stand the `plain_scores` of the generator that plays.
+        All else is of the two that play.
+        """
         told: dict[str, Any] = {}
         count = max(self.scored, self.batch_size)
         x = self._drawn(count, self._fixed())
@@ -401,7 +407,8 @@ class Adversarial(Game):
             told["scores"] = self._glance(x[:, : self.scored])
             if self.average is not None:
                 with self.average.worn():
-                    told["average_scores"] = self._glance(self._drawn(self.scored, self._fixed()))
+                    averaged = self._glance(self._drawn(self.scored, self._fixed()))
+                told |= {"scores": averaged, "plain_scores": told["scores"]}
         told["critic_gradient"] = slopes(self.discriminator.network, self._points(x), self._fixed())
         if self.rotation_pairs:
             told["rotation"] = self._rotation()
@@ -472,22 +479,31 @@ class Adversarial(Game):
         parts = [self.generator.network.forward(z[:, i : i + PORTION], mode)[0] for i in range(0, count, PORTION)]
         return np.concatenate(parts, 1).reshape(len(z), count, *self.examples.shape)
 
-    def draw(self, count: int, streams: Streams, replicate: int = 0, average: bool = False) -> Array:
+    def drawn_by(self, average: bool | None = None) -> str:
+        if self.decay is None and average:
+            raise ValueError("this run kept no moving average of its generator: train with game.average=0.999")
+        if self.decay is None:
+            return ""
+        return PLAIN if average is False else f"moving average {self.decay:g}"
+
+    @contextmanager
+    def _drawing(self, average: bool | None = None) -> Iterator[None]:
+        """Inside it the generator has the weights that draw: see `drawn_by`, of whose errors it raises the same."""
+        self.drawn_by(average)
+        with self.average.worn() if self.average is not None and average is not False else nullcontext():
+            yield
+
+    def draw(self, count: int, streams: Streams, replicate: int = 0, average: bool | None = None) -> Array:
         """(count, *shape) images or points from one replicate, outside training, in the data's own scale.
 
-        `streams` has as many replicates as the game; equal streams give equal latents. average: by the generator's moving
-        average, else ValueError if the game keeps none.
+        `streams` has as many replicates as the game; equal streams give equal latents. average: as in `drawn_by`.
         """
-        if not average:
-            return self._drawn(count, streams)[replicate]
-        if self.average is None:
-            raise ValueError("this run kept no moving average of its generator: train with game.average=0.999")
-        with self.average.worn():
-            return self._drawn(count, streams)[replicate]
+        return self.draw_each(count, streams, average)[replicate]
 
-    def draw_each(self, count: int, streams: Streams) -> Array:
+    def draw_each(self, count: int, streams: Streams, average: bool | None = None) -> Array:
         """(R, count, *shape): the same of every replicate."""
-        return self._drawn(count, streams)
+        with self._drawing(average):
+            return self._drawn(count, streams)
 
     def state(self) -> dict[str, Array]:
         state = {f"order.{k}": v for k, v in self.batches.state().items()} | {"turns": np.array(self.done)}
@@ -505,30 +521,26 @@ class Adversarial(Game):
         if self.average is not None:
             self.average.restore(_below("average.", state))
 
+    def summary(self, records: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"drawn_by": self.drawn_by()} if self.drawn_by() else {}
+
     def reference(self, data: Split) -> Reference:
         return Reference.of(data, self.scored, self.panel.own)
 
     def show(self, path: Path, context: Context) -> None:
-        """A grid of images, or a scatter of points, from the same latents every time; beside it the averaged generator's."""
+        """A grid of images, or a scatter of points, from the same latents every time."""
         from dessine.plots.curves import save_scatter
-        from dessine.plots.grid import save_grids
+        from dessine.plots.grid import save_grid
 
         points = len(self.examples.shape) == 1
         rows, columns = context.grid
-        count = 1000 if points else rows * columns
-        drawn = {"": self.draw(count, self._fixed_at(context))}
-        if self.average is not None:
-            with self.average.worn():
-                drawn = {"generator": drawn[""], "its moving average": self.draw(count, self._fixed_at(context))}
-        caption = self._of_first(f"{context.title}, step {context.step:,}")
+        drawn = self.draw(1000 if points else rows * columns, self._fixed_at(context))
+        caption = self._caption(f"{context.title}, step {context.step:,}")
         real = self.examples.floats(np.arange(min(1000 if points else 100, len(self.examples))), np.float32)
         if points:
-            modes = [self.panel.modes_of(x[: self.scored or None]) for x in drawn.values()]
-            named = {f"{name}{', ' * bool(name and n)}{n}": x for (name, x), n in zip(drawn.items(), modes, strict=True)}
-            save_scatter(path, real, named, caption)
+            save_scatter(path, real, drawn, caption, self.panel.modes_of(drawn[: self.scored or None]))
         else:
-            images = {name: self.examples.images(x) for name, x in drawn.items()}
-            save_grids(path, images, columns, caption, self.examples.images(real))
+            save_grid(path, self.examples.images(drawn), columns, caption, self.examples.images(real))
 
     def _fixed_at(self, context: Context) -> Streams:
         return Streams(context.seed + FIXED_SEED, self.streams.replicates)
@@ -542,8 +554,9 @@ class Adversarial(Game):
         made += draw(curves.save_discriminator, folder, records, title, self.loss.probability)
         made += draw(curves.save_estimate, folder, records, title)
         if self.scored:
-            made += draw(curves.save_scores, folder, records, title, self.scored, self.panel.known(self.scored))
-            made += draw(self._save_classes, folder / "classes.png", self._of_first(title))
+            known = self.panel.known(self.scored)
+            made += draw(curves.save_scores, folder, records, title, self.scored, known, self.drawn_by())
+            made += draw(self._save_classes, folder / "classes.png", self._caption(title))
         if theirs is not None or not self.loss.labelled:  # of a plain discriminator nobody asks for a slope
             made += draw(curves.save_slopes, folder, records, title, getattr(theirs, "target", None))
         made += draw(curves.save_rotation, folder, records, title)
@@ -554,7 +567,7 @@ class Adversarial(Game):
         """How often each digit or mode is drawn, beside the real ones; nothing where no judge can tell."""
         from dessine.plots.curves import save_classes
 
-        shares = self.panel.shares(self._drawn(1000, self._fixed())[0])
+        shares = self.panel.shares(self.draw(1000, self._fixed()))
         return [save_classes(path, *shares, title)] if shares else []
 
     def _ignorant(self) -> dict[str, float]:
@@ -573,36 +586,51 @@ class Adversarial(Game):
             known["generator"] = float(self.loss.generator(y[best : best + 1])[0][0])
         return known
 
-    def _of_first(self, title: str) -> str:
-        """The title of a picture that shows the first repeat only."""
-        return f"{title}, repeat 0 of {self.streams.replicates}" if self.streams.replicates > 1 else title
+    def _caption(self, title: str, average: bool | None = None) -> str:
+        """The title of a picture of samples: of the first repeat only, drawn by whom."""
+        first = f"repeat 0 of {self.streams.replicates}" if self.streams.replicates > 1 else ""
+        return ", ".join(part for part in (title, first, self.drawn_by(average)) if part)
 
     def evaluate(
-        self, count: int, seed: int, folder: Path, context: Context, only: Sequence[str] | None = None
+        self,
+        count: int,
+        seed: int,
+        folder: Path,
+        context: Context,
+        only: Sequence[str] | None = None,
+        average: bool | None = None,
     ) -> dict[str, Any]:
-        """Replicate 0: the panel's scores, beside them those of its moving average, and D(x) and D(G(z)) with their spread."""
+        """Replicate 0: the panel's scores, and D(x) and D(G(z)) with their spread.
+
+        Where the game keeps a moving average, `drawn_by` says whose they are; `average` and `plain` hold the scores of both.
+        """
 
         def draw(n: int) -> Array:  # not the very latents that a run of this seed has learnt from
             return self._drawn(n, Streams(seed + FIXED_SEED, self.streams.replicates))[0]
 
-        title = self._of_first(context.title)
-        told = self.panel.measure(draw, count, seed, folder, title, only, context.pictures)
-        if only is None or "all" in only:
-            n = max(count, self.pack)
-            sides = {
-                "d_train": self.examples.floats(np.arange(min(n, len(self.examples))), self.dtype),
-                "d_test": self.test.floats(np.arange(min(n, len(self.test))), self.dtype),
-                "d_generated": draw(n),
-            }
-            told |= {name: self._judged(x, seed) for name, x in sides.items()}
-        if self.average is not None:
-            with self.average.worn():
-                told["average"] = self.panel.measure(draw, count, seed, None, context.title, only)
+        with self._drawing(average):
+            title = self._caption(context.title, average)
+            told = self.panel.measure(draw, count, seed, folder, title, only, context.pictures)
+            if only is None or "all" in only:
+                n = max(count, self.pack)
+                sides = {
+                    "d_train": self.examples.floats(np.arange(min(n, len(self.examples))), self.dtype),
+                    "d_test": self.test.floats(np.arange(min(n, len(self.test))), self.dtype),
+                    "d_generated": draw(n),
+                }
+                told |= {name: self._judged(x, seed) for name, x in sides.items()}
+            if len(self.examples.shape) > 1:
+                caption = self._caption(f"{context.title}, step {context.step:,}, seed {seed}", average)
+                told["pictures"] = [*told.get("pictures", []), *self._pictures(seed, folder, context, caption)]
         if self.streams.replicates > 1:
             told["repeat"] = 0
-        if len(self.examples.shape) > 1:
-            told["pictures"] = [*told.get("pictures", []), *self._pictures(seed, folder, context)]
-        return told
+        if self.average is None:
+            return told
+        plain, own = average is False, {key: told[key] for key in ("scores", "judge") if key in told}
+        with self._drawing(plain):
+            other = self.panel.measure(draw, count, seed, None, context.title, only)
+        both = {"average": other, "plain": own} if plain else {"average": own, "plain": other}
+        return {"drawn_by": self.drawn_by(average), **told, **both}
 
     def _judged(self, x: Array, seed: int) -> dict[str, Any]:
         """What replicate 0 of the discriminator says of (N, *shape), whole packs of them: mean and spread."""
@@ -618,14 +646,14 @@ class Adversarial(Game):
         d = sigmoid(d) if self.loss.probability else d
         return {"mean": float(d.mean()), "std": float(d.std()), "count": len(d)}
 
-    def _pictures(self, seed: int, folder: Path, context: Context) -> list[str]:
+    def _pictures(self, seed: int, folder: Path, context: Context, title: str) -> list[str]:
+        """Samples, and a walk between latents, of the weights that the generator has."""
         from dessine.plots.grid import save_grid
 
-        title = self._of_first(f"{context.title}, step {context.step:,}, seed {seed}")
         streams = Streams(seed + FIXED_SEED, self.streams.replicates)
         samples, walk = folder / "samples.png", folder / "interpolation.png"
         real = self.examples.images(self.examples.floats(np.arange(min(100, len(self.examples))), np.float32))
-        drawn = self.examples.images(self.draw(64, streams))
+        drawn = self.examples.images(self._drawn(64, streams)[0])
         steps = self.examples.images(self._walk(Streams(seed + FIXED_SEED, self.streams.replicates)))
         told = f"{title}: each row goes from one latent to another"
         made = [(samples, drawn, 8, title, real), (walk, steps, 10, told)]

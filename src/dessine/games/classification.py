@@ -373,7 +373,13 @@ class Classification(Game):
         return images, [f"{self.classes[true[i]]:g} → {self.classes[named[i]]:g}" for i in worst]
 
     def evaluate(
-        self, count: int, seed: int, folder: Path, context: Context, only: Sequence[str] | None = None
+        self,
+        count: int,
+        seed: int,
+        folder: Path,
+        context: Context,
+        only: Sequence[str] | None = None,
+        average: bool | None = None,
     ) -> dict[str, Any]:
         """Success on training and test examples: over the repeats, by class, and who was taken for whom.
 

@@ -24,6 +24,7 @@ games: Registry[Game] = Registry("game")
 
 FIXED_SEED = 2**32
 """Added to the seed of a run for what must look the same at every step: latents of the sample grids, noise in tests."""
+NO_GENERATOR = "this run has no generator"
 
 
 @dataclass(frozen=True)
@@ -139,21 +140,40 @@ class Game(Node):
         return []
 
     def evaluate(
-        self, count: int, seed: int, folder: Path, context: Context, only: Sequence[str] | None = None
+        self,
+        count: int,
+        seed: int,
+        folder: Path,
+        context: Context,
+        only: Sequence[str] | None = None,
+        average: bool | None = None,
     ) -> dict[str, Any]:
-        """Scores of the trained players, on `count` examples at most, or those named in `only`; pictures go to `folder`."""
+        """Scores of the trained players, on `count` examples at most, or those named in `only`; pictures go to `folder`.
+
+        average: as in `drawn_by`
+        """
         raise NotImplementedError
 
-    def draw(self, count: int, streams: Streams, replicate: int = 0, average: bool = False) -> Array:
-        """(count, *shape) new examples in the data's own scale; by the moving average of the generator, if `average`.
+    def drawn_by(self, average: bool | None = None) -> str:
+        """Whose weights draw, in words, where there is a choice; else nothing.
+
+        average: the moving average of the generator (True), its own weights (False), or the average where the game keeps one
+        (None): so it is wherever samples are drawn, scored or shown. Raises ValueError where there is nothing to choose from.
+        """
+        if average is not None:
+            raise ValueError(NO_GENERATOR)
+        return ""
+
+    def draw(self, count: int, streams: Streams, replicate: int = 0, average: bool | None = None) -> Array:
+        """(count, *shape) new examples in the data's own scale. average: as in `drawn_by`.
 
         Raises ValueError where no player draws, or there is no average.
         """
-        raise ValueError("this run has no generator")
+        raise ValueError(NO_GENERATOR)
 
-    def draw_each(self, count: int, streams: Streams) -> Array:
+    def draw_each(self, count: int, streams: Streams, average: bool | None = None) -> Array:
         """(R, count, *shape): the same of every replicate."""
-        return np.stack([self.draw(count, streams, r) for r in range(streams.replicates)])
+        return np.stack([self.draw(count, streams, r, average) for r in range(streams.replicates)])
 
     def probes(self) -> list[Probe]:
         """What `check-grad` compares with finite differences."""

@@ -92,19 +92,25 @@ SCORES = {
 
 
 def save_scores(
-    folder: Path, records: Records, title: str, count: int, known: Mapping[str, Mapping[str, float]] = {}
+    folder: Path,
+    records: Records,
+    title: str,
+    count: int,
+    known: Mapping[str, Mapping[str, float]] = {},
+    drawn_by: str = "",
 ) -> list[Path]:
-    """scores.png: each score of the samples over time, with that of the moving average of the generator beside it.
+    """scores.png: each score of the samples over time, beside those of a moving average that of the plain generator.
 
-    count: samples that were scored; known: what real examples, noise and the like get, by score, as lines
+    count: samples that were scored; known: what real examples, noise and the like get, by score, as lines; drawn_by: whose
+    samples they are, where that needs saying
     """
     names = _names(records, "scores")
     if not names:
         return []
-    rows, note, averaged = -(-len(names) // 2), "", bool(_names(records, "average_scores"))
+    rows, note, averaged = -(-len(names) // 2), "", bool(_names(records, "plain_scores"))
     with picture(folder / "scores.png", rows, 2, (11, 3.1 * rows + 0.6)) as (figure, grid):
         for axes, name in zip(grid.flat, names, strict=False):
-            for i, (group, label) in enumerate((("scores", "generator"), ("average_scores", "its moving average"))):
+            for i, (group, label) in enumerate((("scores", drawn_by or "generator"), ("plain_scores", "plain weights"))):
                 values = _values(records, group, name)
                 if np.isfinite(values).any():
                     _curve(axes, _steps(records), values, label, f"C{i}")
@@ -210,20 +216,17 @@ def save_gradients(folder: Path, records: Records, title: str) -> list[Path]:
     return [folder / "gradients.png"]
 
 
-def save_scatter(path: Path, real: Array, generated: dict[str, Array], caption: str) -> None:
-    """Points of the plane: real (N, 2), and (M, 2) for each panel; the axes are set by the real ones."""
+def save_scatter(path: Path, real: Array, generated: Array, caption: str, found: str = "") -> None:
+    """Points of the plane, (N, 2) and (M, 2); the axes are set by the real ones. found: what has been counted in them."""
     low, high = real.min(0), real.max(0)
     pad = 0.25 * (high - low).max()
-    with picture(path, 1, len(generated), (5.5 * len(generated), 5.8), dpi=100) as (figure, grid):
-        for axes, (name, points) in zip(grid[0], generated.items(), strict=True):
-            axes.scatter(real[:, 0], real[:, 1], s=6, color="silver", label="real")
-            axes.scatter(points[:, 0], points[:, 1], s=6, color="C3", alpha=0.6, label="generated")
-            axes.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - pad, high[1] + pad), xlabel="x", ylabel="y")
-            axes.set_title(name if len(generated) > 1 else "")
-            axes.set_aspect("equal")
-            axes.legend(loc="upper right")
-        alone = next(iter(generated)) if len(generated) == 1 else ""
-        figure.suptitle(fill(plain(f"{caption}: {alone}" if alone else caption), 55 * len(generated)))
+    with picture(path, size=(5.5, 5.8), dpi=100) as (figure, ((axes,),)):
+        axes.scatter(real[:, 0], real[:, 1], s=6, color="silver", label="real")
+        axes.scatter(generated[:, 0], generated[:, 1], s=6, color="C3", alpha=0.6, label="generated")
+        axes.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - pad, high[1] + pad), xlabel="x", ylabel="y")
+        axes.set_aspect("equal")
+        axes.legend(loc="upper right")
+        figure.suptitle(fill(plain(f"{caption}: {found}" if found else caption), 55))
 
 
 def save_classes(path: Path, names: list[str], real: Array, drawn: Array, count: int, title: str) -> Path:

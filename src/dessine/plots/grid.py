@@ -25,24 +25,12 @@ PAPER, INK, BAR = (238, 238, 238), (20, 20, 20), (31, 95, 168)
 
 def save_grid(path: Path, images: Array, columns: int, caption: str, real: Array | None = None) -> Path:
     """images: (N, H, W), (N, H, W, 1) or (N, H, W, 3), in [0, 1]; row by row, under a caption; real: a last row of its own."""
-    return save_grids(path, {"": images}, columns, caption, real)
-
-
-def save_grids(path: Path, panels: dict[str, Array], columns: int, caption: str, real: Array | None = None) -> Path:
-    """Grids of as many images each, side by side, each under its name, if it has one; below them a row of real examples."""
-    sheets = [_sheet(images, columns) for images in panels.values()]
-    named = FOOT if any(panels) else 0
-    across = sum(sheet.width for sheet in sheets) + 4 * GAP * (len(sheets) - 1)
-    last = None if real is None else _sheet(real[: columns * len(sheets)], columns * len(sheets))
-    height = named + sheets[0].height + (FOOT + last.height if last else 0)
-    canvas, pen, top = _paper(max(across, last.width if last else 0), height, caption)
-    left = 0
-    for name, sheet in zip(panels, sheets, strict=True):
-        _write(pen, (left + GAP + 2, top), name, 14)
-        canvas.paste(sheet, (left, top + named))
-        left += sheet.width + 4 * GAP
+    sheet, last = _sheet(images, columns), None if real is None else _sheet(real[:columns], columns)
+    height = sheet.height + (FOOT + last.height if last else 0)
+    canvas, pen, top = _paper(max(sheet.width, last.width if last else 0), height, caption)
+    canvas.paste(sheet, (0, top))
     if last:
-        _write(pen, (GAP + 2, top + named + sheets[0].height), "real examples", 14)
+        _write(pen, (GAP + 2, top + sheet.height), "real examples", 14)
         canvas.paste(last, (0, canvas.height - last.height))
     return _save(canvas, path)
 

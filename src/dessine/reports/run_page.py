@@ -92,7 +92,7 @@ def run_page(row: Row) -> Markup:
         _head(row),
         *(Markup('<p class="bad">{}</p>').format(fault) for fault in faults),
         section("Results", _results(row, track, summary), _last(track)),
-        section("What it draws", samples(row.path)),
+        section("What it draws", _whose(summary), samples(row.path)),
         section("Diagnosis", _diagnosis(summary.get("diagnosis"))),
         section("Curves", *_pictures(row.path, "plots", CAPTIONS) or _drawn(row)),
         section("Measured by dessine eval", *_scores(row.path)),
@@ -138,10 +138,21 @@ def _results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
     several = ["95 % interval", "repeats"] if track.repeats > 1 else []
     heads = ["metric", "better", "at the end", *several, "best", "at step"]
     scored = row.spec.get("game", {}).get("scored") if isinstance(row.spec.get("game"), dict) else None
-    few = f"scores: of the {scored} samples that are scored at each line of metrics; eval scores more of them" if scored else ""
+    whose = f", drawn by the {summary['drawn_by']} of the generator" if "drawn_by" in summary else ""
+    few = f"scores: of the {scored} samples that are scored at each line of metrics{whose}; eval scores more" if scored else ""
     made = table(heads, rows, few if any(goal.startswith("scores.") for goal in goals) else "", 2) if rows else Markup()
-    own = {key: v for key, v in summary.items() if key not in ("last", "best", "status", "step", "reason", "diagnosis", *goals)}
+    own = {key: v for key, v in summary.items() if key not in (*TOLD, *goals)}
     return made + facts({_words(key): _line(v) for key, v in own.items()})
+
+
+TOLD = ("last", "best", "status", "step", "reason", "diagnosis", "drawn_by")
+"""Of summary.json: what has a place of its own on the page."""
+
+
+def _whose(summary: dict[str, Any]) -> Markup:
+    """Whose weights drew the samples, and which draw for `draw` and `eval`."""
+    said = Markup('<p class="quiet">Drawn by the {} of the generator (game.average), as by dessine draw and eval.</p>')
+    return said.format(summary["drawn_by"]) if "drawn_by" in summary else Markup()
 
 
 def _diagnosis(told: dict[str, Any] | None) -> Markup:
@@ -277,10 +288,11 @@ def _scores(folder: Path) -> list[Markup]:
             made.append(Markup('<p class="bad">{}</p>').format(str(error)))
             continue
         at = f"at step {told['step']:,}" if "step" in told else ""
-        made.append(
-            _scored(told.get("scores"), f"The generator {at}, first repeat" if "repeat" in told else f"The generator {at}")
-        )
-        made.append(_scored(told.get("average", {}).get("scores"), f"The moving average of the generator {at}"))
+        first, whose = ", first repeat" * ("repeat" in told), told.get("drawn_by")
+        made.append(_scored(told.get("scores"), f"The {f'{whose} of the ' if whose else ''}generator {at}{first}"))
+        for name, words in (("average", "moving average"), ("plain", "plain weights")):
+            if name in told and not (whose or "").startswith(words):
+                made.append(_scored(told[name].get("scores"), f"The {words} of the generator {at}"))
         means = {key: v for key, v in told.items() if isinstance(v, dict) and {"mean", "std"} <= v.keys()}
         rows = [[NAMES.get(key, _words(key)), v["mean"], v["std"], _count(v.get("count"))] for key, v in means.items()]
         made.append(table(["", "mean", "standard deviation", "of"], rows) if rows else Markup())
@@ -292,7 +304,7 @@ def _scores(folder: Path) -> list[Markup]:
     return [*made, *_pictures(folder, "eval", EVAL_CAPTIONS)]
 
 
-SHOWN = ("run", "pictures", "scores", "average", "checkpoints", "spearman", "confusion", "step", "repeat")
+SHOWN = ("run", "pictures", "scores", "drawn_by", "average", "plain", "checkpoints", "spearman", "confusion", "step", "repeat")
 """Of a file of `dessine eval`: what has a place of its own on the page."""
 NAMES = {
     "d_train": "D, of training examples",

@@ -203,6 +203,7 @@ class Record(TypedDict, total=False):
     critic_gradient: dict[Name, dict[Name, Metric]]
     rotation: dict[Name, Metric]
     scores: dict[Name, Metric]
+    plain_scores: dict[Name, Metric]
     average_scores: dict[Name, Metric]
     test_success: Metric
     test_loss: Metric
@@ -224,6 +225,7 @@ class Summary(TypedDict, total=False):
     status: str
     step: Whole
     reason: str | None
+    drawn_by: str
     last: Record
     best: dict[str, Best]
     diagnosis: Verdict
@@ -245,7 +247,7 @@ class Score(TypedDict, total=False):
 
 @_checks
 class Averaged(TypedDict, total=False):
-    """The same of the moving average of a generator."""
+    """The same of the moving average of a generator, or of its plain weights."""
 
     scores: dict[str, Score]
 
@@ -258,7 +260,9 @@ class Scores(TypedDict, total=False):
     seed: Whole
     notice: str
     scores: dict[str, Score]
+    drawn_by: str
     average: Averaged
+    plain: Averaged
     checkpoints: list[dict[str, Number]]
     spearman: dict[str, dict[str, dict[str, Any]]]
     pictures: list[str]
@@ -323,8 +327,14 @@ def some(faults: list[str]) -> list[str]:
 
 
 def line_of(text: bytes) -> dict[str, Any]:
-    """One line of metrics.jsonl. Raises RunError."""
-    return _checked(LINE, text)
+    """One line of metrics.jsonl. Raises RunError.
+
+    `scores` are of what draws; older versions called those of a moving average `average_scores`, and the plain ones `scores`.
+    """
+    line = _checked(LINE, text)
+    if "average_scores" in line:
+        line |= {"scores": line.pop("average_scores"), "plain_scores": line.get("scores", {})}
+    return line
 
 
 def spec_of(data: Any) -> dict[str, Any]:
