@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dessine.nn.activations import Activation
 from dessine.nn.algebra import add_product, product
+from dessine.nn.bias import bend
 from dessine.nn.initialisers import Initialiser, Zeros
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, flat, layers, size
 from dessine.registry import Count, Like
@@ -46,18 +47,13 @@ class Dense(Layer):
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         shape, x = x.shape, flat(x)
-        a = product(x, self.w)
-        if self.bias:
-            a += self.b
-        y, through = self.activation.forward(a)
+        y, through = bend(product(x, self.w), self.b if self.bias else None, self.activation)
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            da = through(dy)
+            da = through(dy, self.db if params and self.bias else None)
             dx = product(da, self.w.mT).reshape(shape) if inputs else None
             if params:
                 add_product(self.dw, x, da, overwrite=params == "first")
-                if self.bias:
-                    self.db += da.sum(-2, keepdims=True) if da.shape[-2] > 1 else da
             return dx
 
         return y, backward

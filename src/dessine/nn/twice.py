@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from dessine.nn.activations import Activation, Linear
+from dessine.nn.bias import bend
 from dessine.nn.layer import Activate, Array, BackwardAlong, Layer, Mode
 from dessine.nn.network import Network
 from dessine.nn.tangent import linear_part
@@ -75,15 +76,13 @@ def _pass(layer: Layer, x: Array, mode: Mode) -> _Pass:
 class _Bent(_Pass):
     """An activation."""
 
+    through: Callable[[Array], Array]
     last: BackwardAlong
 
     def __init__(self, f: Activation, a: Array, mine: bool = False):
         """mine: y may be written over a."""
         self.f, self.a, self.straight = f, a, isinstance(f.bend(a[:, :0]), float)
-        if mine and self.straight:
-            self.y, self.through = a, f.forward_(a)
-        else:
-            self.y, self.through = f.forward(a)
+        self.y, self.through = bend(a, None, f) if mine and self.straight else f.forward(a)
 
     def down(self, dy: Array) -> Array:
         self.dy = dy
