@@ -48,10 +48,10 @@ def game(
     return made
 
 
-def chain(activation: Any = "tanh", last: Any = "linear") -> list[Any]:
-    """9-20-4-3, the middle without biases: longer and shorter than the lanes of a product."""
+def chain(activation: Any = "tanh", last: Any = "linear", widest: int = 20) -> list[Any]:
+    """9-20-4-3, the middle without biases; if its widest layer has 16 units or fewer, replicates learn side by side."""
     return [
-        {"type": "dense", "units": 20, "activation": activation},
+        {"type": "dense", "units": widest, "activation": activation},
         {"type": "dense", "units": 4, "activation": activation, "bias": False},
         {"type": "dense", "units": 3, "activation": last},
     ]
@@ -61,14 +61,16 @@ def theta(made: Classification) -> np.ndarray:
     return made.player.network.theta
 
 
+@pytest.mark.parametrize("widest", [20, 5])
 @pytest.mark.parametrize("momentum", [0.0, 0.6])
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
-def test_stretches_are_the_plain_turns_to_rounding(activation: Any, loss: Any, momentum: float) -> None:
-    last = activation if loss == LOSSES[0] else "linear"
+def test_stretches_are_the_plain_turns_to_rounding(activation: Any, loss: Any, momentum: float, widest: int) -> None:
+    layers = chain(activation, activation if loss == LOSSES[0] else "linear", widest)
     for pixels in (True, False):
-        plain, compiled = (game(chain(activation, last), loss, 2, pixels=pixels, momentum=momentum) for _ in range(2))
+        plain, compiled = (game(layers, loss, 2, pixels=pixels, momentum=momentum) for _ in range(2))
         assert compiled.one_by_one is not None
+        assert compiled.one_by_one.narrow == (widest == 5 and activation != "softmax")
         plain.one_by_one = None
         for n in (1, 9, 25):
             expected, seen = plain.turns(n, measure=True), compiled.turns(n, measure=True)
@@ -79,9 +81,10 @@ def test_stretches_are_the_plain_turns_to_rounding(activation: Any, loss: Any, m
         assert compiled.player.optimizer.t == plain.player.optimizer.t == 35
 
 
+@pytest.mark.parametrize("widest", [20, 5])
 @pytest.mark.parametrize("momentum", [0.0, 0.6])
-def test_neither_where_stretches_end_nor_what_is_measured_changes_a_bit(momentum: float) -> None:
-    once, often = game(chain(), momentum=momentum), game(chain(), momentum=momentum)
+def test_neither_where_stretches_end_nor_what_is_measured_changes_a_bit(momentum: float, widest: int) -> None:
+    once, often = (game(chain(widest=widest), momentum=momentum) for _ in range(2))
     once.turns(70)
     for n in (1, 33, 6, 30):
         often.turns(n, measure=n != 6)
@@ -89,17 +92,22 @@ def test_neither_where_stretches_end_nor_what_is_measured_changes_a_bit(momentum
         np.testing.assert_array_equal(often.state()[name], value, err_msg=name)
 
 
-def test_a_repeat_is_the_single_run_with_its_seed() -> None:
-    together = game(chain(), replicates=3)
-    together.turns(45)
-    for r in range(3):
-        alone = game(chain(), seed=r)
-        alone.turns(45)
+@pytest.mark.parametrize("widest", [20, 5])
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus"])
+@pytest.mark.parametrize("replicates", [3, 35])
+def test_a_repeat_is_the_single_run_with_its_seed(replicates: int, activation: str, widest: int) -> None:
+    layers = chain(activation, widest=widest)
+    together = game(layers, replicates=replicates, momentum=0.5)
+    told = together.turns(45, measure=True)
+    for r in range(0, replicates, 2):
+        alone = game(layers, seed=r, momentum=0.5)
+        assert alone.turns(45, measure=True)["loss"]["network"] == told["loss"]["network"][r]
         np.testing.assert_array_equal(theta(together)[r], theta(alone)[0])
 
 
-def test_a_replicate_that_diverges_leaves_the_others_alone() -> None:
-    broken, whole = game(chain(), replicates=2), game(chain(), replicates=2)
+@pytest.mark.parametrize("widest", [20, 5])
+def test_a_replicate_that_diverges_leaves_the_others_alone(widest: int) -> None:
+    broken, whole = (game(chain(widest=widest), replicates=2) for _ in range(2))
     theta(broken)[0] = np.nan
     for made in (broken, whole):
         made.turns(40)

@@ -37,12 +37,12 @@ class Kept(FunctionCache):
             self.disable()
 
 
-def loop(function: Callable[..., Any]) -> Callable[..., Any]:
+def loop(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """The function, compiled; it gives the GIL back while it runs.
 
     What it calls must stand in its own file: the cache is renewed when that file changes.
     """
-    made: Any = numba.njit(function, nogil=True, error_model="numpy")
+    made: Any = numba.njit(function, nogil=True, error_model="numpy", **options)
     before, SETTINGS.CACHE_DIR = SETTINGS.CACHE_DIR, str(user_cache_path("dessine") / "compiled")
     try:
         made._cache = Kept(function)
@@ -51,6 +51,14 @@ def loop(function: Callable[..., Any]) -> Callable[..., Any]:
     finally:
         SETTINGS.CACHE_DIR = before
     return made
+
+
+def sums(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A loop whose sums are made in any order, and its multiplications with an addition in one: to rounding, what is written.
+
+    One sum after another would wait for each addition. Infinities and what is no number go through it as through any loop.
+    """
+    return loop(function, fastmath={"reassoc", "contract"})
 
 
 class _Notice(event.Listener):

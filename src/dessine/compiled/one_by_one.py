@@ -11,31 +11,83 @@ import math
 
 import numpy as np
 
-from dessine.compiled.loops import loop
+from dessine.compiled.loops import loop, sums
 
 ACTIVATIONS = ("linear", "sigmoid", "centred_sigmoid", "tanh", "relu", "leaky_relu", "softplus", "softmax")
 LOSSES = ("quadratic", "binary_cross_entropy", "softmax_cross_entropy")
-LANES = 16
-"""Partial sums of a product of two rows, added at the end: one sum alone would wait for each addition."""
+NARROW = 16
+"""Replicates of a network with no layer wider than this learn side by side: a row of its weights fills no register."""
 
 
 @loop
-def _activate(kind, p, q, a):  # type: ignore[no-untyped-def]
-    """Write f(a) over a (m,)."""
+def expm1_(a, powers):  # type: ignore[no-untyped-def]
+    """a (m,) becomes exp(a) - 1, within 2 units in the last place; beyond 44, it is that of 44. powers: (m,) integers, scratch.
+
+    exp(a) = 2^n exp(r), with n whole and |r| at most log(2) / 2, where 13 terms of the series are enough for doubles. When a
+    large number is added to a / log(2), the last bits of the sum are n: moved to where the exponent stands, they make 2^n.
+    All elements go the same way, many at a time; how many changes no bit.
+    """
+    one, far, steep = a.dtype.type(1), a.dtype.type(44), a.dtype.type(1 / math.log(2))
+    digits, bias = (23, 127) if a.itemsize == 4 else (52, 1023)
+    large = a.dtype.type(1.5 * 2**digits + bias)
+    high, low = a.dtype.type(0.693359375), a.dtype.type(-2.1219444005469057e-4)  # log(2): n times its first part is exact
+    c2, c3, c4 = a.dtype.type(1 / 2), a.dtype.type(1 / 6), a.dtype.type(1 / 24)
+    c5, c6, c7 = a.dtype.type(1 / 120), a.dtype.type(1 / 720), a.dtype.type(1 / 5040)
+    c8, c9, c10 = a.dtype.type(1 / 40320), a.dtype.type(1 / 362880), a.dtype.type(1 / 3628800)
+    c11, c12, c13 = a.dtype.type(1 / 39916800), a.dtype.type(1 / 479001600), a.dtype.type(1 / 6227020800)
+    shifted = powers.view(a.dtype)
+    for j in range(a.size):
+        x = far if a[j] > far else a[j]
+        a[j] = -far if x < -far else x
+        shifted[j] = a[j] * steep + large
+    for j in range(a.size):
+        powers[j] = powers[j] << digits
+    for j in range(a.size):
+        n = (a[j] * steep + large) - large
+        r = a[j] - n * high - n * low
+        p = c7 + r * (c8 + r * (c9 + r * (c10 + r * (c11 + r * (c12 + r * c13)))))
+        p = c2 + r * (c3 + r * (c4 + r * (c5 + r * (c6 + r * p))))
+        a[j] = shifted[j] * (r + r * r * p) + (shifted[j] - one)
+
+
+@loop
+def tanh_(a, steepness, powers):  # type: ignore[no-untyped-def]
+    """a (m,) becomes tanh(steepness a), within 4 units in the last place: tanh(x) = (exp(2x) - 1) / (exp(2x) + 1)."""
+    two = a.dtype.type(2)
+    for j in range(a.size):
+        a[j] = a[j] * (steepness * two)
+    expm1_(a, powers)
+    for j in range(a.size):
+        a[j] = a[j] / (a[j] + two)
+
+
+@loop
+def _largest(a):  # type: ignore[no-untyped-def]
+    """The largest of a (m,)."""
+    top = a[0]
+    for j in range(1, a.size):
+        top = a[j] if a[j] > top else top
+    return top
+
+
+@loop
+def _activate(kind, p, q, a, powers):  # type: ignore[no-untyped-def]
+    """Write f(a) over a (m,). powers: (m,) integers as wide as a's numbers, scratch."""
     one = a.dtype.type(1)  # a plain 1 would make doubles of floats
     half = one / (one + one)
     if kind == 0:
         for j in range(a.size):
             a[j] = a[j] * p
     elif kind == 1:
+        tanh_(a, half * p, powers)
         for j in range(a.size):
-            a[j] = math.tanh(a[j] * (half * p)) * half + half
+            a[j] = a[j] * half + half
     elif kind == 2:
-        for j in range(a.size):
-            a[j] = math.tanh(a[j] * (half * p))
+        tanh_(a, half * p, powers)
     elif kind == 3:
+        tanh_(a, q, powers)
         for j in range(a.size):
-            a[j] = math.tanh(a[j] * q) * p
+            a[j] = a[j] * p
     elif kind == 4:
         for j in range(a.size):
             if a[j] < 0:
@@ -47,7 +99,7 @@ def _activate(kind, p, q, a):  # type: ignore[no-untyped-def]
         for j in range(a.size):
             a[j] = max(a[j], one - one) + math.log1p(math.exp(-abs(a[j])))
     else:
-        top = a.max()
+        top = _largest(a)
         total = one - one
         for j in range(a.size):
             a[j] = math.exp(a[j] - top)
@@ -107,7 +159,7 @@ def _loss(kind, factor, y, target, d):  # type: ignore[no-untyped-def]
             value += max(y[j], zero) - target[j] * y[j] + math.log1p(e)
             d[j] = (e if y[j] < 0 else one) / (one + e) - target[j]
         return value
-    top, total, weight = y.max(), zero, zero
+    top, total, weight = _largest(y), zero, zero
     for j in range(y.size):
         d[j] = math.exp(y[j] - top)
         total += d[j]
@@ -119,104 +171,180 @@ def _loss(kind, factor, y, target, d):  # type: ignore[no-untyped-def]
     return value
 
 
-@loop
-def _add_rows(a, x, w, live, sparse):  # type: ignore[no-untyped-def]
-    """a += x w, a (m,), w (n * m,), by the rows of w that `live` names or, unless `sparse`, the first ones; four at a time."""
+@sums
+def _add_rows(a, x, w, live):  # type: ignore[no-untyped-def]
+    """a += x w, a (m,), w (n * m,), by the rows of w that `live` names; four at a time."""
     m, n = a.size, live.size
     for c in range(0, n - n % 4, 4):
-        i0, i1, i2, i3 = c, c + 1, c + 2, c + 3
-        if sparse:
-            i0, i1, i2, i3 = live[c], live[c + 1], live[c + 2], live[c + 3]
+        i0, i1, i2, i3 = live[c], live[c + 1], live[c + 2], live[c + 3]
         r0, r1, r2, r3 = w[i0 * m : i0 * m + m], w[i1 * m : i1 * m + m], w[i2 * m : i2 * m + m], w[i3 * m : i3 * m + m]
         x0, x1, x2, x3 = x[i0], x[i1], x[i2], x[i3]
         for j in range(m):
             a[j] += (x0 * r0[j] + x1 * r1[j]) + (x2 * r2[j] + x3 * r3[j])
     for c in range(n - n % 4, n):
-        i = live[c] if sparse else c
+        i = live[c]
         row = w[i * m : i * m + m]
         for j in range(m):
             a[j] += x[i] * row[j]
 
 
-@loop
-def _dot(a, b, lanes):  # type: ignore[no-untyped-def]
-    """The sum of a * b, in LANES partial sums. lanes: (LANES,), scratch."""
-    whole = a.size - a.size % LANES
-    lanes[:] = 0
-    for start in range(0, whole, LANES):
-        for k in range(LANES):
-            lanes[k] += a[start + k] * b[start + k]
-    total = lanes[0]
-    for k in range(1, LANES):
-        total += lanes[k]
-    for j in range(whole, a.size):
-        total += a[j] * b[j]
-    return total
+@sums
+def _descend(w, x, da, dx, eta, live):  # type: ignore[no-untyped-def]
+    """w -= eta x da, in the rows that `live` names. dx = w da with w as it was, so that each weight is fetched once.
+
+    w: (n * m,), x: (n,), da: (m,); dx: (n,), or (0,) where it is not wanted: else all rows move.
+    """
+    m, zero = da.size, da.dtype.type(0)
+    if dx.size:
+        for i in range(dx.size):
+            row, h, total = w[i * m : i * m + m], x[i] * eta, zero
+            for j in range(m):
+                total += row[j] * da[j]
+                row[j] -= h * da[j]
+            dx[i] = total
+    else:
+        for c in range(live.size):
+            i = live[c]
+            row, h = w[i * m : i * m + m], x[i] * eta
+            for j in range(m):
+                row[j] -= h * da[j]
+
+
+@sums
+def _roll(w, v, x, da, dx, eta, momentum):  # type: ignore[no-untyped-def]
+    """The same with momentum, where every weight moves in every turn: v <- momentum v + x da, w <- w - eta v."""
+    m, zero = da.size, da.dtype.type(0)
+    for i in range(x.size):
+        row, speed, total = w[i * m : i * m + m], v[i * m : i * m + m], zero
+        if dx.size:
+            for j in range(m):
+                total += row[j] * da[j]
+            dx[i] = total
+        for j in range(m):
+            speed[j] = speed[j] * momentum + x[i] * da[j]
+            row[j] -= speed[j] * eta
 
 
 @loop
-def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, factor, eta, momentum, values):  # type: ignore[no-untyped-def]
+def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, factor, eta, momentum, powers, values):  # type: ignore[no-untyped-def]
     """One turn for each example in `order` (n,): theta (P,) moves, and values (n,) becomes the losses.
 
     velocity: (P,), or (0,) without momentum. layers: (L, 2), p and q of each activation, of theta's type. shapes: (L, 5):
     inputs, outputs, where w begins in theta, where b does (-1: none), the activation's place in ACTIVATIONS. x: (N, inputs),
     pixels, which become x * scale + low, or floats, taken as they are. answers: (N, outputs), targets. loss, factor: its
-    place in LOSSES, and quadratic's option. eta, momentum, scale, low: of theta's type.
+    place in LOSSES, and quadratic's option. eta, momentum, scale, low: of theta's type. powers: (widest,) integers of the
+    size of its numbers, scratch.
     """
-    n, widest = len(shapes), shapes[:, :2].max()
+    n, widest, zero, one = len(shapes), powers.size, theta.dtype.type(0), np.ones(1, theta.dtype)
     y, d = np.empty((n + 1, widest), theta.dtype), np.empty((2, widest), theta.dtype)
-    lanes, live, one = np.empty(LANES, theta.dtype), np.empty(shapes[:, 0].max(), np.int64), np.ones(1, theta.dtype)
+    live, every = np.empty(widest, np.int64), np.empty(widest, np.int64)
+    for i in range(widest):
+        every[i] = i
     for t in range(order.size):
         example = x[order[t]]
         count = 0  # of inputs that are not 0
         for i in range(shapes[0, 0]):
             y[0, i] = example[i] * scale + low
-            if y[0, i] != 0:
-                live[count] = i
-                count += 1
+        for i in range(shapes[0, 0]):
+            live[count] = i
+            count += y[0, i] != 0
         for k in range(n):
-            inputs, outputs, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3]
-            a = y[k + 1, :outputs]
-            if bias >= 0:
-                a[:] = theta[bias : bias + outputs]
-            else:
-                a[:] = 0
-            _add_rows(a, y[k], theta[at : at + inputs * outputs], live[: count if k == 0 else inputs], k == 0)
-            _activate(shapes[k, 4], layers[k, 0], layers[k, 1], a)
-        last = shapes[n - 1, 1]
-        values[t] = _loss(loss, factor, y[n, :last], answers[order[t]], d[0, :last])
+            inputs, m, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3]
+            a, w, named = y[k + 1, :m], theta[at : at + inputs * m], live[:count] if k == 0 else every[:inputs]
+            for j in range(m):
+                a[j] = theta[bias + j] if bias >= 0 else zero
+            _add_rows(a, y[k], w, named)
+            _activate(shapes[k, 4], layers[k, 0], layers[k, 1], a, powers)
+        values[t] = _loss(loss, factor, y[n, : shapes[n - 1, 1]], answers[order[t]], d[0])
         for k in range(n - 1, -1, -1):
-            inputs, outputs, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3]
-            da, dx = d[0, :outputs], d[1, :inputs]
-            _through(shapes[k, 4], layers[k, 0], layers[k, 1], y[k + 1, :outputs], da)
-            if k > 0 and velocity.size:  # through the weights as they were, before they move
-                for i in range(inputs):
-                    dx[i] = _dot(theta[at + i * outputs : at + (i + 1) * outputs], da, lanes)
+            inputs, m, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3]
+            da, dx, w = d[0, :m], d[1, : inputs if k > 0 else 0], theta[at : at + inputs * m]
+            _through(shapes[k, 4], layers[k, 0], layers[k, 1], y[k + 1, :m], da)
             if velocity.size:
-                _push(theta, velocity, at, y[k, :inputs], da, eta, momentum)
+                _roll(w, velocity[at : at + inputs * m], y[k, :inputs], da, dx, eta, momentum)
                 if bias >= 0:
-                    _push(theta, velocity, bias, one, da, eta, momentum)
+                    _roll(theta[bias:], velocity[bias:], one, da, dx[:0], eta, momentum)
             else:
-                for c in range(count if k == 0 else inputs):
-                    i = live[c] if k == 0 else c
-                    h, row = y[k, i] * eta, theta[at + i * outputs : at + (i + 1) * outputs]
-                    if k > 0:
-                        dx[i] = _dot(row, da, lanes)
-                    for j in range(outputs):
-                        row[j] -= h * da[j]
+                _descend(w, y[k], da, dx, eta, live[:count])
                 if bias >= 0:
-                    for j in range(outputs):
-                        theta[bias + j] -= eta * da[j]
-            if k > 0:
-                d[0, :inputs] = dx
+                    _descend(theta[bias:], one, da, dx[:0], eta, every[:1])
+            for i in range(dx.size):
+                d[0, i] = dx[i]
 
 
 @loop
-def _push(theta, velocity, at, h, da, eta, momentum):  # type: ignore[no-untyped-def]
-    """With momentum every weight moves in every turn: v <- momentum v + h da, theta <- theta - eta v."""
-    m = da.size
-    for i in range(h.size):
-        row, v = theta[at + i * m : at + (i + 1) * m], velocity[at + i * m : at + (i + 1) * m]
-        for j in range(m):
-            v[j] = v[j] * momentum + h[i] * da[j]
-            row[j] -= v[j] * eta
+def turns_of_all(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, factor, eta, momentum, powers, values):  # type: ignore[no-untyped-def]
+    """The same for R replicates of a narrow network without softmax: theta (P * R,), velocity (P * R,) or (0,), order (R, n).
+
+    Where `turns` has a number there are R here, one of each replicate, and no sum is of several replicates: what one learns
+    does not depend on how many there are. values: (R, n). powers: (widest * R,).
+    """
+    n, r, zero = len(shapes), len(order), theta.dtype.type(0)
+    y, d = np.empty((n + 1, powers.size), theta.dtype), np.empty((2, powers.size), theta.dtype)
+    said, error = np.empty(shapes[n - 1, 1], theta.dtype), np.empty(shapes[n - 1, 1], theta.dtype)
+    one = np.ones(r, theta.dtype)
+    for t in range(order.shape[1]):
+        for c in range(r):
+            for i in range(shapes[0, 0]):
+                y[0, i * r + c] = x[order[c, t], i] * scale + low
+        for k in range(n):
+            inputs, m, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2] * r, shapes[k, 3] * r
+            a = y[k + 1, : m * r]
+            for j in range(m * r):
+                a[j] = theta[bias + j] if bias >= 0 else zero
+            for i in range(inputs):
+                _add_row(a, y[k, i * r : (i + 1) * r], theta[at + i * m * r :])
+            _activate(shapes[k, 4], layers[k, 0], layers[k, 1], a, powers)
+        for c in range(r):
+            for j in range(said.size):
+                said[j] = y[n, j * r + c]
+            values[c, t] = _loss(loss, factor, said, answers[order[c, t]], error)
+            for j in range(said.size):
+                d[0, j * r + c] = error[j]
+        for k in range(n - 1, -1, -1):
+            inputs, m, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2] * r, shapes[k, 3] * r
+            da = d[0, : m * r]
+            _through(shapes[k, 4], layers[k, 0], layers[k, 1], y[k + 1, : m * r], da)
+            for i in range(inputs):
+                h, row = y[k, i * r : (i + 1) * r], at + i * m * r
+                if k > 0:
+                    _back_row(d[1, i * r : (i + 1) * r], da, theta[row:])
+                _move_row(theta[row:], velocity[row:], h, da, eta, momentum)
+            if bias >= 0:
+                _move_row(theta[bias:], velocity[bias:], one, da, eta, momentum)
+            for i in range(inputs * r if k > 0 else 0):
+                d[0, i] = d[1, i]
+
+
+@loop
+def _add_row(a, x, w):  # type: ignore[no-untyped-def]
+    """a += x w, for one input x (R,) of each replicate: a (m * R,), w (m * R,) and what follows it."""
+    r = x.size
+    for j in range(a.size // r):
+        for c in range(r):
+            a[j * r + c] += x[c] * w[j * r + c]
+
+
+@loop
+def _back_row(dx, da, w):  # type: ignore[no-untyped-def]
+    """dx = w da, dx (R,), da (m * R,)."""
+    r = dx.size
+    for c in range(r):
+        dx[c] = 0
+    for j in range(da.size // r):
+        for c in range(r):
+            dx[c] += w[j * r + c] * da[j * r + c]
+
+
+@loop
+def _move_row(w, v, x, da, eta, momentum):  # type: ignore[no-untyped-def]
+    """What `_descend` and `_roll` do, for one input x (R,) of each replicate."""
+    r = x.size
+    for j in range(da.size // r):
+        if v.size:
+            for c in range(r):
+                v[j * r + c] = v[j * r + c] * momentum + x[c] * da[j * r + c]
+                w[j * r + c] -= v[j * r + c] * eta
+        else:
+            for c in range(r):
+                w[j * r + c] -= x[c] * eta * da[j * r + c]

@@ -28,11 +28,12 @@ class OneByOne:
     """Turns of a player that learns `train`, one example each. Make it with `of`."""
 
     def __init__(self, player: Player, chain: list[tuple[int, int, int, int, Activation]], loss: Loss, train: Examples):
-        from dessine.compiled.one_by_one import ACTIVATIONS, LOSSES
+        from dessine.compiled.one_by_one import ACTIVATIONS, LOSSES, NARROW
 
         self.player, network = player, player.network
         number = network.dtype.type
         self.shapes = np.array([(n, m, w, b, ACTIVATIONS.index(f.type)) for n, m, w, b, f in chain])
+        self.narrow = self.shapes[:, :2].max() <= NARROW and all(f.type != "softmax" for *_, f in chain)
         self.options = np.array([_options(f) for *_, f in chain], network.dtype)
         pixels = train.x.dtype == np.uint8
         self.x = (train.x if pixels else train.x.astype(network.dtype)).reshape(len(train), -1)
@@ -57,34 +58,32 @@ class OneByOne:
             rule.slots["velocity"] = np.zeros_like(theta)
         values = np.empty(index.shape, theta.dtype)
         r, work = len(theta), index.shape[1] * theta.size
-        jobs = max(1, min(r, work // 1_000_000))  # which changes no bit: a replicate knows nothing of another
+        least = 64 if self.narrow else 1  # replicates of a job: side by side, they share each instruction
+        jobs = max(1, min(r // least, work // 1_000_000))  # which changes no bit: a replicate knows nothing of another
         share([partial(self._learn, range(r * i // jobs, r * (i + 1) // jobs), index, values) for i in range(jobs)])
         rule.t += index.shape[1]
         return values
 
     def _learn(self, replicates: range, index: Array, values: Array) -> None:
-        from dessine.compiled.one_by_one import turns
+        from dessine.compiled.one_by_one import turns, turns_of_all
 
         theta, rule = self.player.network.theta, self.player.optimizer
-        number = theta.dtype.type
+        number, widest, word = theta.dtype.type, self.shapes[:, :2].max(), np.dtype(f"i{theta.itemsize}")
+        task = (self.x, self.scale, self.low, self.answers, self.loss, self.factor, number(rule.eta), number(rule.momentum))
+        if self.narrow:
+            part = slice(replicates.start, replicates.stop)
+            w = theta[part].T.ravel()
+            v = rule.slots["velocity"][part].T.ravel() if rule.momentum else w[:0]
+            order, powers = np.ascontiguousarray(index[part]), np.empty(widest * len(replicates), word)
+            turns_of_all(w, v, self.options, self.shapes, order, *task, powers, values[part])
+            theta[part] = w.reshape(-1, len(replicates)).T
+            if rule.momentum:
+                rule.slots["velocity"][part] = v.reshape(-1, len(replicates)).T
+            return
         for r in replicates:
-            velocity = rule.slots["velocity"][r] if rule.momentum else theta[r, :0]
-            turns(
-                theta[r],
-                velocity,
-                self.options,
-                self.shapes,
-                np.ascontiguousarray(index[r]),
-                self.x,
-                self.scale,
-                self.low,
-                self.answers,
-                self.loss,
-                self.factor,
-                number(rule.eta),
-                number(rule.momentum),
-                values[r],
-            )
+            v = rule.slots["velocity"][r] if rule.momentum else theta[r, :0]
+            order, powers = np.ascontiguousarray(index[r]), np.empty(widest, word)
+            turns(theta[r], v, self.options, self.shapes, order, *task, powers, values[r])
 
 
 def _options(f: Activation) -> tuple[float, float]:
