@@ -20,6 +20,7 @@ RANGES: dict[str, Limits] = {
     **dict.fromkeys(("precision", "recall", "coverage", "high_quality", "memorised", "ndb", "share"), SHARE),
     **dict.fromkeys(("frechet", "reverse_kl", "density", "diversity", "nearest_ratio", "support", "modes"), POSITIVE),
     **dict.fromkeys(("wasserstein", "sliced_wasserstein", "test_loss", "train_loss", "grad_norm", "std", "seconds"), POSITIVE),
+    "kernel_distance_error": POSITIVE,
     "digit_score": (1.0, 10.0),
     "digit_entropy": (0.0, math.log(10)),
     "digit_confidence": (0.1, 1.0),

@@ -106,6 +106,9 @@ SYNONYMS = {
     "inherits": "extends",
     "include": "extends",
     # names
+    "kid": "kernel_distance",
+    "mmd": "kernel_distance",
+    "fid": "frechet",
     "sgd": "gradient_descent",
     "gd": "gradient_descent",
     "momentum": "gradient_descent",

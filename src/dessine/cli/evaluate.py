@@ -235,7 +235,8 @@ def _lines(name: str, value: Any) -> list[str]:
 
 
 def scores_table(scores: dict[str, dict[str, Any]]) -> list[str]:
-    """Value, standard error, what is better, and the baselines, in columns; beneath them why there are numbers missing.
+    """Value, standard error, what is better, and the baselines, in columns; beneath them why there are numbers missing, and
+    what so few samples cannot reach.
 
     A score without any number is not in the table.
     """
@@ -249,6 +250,8 @@ def scores_table(scores: dict[str, dict[str, Any]]) -> list[str]:
             rows.append((name, numbers[0], error, row["better"], *numbers[1:], f"{row['n']:,}"))
         if "why" in row:
             reasons.setdefault(row["why"], []).append(name)
+        if "perfect" in row:
+            reasons[f"{row['n']:,} perfect samples get about (K - 1) / 2N = {row['perfect']:.2g}, K modes"] = [name]
     wide = text_width() - INDENT
     told = [line for why, names in reasons.items() for line in wrap(f"{', '.join(names)}: {why}", wide, subsequent_indent="  ")]
     return (_columns(rows, optional=(7, 2, 6)) if len(rows) > 1 else []) + told

@@ -69,13 +69,21 @@ def save_estimate(folder: Path, records: Records, title: str) -> list[Path]:
     return [folder / "w_estimate.png"]
 
 
+ERROR = "_error"
+"""What the name of a score's standard error ends in."""
+
+
 class Shown(NamedTuple):
-    """How a score is titled, and what its axis always covers, so that two runs can be laid side by side."""
+    """How a score is titled, and what its axis always covers, so that two runs can be laid side by side.
+
+    log: a logarithmic axis; even: the same, but up to here, and below 0, an even one
+    """
 
     title: str
     low: float = inf
     high: float = -inf
     log: bool = False
+    even: float = 0
 
 
 SCORES = {
@@ -84,6 +92,7 @@ SCORES = {
     "reverse_kl": Shown("unevenness of the modes: reverse KL, nats (less is better)", 0),
     "digit_entropy": Shown("entropy of the digits drawn (more is better; 2.30: all ten equally often)", 0, 2.303),
     "digit_confidence": Shown("how sure the judge is of each digit (more is better)", 0, 1),
+    "kernel_distance": Shown("kernel distance (KID) in the judge's features (0 is best)", even=10),
     "frechet": Shown("Frechet distance in the judge's features (less is better)", log=True),
     "region_share": Shown("share of the data's regions that samples visit (more is better)", 0, 1),
     "near_real": Shown("share of samples as near to real examples as these are (more is better)", 0, 1),
@@ -101,10 +110,11 @@ def save_scores(
 ) -> list[Path]:
     """scores.png: each score of the samples over time, beside those of a moving average that of the plain generator.
 
+    A score whose standard error is among the metrics, such as kernel_distance_error, has a band, if there is one repeat.
     count: samples that were scored; known: what real examples, noise and the like get, by score, as lines; drawn_by: whose
     samples they are, where that needs saying
     """
-    names = _names(records, "scores")
+    names = [name for name in _names(records, "scores") if not name.endswith(ERROR)]
     if not names:
         return []
     rows, note, averaged = -(-len(names) // 2), "", bool(_names(records, "plain_scores"))
@@ -115,23 +125,30 @@ def save_scores(
                 if np.isfinite(values).any():
                     _curve(axes, _steps(records), values, label, f"C{i}")
                     note = _thin(values)
+                error = _values(records, group, name + ERROR)
+                if np.isfinite(error).any() and values.shape[1] == 1:
+                    ends = (values - error)[:, 0], (values + error)[:, 0]
+                    axes.fill_between(_steps(records), *ends, color=f"C{i}", alpha=0.2, lw=0)
             shown = SCORES.get(name, Shown(name))
             lines = {label: one[name] for label, one in known.items() if np.isfinite(one.get(name, np.nan))}
             for (label, at), (colour, style) in zip(lines.items(), LINES, strict=False):
                 axes.axhline(at, color=colour, ls=style, lw=1.2, label=label)
             if shown.log:
                 logarithmic(axes)
+            if shown.even:
+                axes.set_yscale("symlog", linthresh=shown.even)
             _cover(axes, [shown.low, shown.high, *lines.values()])
             axes.set(title=fill(shown.title, 75), xlabel="step")
         for axes in list(grid.flat)[len(names) :]:
             axes.set_axis_off()
         if averaged or known:
-            figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
+            handles = {label: one for axes in grid.flat for one, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+            figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, frameon=False)
         figure.suptitle(heading(title, f"scores of {count} samples{note}", 100))
     return [folder / "scores.png"]
 
 
-LINES = (("C2", "--"), ("grey", ":"))
+LINES = (("C2", "--"), ("grey", ":"), ("C4", "-."))
 
 
 def _cover(axes: Any, values: Iterable[float]) -> None:

@@ -12,6 +12,7 @@ from dessine.data import Split
 from dessine.data.dataset import Examples
 from dessine.scores import frechet
 from dessine.scores.distances import rows
+from dessine.scores.kernel import Kernel
 from dessine.scores.ndb import Bins
 from dessine.scores.nearest import nearest
 from dessine.scores.neighbours import Balls, balls
@@ -77,6 +78,11 @@ class Side:
     def moments(self) -> frechet.Moments:
         """Of the features."""
         return frechet.Moments(self.features)
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """Between the features."""
+        return Kernel(self.features)
 
 
 class Bench:

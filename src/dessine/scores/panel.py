@@ -12,12 +12,12 @@ import numpy as np
 from dessine.data import Split
 from dessine.plots import Pictures
 from dessine.registry import SpecError, did_you_mean
-from dessine.scores import frechet
 from dessine.scores.bench import Bench, Reader, Side
 from dessine.scores.digits import class_entropy, confidence
 from dessine.scores.distances import mean_pairwise, rows
 from dessine.scores.judge import judge
-from dessine.scores.mixture import assigned, distinct, high_quality, reverse_kl, written
+from dessine.scores.kernel import Kernel, kernel_distance
+from dessine.scores.mixture import assigned, distinct, high_quality, least_reverse_kl, reverse_kl, written
 from dessine.scores.own import Own
 from dessine.scores.table import ALL, GROUPS, NAMES, NAN, Found, Group, Score, names
 
@@ -31,16 +31,18 @@ class Panel:
     """The scores of one data set.
 
     goals: metric -> "min" or "max": what ranks runs; empty where no cheap score can
+    modes: how many can be told apart, each with a known weight; 0 for none
     """
 
     def __init__(self, data: Split, dtype: Any):
         self.judge: Reader | None = judge() if data.digits else None
         self.data, self.dtype, self.own = data, np.dtype(dtype), Own(data, dtype)
+        self.modes = len(data.mixture.weights) if data.mixture else 1000 if data.digits == 3 else 0
         self.goals: dict[str, str] = {}
         if data.mixture:
             self.goals = {"scores.reverse_kl": "min", "scores.high_quality": "max"}
         elif self.data.digits:
-            self.goals = {"scores.frechet": "min"} | ({"scores.reverse_kl": "min"} if data.digits == 3 else {})
+            self.goals = {"scores.kernel_distance": "min"} | ({"scores.reverse_kl": "min"} if data.digits == 3 else {})
         self._spreads: dict[int, float] = {}
         self._benches: dict[tuple[int, int], tuple[Bench, dict[int, dict[str, Found]]]] = {}
 
@@ -49,7 +51,7 @@ class Panel:
 
         modes, high_quality, reverse_kl: of a mixture, and all but high_quality of stacked digits (see `mixture.py`)
         digit_entropy, digit_confidence: of single digits (`digits.py`)
-        frechet: of both, to 2,000 training images in the judge's features; at 250 samples its bias is large (`frechet.py`)
+        kernel_distance, kernel_distance_error: of both, to 2,000 training images in the judge's features (`kernel.py`)
         region_share, near_real: of all but mixtures (`own.py`); no region_share of stacked digits
         diversity: mean distance between two samples over that between two real ones; 1 is healthy, 0 collapsed, noise over 1
         """
@@ -65,11 +67,12 @@ class Panel:
         elif self.data.digits == 3:
             mode = written(p.argmax(-1))
             told = {"modes": float(distinct(mode)), "reverse_kl": reverse_kl(mode, np.full(1000, 1 / 1000))}
-        return told | {"frechet": frechet.distance(real=self._real, generated=side.moments)}
+        distance, error = kernel_distance(real=self._real, generated=side.kernel)
+        return told | {"kernel_distance": distance, "kernel_distance_error": error}
 
     @cached_property
-    def _real(self) -> frechet.Moments:
-        return Side(self._some(self.data.train, 2000), self.data, self.judge).moments
+    def _real(self) -> Kernel:
+        return Side(self._some(self.data.train, 2000), self.data, self.judge).kernel
 
     def _modes(self, x: Array) -> dict[str, float]:
         mixture = self.data.mixture
@@ -88,9 +91,15 @@ class Panel:
         return mean_pairwise(rows(x)) / real if real > 0 else float("nan")
 
     def known(self, count: int) -> dict[str, dict[str, float]]:
-        """The cheap scores of `count` real test examples, and of as much noise: between them stands any generator."""
+        """The cheap scores of `count` real test examples, and of as much noise: between them stands any generator.
+
+        Of reverse KL, too, what is expected of so many perfect samples.
+        """
         bench = Bench(self.data, self.dtype, count, 0, self.judge)
-        return {"real test examples": self.glance(bench.ceiling.x), "noise": self.glance(bench.floor.x)}
+        told = {"real test examples": self.glance(bench.ceiling.x), "noise": self.glance(bench.floor.x)}
+        if self.modes:
+            told["expected of perfect samples, (K - 1) / 2N"] = {"reverse_kl": least_reverse_kl(self.modes, count)}
+        return told
 
     def modes_of(self, x: Array) -> str:
         """How many modes of the mixture (N, *shape) samples find, in words; nothing where no mode is known."""
@@ -174,8 +183,8 @@ class Panel:
 
     def _row(self, group: Group, name: str, score: Score, baselines: dict[str, Found]) -> dict[str, Any]:
         row: dict[str, Any] = score._asdict() | {"better": group.better[name], "interval": list(score.interval(name))}
-        if not row["why"]:
-            del row["why"]
+        for key in [key for key, empty in (("why", not score.why), ("perfect", score.perfect != score.perfect)) if empty]:
+            del row[key]
         row |= {column: baselines[column][name].value for column in COLUMNS}
         row["ceiling_error"] = baselines["ceiling"][name].standard_error
         if group.space == "judge":

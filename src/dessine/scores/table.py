@@ -14,6 +14,7 @@ from dessine.scores.bench import CRITIC, LINES, NEIGHBOURS, PAIRED, PAIRS, Bench
 from dessine.scores.distances import mean_pairwise, rows
 from dessine.scores.independent import NAME as CRITIC_NAME
 from dessine.scores.independent import independent
+from dessine.scores.kernel import kernel_distance
 from dessine.scores.ndb import EACH, ndb
 from dessine.scores.neighbours import K, neighbours
 from dessine.scores.parzen import parzen
@@ -29,12 +30,14 @@ class Score(NamedTuple):
 
     standard_error: NaN where none is known, and for a share of 0 or 1, of which nothing varies that could tell it
     why: there is no number, or none that is finite
+    perfect: about what perfect samples get, where so few of them do not get the best there is
     """
 
     value: float
     standard_error: float
     n: int
     why: str = ""
+    perfect: float = NAN
 
     def interval(self, name: str) -> tuple[float, float]:
         """95 %, inside what the score `name` can be; NaN without an error."""
@@ -85,6 +88,11 @@ def _frechet(bench: Bench, side: Side) -> Found:
     return {"frechet": Score(frechet.distance(**sides), error, len(side))}
 
 
+def _kernel(bench: Bench, side: Side) -> Found:
+    value, error = kernel_distance(real=bench.real.kernel, generated=side.kernel)
+    return {"kernel_distance": Score(value, error if bench.errors_of(side) else NAN, len(side))}
+
+
 def _modes(bench: Bench, side: Side) -> Found:
     known = bench.data.mixture
     assert known is not None
@@ -93,7 +101,7 @@ def _modes(bench: Bench, side: Side) -> Found:
     return {
         "modes": Score(float(modes), NAN, n),
         "high_quality": Score(good, float(np.sqrt(good * (1 - good) / n)) or NAN, n),
-        "reverse_kl": Score(mixture.reverse_kl(mixture.assigned(x, known), known.weights), NAN, n),
+        "reverse_kl": _unevenness(mixture.assigned(x, known), known.weights),
         "log_density": Score(*mixture.mean_log_density(x, known), n),
     }
 
@@ -103,8 +111,13 @@ def _stacked(bench: Bench, side: Side) -> Found:
     even = np.full(1000, 1 / 1000)
     return {
         "modes": Score(float(mixture.distinct(mode)), NAN, n),
-        "reverse_kl": Score(mixture.reverse_kl(mode, even), NAN, n),
+        "reverse_kl": _unevenness(mode, even),
     }
+
+
+def _unevenness(mode: np.ndarray, weights: np.ndarray) -> Score:
+    n = len(mode)
+    return Score(mixture.reverse_kl(mode, weights), NAN, n, perfect=mixture.least_reverse_kl(len(weights), n))
 
 
 def _neighbours(bench: Bench, side: Side) -> Found:
@@ -202,6 +215,14 @@ GROUPS = (
         "Frechet distance to training images in the judge's features (MNIST, stacked MNIST)",
         lambda data: data.digits > 0,
         _frechet,
+        "judge",
+        quick=True,
+    ),
+    Group(
+        {"kernel_distance": "lower"},
+        "kernel distance (KID) to training images in the judge's features, without bias: perfect is 0 (MNIST, stacked MNIST)",
+        lambda data: data.digits > 0,
+        _kernel,
         "judge",
         quick=True,
     ),
