@@ -46,11 +46,11 @@ def test_a_loop_is_compiled_once_and_told_so(tmp_path: Path) -> None:
 def test_a_loop_kept_under_the_name_of_another_is_compiled_again(tmp_path: Path) -> None:
     program = """
 import numpy as np
-from dessine.compiled.normal import add_up
+from dessine.compiled.normal import _add_moments
 for dtype in ("float32", "float64"):
-    total = np.zeros(2)
-    add_up(np.ones((3, 2), dtype), total)
-    print(total)
+    total, squares = np.zeros((2, 3), dtype)
+    _add_moments(0, total, squares, 2, np.ones(3, dtype), np.ones(3, dtype))
+    print(total, total.dtype)
 """
     first = run(tmp_path, program)
     one, other = sorted(tmp_path.rglob("*.nbc"))

@@ -10,6 +10,8 @@ import functools
 import os
 from importlib.util import find_spec
 
+import numpy as np
+
 
 def enabled() -> bool:
     """Whether loops are compiled here."""
@@ -19,3 +21,8 @@ def enabled() -> bool:
 @functools.cache
 def _there() -> bool:
     return find_spec("numba") is not None
+
+
+def own(x: np.ndarray) -> np.ndarray:
+    """x, or a copy if it is not contiguous or must not be written to, for which a loop would be compiled once more."""
+    return np.require(x, requirements="CW")

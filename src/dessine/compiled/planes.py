@@ -27,26 +27,39 @@ def _planes(places, kernel, stride):  # type: ignore[no-untyped-def]
 
 
 @loop
-def _deal(x, planes, places, kernel, stride, above, left, back):  # type: ignore[no-untyped-def]
-    """Write x (H, W) into the planes; or, `back`, write what is there into x, and 0 where no window looks."""
-    h, w = x.shape
+def _line(i, b, w, places, kernel, stride, above, left):  # type: ignore[no-untyped-def]
+    """Where line i of an image has the numbers of planes of column b: the place of number 0 in the planes, the first and last.
+
+    Number j there is number j * stride + b - left of the line. last is one beyond; where no window looks, it is 0.
+    """
     high, wide = _size(places, kernel, stride)
-    if back:
-        x[:] = 0
+    row, plane = (i + above) // stride[0], (i + above) % stride[0] * stride[1] + b
+    first = max(0, (stride[1] - 1 - b + left) // stride[1])
+    last = min(wide, (w - 1 - b + left) // stride[1] + 1) if row < high else 0
+    return (plane * high + row) * wide, first, last
+
+
+@loop
+def _deal(x, planes, places, kernel, stride, above, left):  # type: ignore[no-untyped-def]
+    """Write x (H, W) into the planes."""
+    h, w = x.shape
     for i in range(h):
-        row = (i + above) // stride[0]
-        if row >= high:
-            break
         for b in range(stride[1]):
-            plane = (i + above) % stride[0] * stride[1] + b
-            at, step, offset = (plane * high + row) * wide, stride[1], b - left
-            first, last = max(0, (step - 1 - offset) // step), min(wide, (w - 1 - offset) // step + 1)
-            if back:
-                for j in range(first, last):
-                    x[i, j * step + offset] = planes[at + j]
-            else:
-                for j in range(first, last):
-                    planes[at + j] = x[i, j * step + offset]
+            at, first, last = _line(i, b, w, places, kernel, stride, above, left)
+            for j in range(first, last):
+                planes[at + j] = x[i, j * stride[1] + b - left]
+
+
+@loop
+def _collect(planes, x, places, kernel, stride, above, left):  # type: ignore[no-untyped-def]
+    """Write what is there into x (H, W), and 0 where no window looks."""
+    h, w = x.shape
+    x[:] = 0
+    for i in range(h):
+        for b in range(stride[1]):
+            at, first, last = _line(i, b, w, places, kernel, stride, above, left)
+            for j in range(first, last):
+                x[i, j * stride[1] + b - left] = planes[at + j]
 
 
 @loop
@@ -118,7 +131,7 @@ def correlate(x, w, b, y, places, kernel, stride, above, left, block, below, ove
     if b.size:
         bias[:] = b
     for i in range(n):
-        _deal(x[i].reshape(h, width), planes, places, kernel, stride, above, left, False)
+        _deal(x[i].reshape(h, width), planes, places, kernel, stride, above, left)
         _hold(planes, held, places, kernel, stride)
         np.dot(held.T, w, a.reshape(places[0] * wide, m))
         _bend(a, bias.reshape(places[1] * m), y[i], below, over)
@@ -135,12 +148,12 @@ def correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left,
     for i in range(n):
         _unbend(y[i], dy[i], da, total.reshape(places[1] * m), below, over)
         if dw.size:
-            _deal(x[i].reshape(h, width), planes[0], places, kernel, stride, above, left, False)
+            _deal(x[i].reshape(h, width), planes[0], places, kernel, stride, above, left)
             _hold(planes[0], held, places, kernel, stride)
             dw += np.dot(held, error)
         if dx.size:
             np.dot(w, error.T, held)
             _add_up(held, planes[1], places, kernel, stride)
-            _deal(dx[i].reshape(h, width), planes[1], places, kernel, stride, above, left, True)
+            _collect(planes[1], dx[i].reshape(h, width), places, kernel, stride, above, left)
     for j in range(places[1]):
         db += total[j]

@@ -13,6 +13,16 @@ import numpy as np
 
 from dessine.compiled.loops import loop
 
+PART = 65_536
+"""Numbers of x in one block of work, about."""
+
+
+@loop
+def _blocks(x):  # type: ignore[no-untyped-def]
+    """How many there are, and the images of each."""
+    images = max(1, PART // (x.shape[1] * x.shape[2] * x.shape[3]))
+    return (len(x) + images - 1) // images, images
+
 
 @loop
 def _seen(x, y, size, stride, left):  # type: ignore[no-untyped-def]
@@ -33,9 +43,16 @@ def _seen(x, y, size, stride, left):  # type: ignore[no-untyped-def]
 @loop
 def largest(x, y, place, size, stride, above, left):  # type: ignore[no-untyped-def]
     """y becomes the largest number of each window, and place, (N, rows, columns, C), the first where it stands in its image."""
+    for i in range(_blocks(x)[0]):
+        _largest(x, y, place, size, stride, above, left, i)
+
+
+@loop
+def _largest(x, y, place, size, stride, above, left, block):  # type: ignore[no-untyped-def]
+    images = _blocks(x)[1]
     n, h, w, c = x.shape
     line, value, seen = w * c, np.empty(y.shape[2] * c, x.dtype), _seen(x, y, size, stride, left)
-    for image in range(n):
+    for image in range(block * images, min((block + 1) * images, n)):
         for i in range(y.shape[1]):
             out, found = y[image, i].reshape(value.size), place[image, i].reshape(value.size)
             top = i * stride[0] - above
@@ -60,7 +77,14 @@ def largest(x, y, place, size, stride, above, left):  # type: ignore[no-untyped-
 @loop
 def largest_back(dy, place, dx):  # type: ignore[no-untyped-def]
     """dx becomes the sums of what windows give to the place of their largest number."""
-    for image in range(len(dy)):
+    for i in range(_blocks(dx)[0]):
+        _largest_back(dy, place, dx, i)
+
+
+@loop
+def _largest_back(dy, place, dx, block):  # type: ignore[no-untyped-def]
+    images = _blocks(dx)[1]
+    for image in range(block * images, min((block + 1) * images, len(dy))):
         error, to, out = dy[image].reshape(-1), place[image].reshape(-1), dx[image].reshape(-1)
         out[:] = 0
         for e in range(error.size):
@@ -78,9 +102,16 @@ def _inside(m, stride, left, count, w):  # type: ignore[no-untyped-def]
 @loop
 def mean(x, y, size, stride, above, left, share):  # type: ignore[no-untyped-def]
     """y becomes the sum of each window times `share`; the border is 0."""
+    for i in range(_blocks(x)[0]):
+        _mean(x, y, size, stride, above, left, share, i)
+
+
+@loop
+def _mean(x, y, size, stride, above, left, share, block):  # type: ignore[no-untyped-def]
+    images = _blocks(x)[1]
     n, h, w, c = x.shape
     width, seen, down = y.shape[2] * c, _seen(x, y, size, stride, left), np.empty(w * c, x.dtype)
-    for image in range(n):
+    for image in range(block * images, min((block + 1) * images, n)):
         for i in range(y.shape[1]):
             out, top = y[image, i].reshape(width), i * stride[0] - above
             down[:] = 0
@@ -101,9 +132,16 @@ def mean(x, y, size, stride, above, left, share):  # type: ignore[no-untyped-def
 @loop
 def mean_back(dy, dx, size, stride, above, left, share):  # type: ignore[no-untyped-def]
     """dx becomes, for each number, the sum of the errors of the windows that see it, times `share`."""
+    for i in range(_blocks(dx)[0]):
+        _mean_back(dy, dx, size, stride, above, left, share, i)
+
+
+@loop
+def _mean_back(dy, dx, size, stride, above, left, share, block):  # type: ignore[no-untyped-def]
+    images = _blocks(dx)[1]
     n, h, w, c = dx.shape
     width, seen, across = dy.shape[2] * c, _seen(dx, dy, size, stride, left), np.empty(w * c, dx.dtype)
-    for image in range(n):
+    for image in range(block * images, min((block + 1) * images, n)):
         dx[image] = 0
         for i in range(dy.shape[1]):
             error, top = dy[image, i].reshape(width), i * stride[0] - above

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
-from dessine.compiled import enabled
+from dessine.compiled import enabled, own
 from dessine.nn.initialisers import Gaussian, Zeros
 from dessine.nn.layer import Array, Backward, BackwardAlong, Declaration, Layer, Mode, Shape, Wanted, layers
 from dessine.nn.normalising import along
 from dessine.registry import Positive, Share
-from dessine.threads import share
 
 
 @layers.register("batch_norm")
@@ -52,8 +49,7 @@ class BatchNorm(Layer):
         rows = Rows(x)
         n = rows.x.shape[1]
         if mode.train:
-            mean = rows.sum() / n
-            var = rows.spread(mean) / n
+            mean, var = rows.moments()
             if mode.record:
                 self.running_mean += self.momentum * (mean.reshape(self.gamma.shape) - self.running_mean)
                 unbiased = var.reshape(self.gamma.shape) * (n / max(n - 1, 1))
@@ -65,7 +61,7 @@ class BatchNorm(Layer):
         y = rows.scaled(mean, steep, rows.channels(self.beta))
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            dy = np.ascontiguousarray(dy).reshape(rows.x.shape)
+            dy = own(dy).reshape(rows.x.shape)
             total, dbeta = rows.slopes(mean, dy)
             dgamma = total * inverse
             if params:
@@ -97,37 +93,27 @@ class BatchNorm(Layer):
         self.dbeta += dbeta.sum(axes, keepdims=True)
 
 
-ENOUGH = 400_000
-"""Numbers of one replicate from which the work is cut into parts, for threads to share."""
-PARTS = 4
-
-
 class Rows:
     """A batch as (R, n, C), and the passes over it, each plain and compiled. What is told of channels is (R, 1, C)."""
 
     def __init__(self, x: Array):
-        self.x = np.ascontiguousarray(x).reshape(len(x), math.prod(x.shape[1:-1]), x.shape[-1])
+        self.x = own(x).reshape(len(x), math.prod(x.shape[1:-1]), x.shape[-1])
         self.compiled = enabled() and self.x.size > 0
 
     def channels(self, v: Array) -> Array:
         """A parameter."""
         return v.reshape(len(self.x), 1, -1)
 
-    def sum(self) -> Array:
-        """Over batch and pixels."""
+    def moments(self) -> tuple[Array, Array]:
+        """Mean and variance, over batch and pixels."""
         if not self.compiled:
-            return self.x.sum(1, keepdims=True)
-        from dessine.compiled.normal import add_up
+            mean = self.x.mean(1, keepdims=True)
+            return mean, np.square(self.x - mean).mean(1, keepdims=True)
+        from dessine.compiled.normal import moments
 
-        return self._totals(1, lambda r, part, total: add_up(self.x[r, part], *total))[0]
-
-    def spread(self, mean: Array) -> Array:
-        """The sum of squared distances from the mean."""
-        if not self.compiled:
-            return np.square(self.x - mean).sum(1, keepdims=True)
-        from dessine.compiled.normal import spread
-
-        return self._totals(1, lambda r, part, total: spread(self.x[r, part], mean[r, 0], *total))[0]
+        found = self._channels(2)
+        moments(self.x, *found)
+        return self.channels(found[0]), self.channels(found[1])
 
     def scaled(self, mean: Array, steep: Array, shift: Array) -> Array:
         """(x - mean) steep + shift."""
@@ -135,8 +121,8 @@ class Rows:
             return (self.x - mean) * steep + shift
         from dessine.compiled.normal import scale
 
-        y, given = np.empty_like(self.x), (mean, steep, shift)
-        self._each(lambda i, r, part: scale(self.x[r, part], *(v[r, 0] for v in given), y[r, part]))
+        y = np.empty_like(self.x)
+        scale(self.x, *_rows(mean, steep, shift), y)
         return y
 
     def slopes(self, mean: Array, dy: Array) -> tuple[Array, Array]:
@@ -145,8 +131,9 @@ class Rows:
             return (dy * (self.x - mean)).sum(1, keepdims=True), dy.sum(1, keepdims=True)
         from dessine.compiled.normal import slopes
 
-        total, offset = self._totals(2, lambda r, part, total: slopes(self.x[r, part], mean[r, 0], dy[r, part], *total))
-        return total, offset
+        found = self._channels(2)
+        slopes(self.x, *_rows(mean), dy, *found)
+        return self.channels(found[0]), self.channels(found[1])
 
     def back(self, mean: Array, dy: Array, steep: Array, through_var: Array, through_mean: Array) -> Array:
         """dy steep - (x - mean) through_var - through_mean."""
@@ -154,21 +141,14 @@ class Rows:
             return dy * steep - (self.x - mean) * through_var - through_mean
         from dessine.compiled.normal import back
 
-        dx, given = np.empty_like(self.x), (steep, through_var, through_mean)
-        self._each(lambda i, r, part: back(self.x[r, part], mean[r, 0], dy[r, part], *(v[r, 0] for v in given), dx[r, part]))
+        dx = np.empty_like(self.x)
+        back(self.x, *_rows(mean), dy, *_rows(steep, through_var, through_mean), dx)
         return dx
 
-    def _each(self, do: Callable[[int, int, slice], object]) -> int:
-        """Once for each part of each replicate, by its number; returns how many a replicate has."""
-        n = self.x.shape[1]
-        k = min(n, PARTS) if self.x[0].size > ENOUGH else 1
-        parts = [slice(n * i // k, n * (i + 1) // k) for i in range(k)]
-        share([partial(do, r * k + i, r, part) for r in range(len(self.x)) for i, part in enumerate(parts)])
-        return k
+    def _channels(self, count: int) -> Array:
+        return np.empty((count, len(self.x), self.x.shape[2]), self.x.dtype)
 
-    def _totals(self, count: int, do: Callable[[int, slice, Array], object]) -> Array:
-        """`count` sums, (count, R, 1, C), which do(r, part, total) adds to total (count, C); put together in a fixed order."""
-        r, _, c = self.x.shape
-        sums = np.zeros((PARTS * r, count, c))
-        k = self._each(lambda i, replicate, part: do(replicate, part, sums[i]))
-        return sums[: k * r].reshape(r, k, count, c).sum(1).swapaxes(0, 1)[:, :, None].astype(self.x.dtype)
+
+def _rows(*told: Array) -> list[Array]:
+    """(R, 1, C) each -> (R, C)."""
+    return [np.ascontiguousarray(v[:, 0]) for v in told]

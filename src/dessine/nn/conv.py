@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from dessine.compiled import enabled
+from dessine.compiled import enabled, own
 from dessine.nn.activations import Activation, straight
 from dessine.nn.correlation import Correlation
 from dessine.nn.initialisers import Initialiser, Zeros
@@ -73,7 +73,7 @@ class _Convolution(Layer):
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         y = np.empty((*x.shape[:2], *self.shape), x.dtype)
         if enabled():
-            return y, self._forward_compiled(np.ascontiguousarray(x), y)
+            return y, self._forward_compiled(own(x), y)
         for part in self._blocks(x.shape[1]):
             self._ahead(x[:, part], y[:, part])
         if self.bias:
@@ -115,11 +115,11 @@ class _Convolution(Layer):
         share([partial(one, i, *job) for i, job in enumerate(jobs)])
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            dy, dx = np.ascontiguousarray(dy), np.empty(x.shape if inputs else (len(x), 0, *x.shape[2:]), x.dtype)
+            dy, dx = own(dy), np.empty(x.shape if inputs else (len(x), 0, *x.shape[2:]), x.dtype)
             dw, db = np.zeros((len(jobs), *self.w.shape[1:]), x.dtype), np.zeros((len(jobs), self.channels), x.dtype)
 
             def one(i: int, r: int, part: slice) -> None:
-                error = np.ascontiguousarray(throughs[i](dy[r, part])) if slopes is None else dy[r, part]
+                error = own(throughs[i](dy[r, part])) if slopes is None else dy[r, part]
                 wanted = dw[i] if params else dw[i, :0]
                 back(x[r, part], self.w[r], y[r, part], error, dx[r, part], wanted, db[i], *numbers)
 

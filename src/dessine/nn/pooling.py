@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessine.compiled import enabled
+from dessine.compiled import enabled, own
 from dessine.nn.layer import Array, Backward, BackwardAlong, Declaration, Layer, Mode, Shape, layers
-from dessine.nn.parts import each_part
 from dessine.nn.windows import Extra, Pair, Size, Windows, image, pair
 from dessine.registry import SpecError
 
@@ -55,7 +54,7 @@ class MaxPool(_Pool):
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         if enabled():
-            return self._forward_compiled(np.ascontiguousarray(x))
+            return self._forward_compiled(own(x))
         shape, windows = x.shape, self.windows
         padded = windows.pad(x.reshape(shape[0] * shape[1], *shape[2:]), -np.inf)
         # Copied, each to a block of its own: what follows passes over them several times, and NumPy is slow on short rows.
@@ -80,18 +79,19 @@ class MaxPool(_Pool):
     def _forward_compiled(self, x: Array) -> tuple[Array, Backward]:
         from dessine.compiled.pools import largest, largest_back
 
-        (r, n, *_), y = x.shape, np.empty((*x.shape[:2], *self.windows.places, x.shape[-1]), x.dtype)
+        shape, x = x.shape, x.reshape(-1, *x.shape[2:])
+        y = np.empty((len(x), *self.windows.places, shape[-1]), x.dtype)
         place = np.empty(y.shape, np.int32)
-        each_part(r, n, x[0].size, lambda i, part: largest(x[i, part], y[i, part], place[i, part], *self._geometry()))
+        largest(x, y, place, *self._geometry())
 
         def backward(dy: Array, params: object = True, inputs: bool = True) -> Array | None:
             if not inputs:
                 return None
-            dy, dx = np.ascontiguousarray(dy), np.empty(x.shape, dy.dtype)
-            each_part(r, n, x[0].size, lambda i, part: largest_back(dy[i, part], place[i, part], dx[i, part]))
-            return dx
+            dx = np.empty(x.shape, dy.dtype)
+            largest_back(own(dy).reshape(y.shape), place, dx)
+            return dx.reshape(shape)
 
-        return y, backward
+        return y.reshape(*shape[:2], *y.shape[1:]), backward
 
     def along(self, x: Array, t: Array, mode: Mode) -> tuple[Array, Array, BackwardAlong]:
         """s is t where x is largest."""
@@ -132,7 +132,7 @@ class AveragePool(_Pool):
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         share = x.dtype.type(1.0 / (self.size[0] * self.size[1]))
         if enabled():
-            return self._forward_compiled(np.ascontiguousarray(x), share)
+            return self._forward_compiled(own(x), share)
         shape, taps = x.shape, self.windows.taps
         padded = self.windows.pad(x.reshape(shape[0] * shape[1], *shape[2:]))
         y = np.zeros((len(padded), *self.windows.places, shape[-1]), x.dtype)
@@ -154,14 +154,15 @@ class AveragePool(_Pool):
     def _forward_compiled(self, x: Array, share: np.floating) -> tuple[Array, Backward]:
         from dessine.compiled.pools import mean, mean_back
 
-        (r, n, *_), y = x.shape, np.empty((*x.shape[:2], *self.windows.places, x.shape[-1]), x.dtype)
-        each_part(r, n, x[0].size, lambda i, part: mean(x[i, part], y[i, part], *self._geometry(), share))
+        shape, x = x.shape, x.reshape(-1, *x.shape[2:])
+        y = np.empty((len(x), *self.windows.places, shape[-1]), x.dtype)
+        mean(x, y, *self._geometry(), share)
 
         def backward(dy: Array, params: object = True, inputs: bool = True) -> Array | None:
             if not inputs:
                 return None
-            dy, dx = np.ascontiguousarray(dy), np.empty(x.shape, dy.dtype)
-            each_part(r, n, x[0].size, lambda i, part: mean_back(dy[i, part], dx[i, part], *self._geometry(), share))
-            return dx
+            dx = np.empty(x.shape, dy.dtype)
+            mean_back(own(dy).reshape(y.shape), dx, *self._geometry(), share)
+            return dx.reshape(shape)
 
-        return y, backward
+        return y.reshape(*shape[:2], *y.shape[1:]), backward
