@@ -124,3 +124,20 @@ def test_layers_are_plain_again_after_a_replay(game):
     before = {name: list(player.network.layers) for name, player in game.players.items()}
     test_each_repeat_is_told_once(game)
     assert {name: player.network.layers for name, player in game.players.items()} == before
+
+
+def test_layer_inside_another_is_named_by_both():
+    block = {
+        "type": "residual",
+        "layers": [{"type": "dense", "units": 3, "activation": "swish"}, {"type": "dense", "units": 4}],
+    }
+    layers = [{"type": "dense", "units": 4}, block, {"type": "dense", "units": 1}]
+    game = built(game=SPEC["game"] | {"discriminator": {"layers": layers}}).game
+    watch, network = Watch(game, 0, []), game.players["discriminator"].network
+    inside = list(network.rows["1.residual."])
+    watch.arrays["discriminator.theta"][1, network.slices["1.residual.1.dense"]] = 3e38
+    network.theta[1] = np.inf
+    with np.errstate(all="ignore"):
+        (found,) = watch.look(2, game.turn())
+    assert (found["repeat"], found["layer"], found["what"]) == (1, "1.residual.1.dense", "output")
+    assert network.rows["1.residual."] == inside  # nobody watches now

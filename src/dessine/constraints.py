@@ -13,6 +13,7 @@ import numpy as np
 from dessine.nn import Mode, Network
 from dessine.nn.algebra import add_product
 from dessine.nn.layer import Declaration, Layer, size
+from dessine.nn.network import places
 from dessine.nn.tangent import refuse_along
 from dessine.nn.twice import twice
 from dessine.registry import Node, NonNegative, Positive, Registry, SpecError, Times
@@ -139,7 +140,7 @@ class SpectralNorm(Constraint):
 
     def refuse(self, layers: Sequence[Layer], declared: Sequence[Declaration]) -> None:
         """Refuse a network in which there is nothing to divide."""
-        if not any("w" in needs.params for needs in declared):
+        if not any("w" in place.needs.params for place in places(layers, declared)):
             raise SpecError("no layer has weights that spectral_norm could divide", ("constraint",))
 
     def attach(self, network: Network) -> None:
@@ -236,10 +237,10 @@ class GradientPenalty(Constraint):
 
     def refuse(self, layers: Sequence[Layer], declared: Sequence[Declaration]) -> None:
         """Refuse a critic whose gradient at one example is not its own."""
-        for i, layer in enumerate(layers):
-            if layer.mixes_examples:
+        for _, path, layer, needs in places(layers, declared):
+            if layer.mixes_examples and not needs.rows:
                 text = f"gradient_penalty is of each example alone, which {layer.type} mixes with its batch: take layer_norm"
-                raise SpecError(text, ("layers", i))
+                raise SpecError(text, path)
         refuse_along(layers, declared)
         if declared and size(declared[-1].shape) != 1:
             raise SpecError(f"gradient_penalty is of one output, there are {size(declared[-1].shape)}", ("constraint",))

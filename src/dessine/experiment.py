@@ -134,7 +134,7 @@ class Experiment(Node):
             make = self.game.build if allocate else self.game.outline
             make(self.split, min(batch, examples), Streams(self.seed, self.repeats), self.dtype)
         with problems.below("training", "batch_size"):
-            for layer in (layer for player in self.game.players.values() for layer in player.layers):
+            for layer in (place.layer for player in self.game.players.values() for place in player.places()):
                 if batch < layer.least_batch:
                     raise SpecError(f"must be at least {layer.least_batch} for a {layer.type} layer, got {batch}")
         problems.tell()

@@ -12,7 +12,7 @@ import re
 import types
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, ForwardRef, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import (
@@ -139,6 +139,8 @@ def annotation(cls: type[Node]) -> Any:
     """The pydantic type of a node: its own model, or the union of its family with the bare name as shorthand."""
     family = cls.registry
     if family is None or cls.type:
+        if family is not None:
+            annotation(_base(cls))  # which completes the models of members that hold others
         return Annotated[model(cls), BeforeValidator(_plain)]
     members = family.members
     union = Union[tuple(Annotated[model(m), Tag(f"<{name}>")] for name, m in members.items())]  # type: ignore # noqa
@@ -150,7 +152,16 @@ def annotation(cls: type[Node]) -> Any:
             raise PydanticCustomError("unknown", "no {kind}", {"kind": family.kind, "family": family})
         return node
 
-    return Annotated[tagged, BeforeValidator(named), _Names({name: summary(m) for name, m in sorted(members.items())})]
+    names = _Names({name: summary(m) for name, m in sorted(members.items())})
+    made: Any = Annotated[tagged, BeforeValidator(named), names]
+    for member in members.values():
+        model(member).model_rebuild(_types_namespace={cls.__name__: made})
+    return made
+
+
+def _base(cls: type[Node]) -> type[Node]:
+    """The class that stands for the family of `cls`."""
+    return next(c for c in cls.__mro__ if "registry" in vars(c))
 
 
 class _Names:
@@ -178,7 +189,7 @@ def model(cls: type[Node]) -> type[Schema]:
     for name, parameter in signature(cls).items():
         default = ... if parameter.default is inspect.Parameter.empty else _plain(parameter.default)
         field = Field(default, validate_default=default is not ..., description=described.get(name) or None)
-        fields[name] = (_translate(takes[name]), field)
+        fields[name] = (_translate(takes[name], _base(cls) if cls.type else None), field)
     made: type[Schema] = create_model(cls.__name__, __base__=Schema, __doc__=summary(cls), **fields)
     made.cls = cls
     return made
@@ -262,9 +273,14 @@ def options(cls: type[Node]) -> dict[str, str]:
     return told
 
 
-def _translate(hint: Any) -> Any:
-    """A constructor's annotation as a pydantic one: nodes become their models, scalars are not converted."""
+def _translate(hint: Any, own: type[Node] | None = None) -> Any:
+    """A constructor's annotation as a pydantic one: nodes become their models, scalars are not converted.
+
+    own: the family whose member has that constructor. Its own annotation is not made yet: its name stands in its place.
+    """
     origin, args = get_origin(hint), get_args(hint)
+    if hint is own and own is not None:
+        return ForwardRef(own.__name__)
     if isinstance(hint, type) and issubclass(hint, Node):
         return annotation(hint)
     if hint is int:
@@ -273,13 +289,13 @@ def _translate(hint: Any) -> Any:
         return Annotated[hint, Strict()]
     if origin is Annotated:
         before = [BeforeValidator(_whole)] if args[0] is int else []  # after the limits, so that the JSON schema tells them
-        return Annotated[(Annotated[int, Strict()] if before else _translate(args[0]), *args[1:], *before)]
+        return Annotated[(Annotated[int, Strict()] if before else _translate(args[0], own), *args[1:], *before)]
     if origin in (Union, types.UnionType):
         nodes = [a for a in args if isinstance(a, type) and issubclass(a, Node)]
         kept = [*nodes, type(None)] if nodes and type(None) in args else nodes or list(args)
-        return Union[tuple(_translate(a) for a in kept)]  # noqa: UP007
+        return Union[tuple(_translate(a, own) for a in kept)]  # noqa: UP007
     if origin is list:
-        return list[_translate(args[0])]  # type: ignore[misc]
+        return list[_translate(args[0], own)]  # type: ignore[misc]
     return hint
 
 
@@ -400,7 +416,7 @@ def problems(error: ValidationError, cls: type[Node], also: tuple[str, ...] = ()
             odd = lookalikes(value) if isinstance(value, str) else ""
             message = f"expects {wants}, got {shown(value)}{large}{nearest}{odd}"
             wrong.append(Problem(path, message, text=kind == "string_type"))
-    above = {p.path[:n] for p in wrong for n in range(len(p.path))}
+    above = {p.path[:n] for p in [*found, *wrong] for n in range(len(p.path))}
     deepest = [p for p in wrong if p.path not in above]
     found = [
         p for p in found if not any(p.path == at and p.message.startswith(f"'{name}' is missing") for at, name in suggested)

@@ -24,6 +24,21 @@ LAYERS: dict[str, Any] = {
     "layer_norm": "layer_norm",
     "softmax": {"type": "activation", "function": "softmax"},
     "softplus": {"type": "activation", "function": "softplus"},
+    "group_norm": {"type": "group_norm", "groups": 3},
+    "swish": {"type": "activation", "function": "swish"},
+    "gelu": {"type": "activation", "function": "gelu"},
+    "residual": {
+        "type": "residual",
+        "layers": [
+            {"type": "dense", "units": 5, "activation": "swish"},
+            {"type": "group_norm", "groups": 1},
+            {"type": "dense", "units": 6},
+        ],
+    },
+    "projected": {
+        "type": "residual",
+        "layers": [{"type": "dense", "units": 4, "activation": "tanh"}, {"type": "dense", "units": 7}],
+    },
 }
 CASES = pytest.mark.parametrize("name", LAYERS)
 PRECISIONS = pytest.mark.parametrize(("dtype", "near"), [(np.float64, 1e-12), (np.float32, 1e-5)], ids=["double", "single"])

@@ -23,6 +23,8 @@ ACTIVATIONS: dict[str, list[dict[str, Any]]] = {
     "relu": [{}],
     "leaky_relu": [{}, {"alpha": 0.0}, {"alpha": 1.0}],
     "softplus": [{}],
+    "swish": [{}, {"beta": 1.7}],
+    "gelu": [{}, {"form": "tanh"}],
     "softmax": [{}],
     "heaviside": [{}],
 }
@@ -76,12 +78,41 @@ LAYERS: dict[str, list[tuple[tuple[int, ...], dict[str, Any]]]] = {
         ((5, 5, 2), {"size": [2, 3], "stride": [3, 1]}),
     ],
     "zero_pad": [(IMAGE, {}), (IMAGE, {"padding": [0, 2]}), (IMAGE, {"padding": 0})],
-    "upsample": [(IMAGE, {}), (IMAGE, {"factor": [3, 1]})],
+    "upsample": [
+        (IMAGE, {}),
+        (IMAGE, {"factor": [3, 1]}),
+        (IMAGE, {"mode": "bilinear"}),
+        ((1, 4, 2), {"factor": [2, 3], "mode": "bilinear"}),
+    ],
+    "downsample": [
+        ((4, 6, 2), {}),
+        ((4, 6, 2), {"mode": "bilinear"}),
+        ((2, 9, 1), {"factor": [1, 3], "mode": "bilinear"}),
+    ],
     "maxout": [((3,), {"units": 4}), (IMAGE, {"units": 2, "pieces": 5}), ((3,), {"units": 2, "pieces": 1})],
     "layer_norm": [((4,), {}), (IMAGE, {}), ((3,), {"epsilon": 0.1})],
+    "group_norm": [((4,), {"groups": 2}), (IMAGE, {"groups": 2}), (IMAGE, {"groups": 1, "epsilon": 0.1})],
     "minibatch_discrimination": [((3,), {}), ((4,), {"kernels": 3, "dims": 2})],
     "minibatch_closeness": [((3,), {}), ((4,), {"neighbours": 2, "scale": 2.5})],
     "minibatch_std": [((3,), {}), (IMAGE, {}), ((3,), {"group": 2})],
+    "residual": [
+        ((3,), {"layers": [{"type": "dense", "units": 4, "activation": "tanh"}, {"type": "dense", "units": 3}]}),
+        ((3,), {"layers": [{"type": "dense", "units": 4, "activation": "swish"}, "batch_norm", {"type": "dropout", "p": 0.3}]}),
+        (IMAGE, {"layers": ["layer_norm", {"type": "conv2d", "channels": 3, "kernel": 2, "padding": "same"}]}),
+        ((3, 4, 2), {"layers": [{"type": "conv2d", "channels": 2, "stride": 2, "padding": 1}], "shortcut": "linear"}),
+        ((2, 2, 2), {"layers": ["upsample", {"type": "noise", "how": "multiply"}], "shortcut": [{"type": "upsample"}]}),
+        (
+            (3,),
+            {
+                "layers": [
+                    {"type": "residual", "layers": [{"type": "dense", "units": 2, "activation": "gelu"}]},
+                    {"type": "activation", "function": "softplus"},
+                    {"type": "dense", "units": 4, "bias": False},
+                ],
+                "shortcut": [{"type": "dense", "units": 4, "activation": "sigmoid"}],
+            },
+        ),
+    ],
     "flatten": [(IMAGE, {}), ((3,), {})],
     "reshape": [((24,), {"shape": list(IMAGE)}), (IMAGE, {"shape": [6, 4]})],
 }

@@ -64,3 +64,27 @@ def test_batch_normalisation_is_that_of_pytorch(key: str) -> None:
         layer = network.layers[0]
         assert_same(layer.running_mean, "mean", i)  # type: ignore[attr-defined]
         assert_same(layer.running_var, "var", i)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("key", "groups"), [("group_flat", 2), ("group_image", 3)])
+def test_group_normalisation_is_that_of_pytorch(key: str, groups: int) -> None:
+    t = {name.removeprefix(f"{key}_"): LAYERS[name] for name in LAYERS.files if name.startswith(f"{key}_")}
+    node = {"type": "group_norm", "groups": groups, "epsilon": 1e-3}
+    network = Network([node], t["x"].shape[2:], Streams(0, 2), np.float64)
+    for name, value in network.parameters().items():
+        value[...] = t[name.split(".")[-1]].reshape(value.shape)
+    y, backward = network.forward(t["x"])
+    dx = backward(t["dy"])
+    found = {"y": y, "dx": dx} | {f"d{name.split('.')[-1]}": dw for name, dw in network.gradients().items()}
+    for name, value in found.items():
+        np.testing.assert_allclose(value, t[name].reshape(value.shape), rtol=1e-12, atol=1e-13, err_msg=name)
+
+
+def test_residual_layer_is_that_of_pytorch() -> None:
+    t = {name.removeprefix("residual_"): LAYERS[name] for name in LAYERS.files if name.startswith("residual_")}
+    inside = [{"type": "dense", "units": 4, "activation": "swish"}, {"type": "dense", "units": 5}]
+    network = Network([{"type": "residual", "layers": inside}], 3, Streams(0, 2), np.float64)
+    network.theta[...] = t["theta"]
+    y, backward = network.forward(t["x"])
+    for name, value in {"y": y, "dx": backward(t["dy"]), "dtheta": network.grad}.items():
+        np.testing.assert_allclose(value, t[name], rtol=1e-12, atol=1e-13, err_msg=name)

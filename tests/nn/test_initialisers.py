@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ CASES: list[tuple[Any, float, float, float | None]] = [
     ({"type": "xavier", "distribution": "gaussian"}, 0, np.sqrt(2 / 400), None),
     ("he", 0, np.sqrt(2 / 300), np.sqrt(6 / 300)),
     ({"type": "he", "distribution": "gaussian"}, 0, np.sqrt(2 / 300), None),
+    ("orthogonal", 0, np.sqrt(1 / 300), None),
+    ({"type": "orthogonal", "gain": 2.0}, 0, np.sqrt(4 / 300), None),
     ("zeros", 0, 0, 0),
 ]
 
@@ -53,6 +56,32 @@ def test_gaussian_draws_are_normal_in_their_tails() -> None:
 def test_dense_tells_its_inputs_and_outputs_apart() -> None:
     w = Network([Dense(1000, init="he")], 10).parameters()["0.dense.w"]  # type: ignore[arg-type]
     np.testing.assert_allclose(w.std(), np.sqrt(2 / 10), rtol=0.03)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(30, 7), (7, 30), (12, 12), (3, 4, 5), (1, 9)], ids=str)
+def test_orthogonal_draws_keep_lengths(shape: tuple[int, ...], dtype: type) -> None:
+    w = Initialiser.of({"type": "orthogonal", "gain": 1.5}).draw(Streams(0, 2)["w"], shape, (1, 1), dtype)
+    assert (w.shape, w.dtype) == ((2, *shape), dtype)
+    matrix = w.reshape(2, -1, shape[-1])
+    products = matrix.mT @ matrix if matrix.shape[1] >= matrix.shape[2] else matrix @ matrix.mT
+    np.testing.assert_allclose(products, np.broadcast_to(2.25 * np.eye(products.shape[-1]), products.shape), atol=1e-5)
+    assert np.abs(w[0] - w[1]).max() > 0.1  # each replicate its own
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 4)], ids=str)
+def test_orthogonal_weights_are_those_that_pytorch_makes_of_the_same_draws(shape: tuple[int, int]) -> None:
+    known = np.load(Path(__file__).parents[1] / "fixtures" / "torch_layers.npz")
+    key = f"orthogonal_{shape[0]}_{shape[1]}"
+
+    class Given:
+        def gaussian(self, shape: tuple[int, int], dtype: Any) -> Any:
+            drawn = known[f"{key}_drawn"][None]
+            assert drawn.shape[1:] == shape
+            return drawn
+
+    w = Initialiser.of({"type": "orthogonal", "gain": 1.4}).draw(Given(), shape, shape, np.float64)[0]  # type: ignore[arg-type]
+    np.testing.assert_allclose(w, known[f"{key}_w"], rtol=1e-12, atol=1e-14)
 
 
 def test_biases_start_at_zero_and_scales_at_one() -> None:

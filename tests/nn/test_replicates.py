@@ -21,10 +21,11 @@ MODES = pytest.mark.parametrize("train", [True, False], ids=["train", "eval"])
 @NODES
 def test_parameters_and_gradients_are_views_of_the_flat_vectors(node: dict[str, Any], shape: tuple[int, ...]) -> None:
     network = alone(node, shape)
-    layer = network.layers[0]
+    layers = {place.key: place.layer for place in network.places()}
     seen = 0
     for name, w in network.parameters().items():
-        own, gradient = (getattr(layer, prefix + name.split(".")[-1]) for prefix in ("", "d"))
+        key, _, short = name.rpartition(".")
+        own, gradient = (getattr(layers[key], prefix + short) for prefix in ("", "d"))
         assert np.shares_memory(own, network.theta)
         assert np.shares_memory(w, network.theta)
         assert np.shares_memory(gradient, network.grad)
@@ -32,8 +33,9 @@ def test_parameters_and_gradients_are_views_of_the_flat_vectors(node: dict[str, 
         assert w.shape == gradient.shape == own.shape
         seen += w.size
     assert seen == network.theta.size  # nothing else is in it
-    for name in layer.declare(shape).buffers:
-        assert np.shares_memory(getattr(layer, name), network.buffers)
+    for place in network.places():
+        for name in place.needs.buffers:
+            assert np.shares_memory(getattr(place.layer, name), network.buffers)
 
 
 @NODES
@@ -44,11 +46,11 @@ def test_views_are_still_views_after_training(node: dict[str, Any], shape: tuple
         y, backward = network.forward(inputs(shape))
         backward(np.ones_like(y))
         Optimizer.of("adam").step(network.theta, network.grad)
-    layer = network.layers[0]
+    layers = {place.key: place.layer for place in network.places()}
     for name, (w, dw) in before.items():
-        short = name.split(".")[-1]
-        assert getattr(layer, short) is w
-        assert getattr(layer, f"d{short}") is dw
+        key, _, short = name.rpartition(".")
+        assert getattr(layers[key], short) is w
+        assert getattr(layers[key], f"d{short}") is dw
         assert np.shares_memory(w, network.theta)
         assert dw.any()
 

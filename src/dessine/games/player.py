@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from annotated_types import MaxLen
 from dessine.constraints import Constraint
 from dessine.nn import Activate, Activation, Layer, Network
 from dessine.nn.layer import Declaration, size
-from dessine.nn.network import outline, parameters
+from dessine.nn.network import Place, outline, parameters, places
 from dessine.nn.shaping import Reshape
 from dessine.optimizers import Optimizer
 from dessine.registry import Like, Node, SpecError
@@ -29,7 +29,6 @@ class Player(Node):
     """
 
     network: Network
-    declared: list[Declaration]
 
     def __init__(
         self,
@@ -38,6 +37,7 @@ class Player(Node):
         constraint: Like[Constraint] | None = None,
     ):
         self.layers = [Layer.of(layer) for layer in layers]
+        self.declared: list[Declaration] = []  # what they need, known once outlined
         self.optimizer = Optimizer.of(optimizer)
         self.constraint = None if constraint is None else Constraint.of(constraint)
 
@@ -47,13 +47,17 @@ class Player(Node):
         Raises SpecError, with the player's name before the layer, where shapes, or constraint and layers, do not fit.
         """
         try:
-            self._refuse_what_cannot_learn()
             self.declared = outline(self.layers, input_shape)
+            self._refuse_what_cannot_learn()
             if self.constraint is not None:
                 self.constraint.refuse(self.layers, self.declared)
         except SpecError as error:
             raise error.below(name) from None
         return self.declared[-1].shape if self.declared else input_shape
+
+    def places(self) -> Iterator[Place]:
+        """Every layer, those that others hold, too; none before shapes are known to fit."""
+        return places(self.layers, self.declared) if self.declared else iter(())
 
     def numbers(self, batch: int) -> tuple[int, int]:
         """How many one replicate keeps for its parameters, and for one example of a batch that passes; known once outlined.
@@ -77,18 +81,17 @@ class Player(Node):
 
     def architecture(self) -> list[dict[str, Any]]:
         """Each layer's type, the shape of what it gives, and how many parameters one replicate of it has."""
-        network, made = self.network, []
-        for i, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True)):
-            part = network.slices.get(f"{i}.{layer.type}", slice(0, 0))
-            made.append({"layer": layer.type, "output": list(shape), "parameters": part.stop - part.start})
-        return made
+        return [
+            {"layer": layer.type, "output": list(needs.shape), "parameters": parameters([needs])}
+            for layer, needs in zip(self.layers, self.declared, strict=True)
+        ]
 
     def _refuse_what_cannot_learn(self) -> None:
-        for i, layer in enumerate(self.layers):
-            for option, value in vars(layer).items():
+        for place in self.places():
+            for option, value in vars(place.layer).items():
                 if isinstance(value, Activation) and not value.differentiable:
                     text = f"one cannot train through {value.type}: it has no useful gradient; use a steep sigmoid"
-                    raise SpecError(text, ("layers", i, option))
+                    raise SpecError(text, (*place.path, option))
 
     def _last(self) -> Layer | None:
         """The layer that the outputs come from: what only puts them into another shape is passed over."""

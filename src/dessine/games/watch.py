@@ -106,20 +106,21 @@ def _after(game: Game, seen: dict[str, Any], r: int) -> tuple[str, str | None, s
 @contextmanager
 def _traced(game: Game, first: dict[int, tuple[str, str, str]]) -> Iterator[None]:
     """Note in `first`, for each replicate, the first output or gradient of a layer that is not finite."""
-    networks = {name: player.network for name, player in game.players.items()}
-    plain = {name: network.layers for name, network in networks.items()}
-    for name, network in networks.items():
+    plain: list[tuple[list[Layer], list[Layer]]] = []
+    for name, player in game.players.items():
 
         def tell(x: Array, key: str, what: str, name: str = name) -> None:
             for r in map(int, np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(-1))):
                 first.setdefault(r, (name, key, what))
 
-        network.layers = [_Traced(layer, f"{i}.{layer.type}", tell) for i, layer in enumerate(network.layers)]
+        for start, row in player.network.rows.items():
+            plain.append((row, list(row)))
+            row[:] = [_Traced(layer, f"{start}{i}.{layer.type}", tell) for i, layer in enumerate(row)]
     try:
         yield
     finally:
-        for name, network in networks.items():
-            network.layers = plain[name]
+        for row, layers in plain:
+            row[:] = layers
 
 
 class _Traced(Layer):

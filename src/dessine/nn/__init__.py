@@ -4,6 +4,7 @@ from dessine.nn.activations import Activation, activations
 from dessine.nn.batch_norm import BatchNorm
 from dessine.nn.conv import Conv2d, Conv2dTranspose
 from dessine.nn.dense import Dense
+from dessine.nn.group_norm import GroupNorm
 from dessine.nn.initialisers import Initialiser, initialisers
 from dessine.nn.layer import Activate, Layer, Mode, layers
 from dessine.nn.layer_norm import LayerNorm
@@ -13,7 +14,8 @@ from dessine.nn.minibatch import MinibatchCloseness, MinibatchDiscrimination, Mi
 from dessine.nn.network import Network
 from dessine.nn.pooling import AveragePool, MaxPool
 from dessine.nn.random import Dropout, Noise
-from dessine.nn.shaping import Flatten, Reshape, Upsample, ZeroPad
+from dessine.nn.residual import Residual
+from dessine.nn.shaping import Downsample, Flatten, Reshape, Upsample, ZeroPad
 
 keep_freed_memory()
 
@@ -25,8 +27,10 @@ __all__ = [
     "Conv2d",
     "Conv2dTranspose",
     "Dense",
+    "Downsample",
     "Dropout",
     "Flatten",
+    "GroupNorm",
     "Initialiser",
     "Layer",
     "LayerNorm",
@@ -39,6 +43,7 @@ __all__ = [
     "Network",
     "Noise",
     "Reshape",
+    "Residual",
     "Upsample",
     "ZeroPad",
     "activations",

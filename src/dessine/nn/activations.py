@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
+from scipy.special import erfc
 
 from dessine.registry import Node, NonNegative, Positive, Registry, SpecError
 
@@ -13,6 +15,8 @@ Array = np.ndarray
 Backward = Callable[[Array], Array]
 FAR = 1e30
 """Stands for infinity, which times 0 is no number."""
+FLAT = 40.0
+"""Beyond it swish and gelu are 0 or x to the last digit, and their second derivative is 0."""
 activations: Registry[Activation] = Registry("activation")
 
 
@@ -22,6 +26,7 @@ class Activation(Node):
     registry = activations
     differentiable = True
     least = -math.inf  # no output is smaller
+    lowest: float | None = None  # where the output is smallest, if that is not at an end
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
         """y of x's shape, and the map from dE/dy to dE/dx."""
@@ -62,9 +67,11 @@ class Activation(Node):
     def span(self, low: float, high: float) -> tuple[float, float]:
         """The interval that outputs of inputs from `low` to `high` fill; beyond 1e20 stands for without end.
 
-        Every activation here is monotone, or, as softmax, is extreme where the others of its row are at the other end.
+        Every activation here is monotone, or has one `lowest` point, or, as softmax, is extreme where the others of its row are
+        at the other end.
         """
-        ends = np.clip(np.array([[low, high], [high, low]]), -FAR, FAR)
+        dip = min(max(self.lowest, low), high) if self.lowest is not None else low
+        ends = np.clip(np.array([[low, high], [high, low], [dip, dip]]), -FAR, FAR)
         with np.errstate(over="ignore"):
             y = self.forward(ends)[0]
         return _endless(float(y.min())), _endless(float(y.max()))
@@ -243,6 +250,72 @@ class Softplus(Activation):
     def bend(self, x: Array) -> Array:
         t = np.tanh(0.5 * x)
         return 0.25 * (1 - t * t)
+
+
+@activations.register("swish")
+class Swish(Activation):
+    """x times the sigmoid of beta x (Ramachandran et al. 2017); with beta 1 it is SiLU (Elfwing et al. 2018).
+
+    beta: how fast it turns from 0 to x; large, it is a relu
+    Its least value, -0.278 / beta, is at x = -1.278 / beta.
+    """
+
+    def __init__(self, beta: Positive = 1.0):
+        self.beta = beta
+        self.lowest, self.least = -1.2784645427610738 / beta, -0.2784645427610738 / beta
+
+    def forward(self, x: Array) -> tuple[Array, Backward]:
+        s = self._sigmoid(x)
+        y = x * s
+        slope = s + self.beta * y * (1 - s)
+        return y, lambda dy: dy * slope
+
+    def bend(self, x: Array) -> Array:
+        x = np.clip(x, -FLAT / self.beta, FLAT / self.beta)
+        s = self._sigmoid(x)
+        return self.beta * s * (1 - s) * (2 + self.beta * x * (1 - 2 * s))
+
+    def _sigmoid(self, x: Array) -> Array:
+        """Of beta x, to the last digits also where it is tiny."""
+        e = np.exp(-np.abs(x) * self.beta)
+        return np.where(x < 0, e, 1) / (1 + e)
+
+
+@activations.register("gelu")
+class Gelu(Activation):
+    """x times the share of a normal distribution that is below x (Hendrycks and Gimpel 2016).
+
+    form: erf: x (1 + erf(x / sqrt 2)) / 2, exact; tanh: x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, their faster
+        approximation, off by 0.0005 at most
+    Its least value, -0.170, is at x = -0.752.
+    """
+
+    def __init__(self, form: Literal["erf", "tanh"] = "erf"):
+        self.form = form
+        self.lowest, self.least = {
+            "erf": (-0.7517915246935645, -0.16997120747990369),
+            "tanh": (-0.7524614220710163, -0.170040750571254),
+        }[form]
+
+    def forward(self, x: Array) -> tuple[Array, Backward]:
+        share, steep, _ = self._share(x)
+        slope = share + np.clip(x, -FLAT, FLAT) * steep
+        return x * share, lambda dy: dy * slope
+
+    def bend(self, x: Array) -> Array:
+        _, steep, curved = self._share(x)
+        return 2 * steep + np.clip(x, -FLAT, FLAT) * curved
+
+    def _share(self, x: Array) -> tuple[Array, Array, Array]:
+        """What x is multiplied by, its slope, and that one's; beyond `FLAT` they are 0 or 1 to the last digit."""
+        x = np.clip(x, -FLAT, FLAT)
+        if self.form == "tanh":
+            a, c = math.sqrt(2 / math.pi), 0.044715
+            t = np.tanh(a * (x + c * x * x * x))
+            inner, rest = a * (1 + 3 * c * x * x), 0.5 * (1 - t * t)
+            return 0.5 * (1 + t), rest * inner, rest * (6 * a * c * x - 2 * t * inner * inner)
+        density = np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+        return 0.5 * erfc(x * -math.sqrt(0.5)), density, -x * density
 
 
 @activations.register("softmax")

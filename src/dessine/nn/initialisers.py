@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import prod, sqrt
 from typing import Any, Literal
 
 import numpy as np
@@ -92,6 +92,27 @@ class He(_Scaled):
 
     def std(self, fan: tuple[int, int]) -> float:
         return sqrt(2 / fan[0])
+
+
+@initialisers.register("orthogonal")
+class Orthogonal(Initialiser):
+    """A random rotation: rows or columns of the layer's matrix, the fewer of both, are orthogonal (Saxe et al. 2014).
+
+    gain: length of each, 1 for linear layers; sqrt 2 keeps the size of signals through relu
+    Uniform over all such matrices: Q of a normal draw's QR, with the signs that make R's diagonal positive. Signals, and
+    errors on their way back, keep their length through any number of square layers. A convolution's matrix is window times
+    channels, as PyTorch flattens it.
+    """
+
+    def __init__(self, gain: Positive = 1.0):
+        self.gain = gain
+
+    def draw(self, stream: Stream, shape: tuple[int, ...], fan: tuple[int, int], dtype: Any) -> Array:
+        n, m = prod(shape[:-1]), shape[-1]
+        drawn = stream.gaussian((max(n, m), min(n, m)), dtype)
+        q, r = np.linalg.qr(drawn)
+        q *= np.sign(np.linalg.diagonal(r))[:, None] * np.asarray(self.gain, dtype)
+        return np.ascontiguousarray(q if n > m else q.mT).reshape(len(q), *shape)
 
 
 @initialisers.register("zeros")

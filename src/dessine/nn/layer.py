@@ -40,7 +40,7 @@ class Declaration:
     """What a layer needs: its output's shape, its parameters (shape, initialiser, fan), its buffers (shape, first value).
 
     between: how many numbers it makes of an example on the way, beside its output; pairs: and how many of two examples of a
-    batch, each beside each.
+    batch, each beside each. rows: of a layer that holds others, by option: those layers, and what they need.
     """
 
     shape: Shape
@@ -48,6 +48,7 @@ class Declaration:
     buffers: dict[str, tuple[Shape, float]] = field(default_factory=dict)
     between: int = 0
     pairs: int = 0
+    rows: dict[str, tuple[list[Layer], list[Declaration]]] = field(default_factory=dict)
 
 
 class Layer(Node):

@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dessine.machine import amount, memory
-from dessine.nn.layer import Array, Declaration, Layer, Mode, Shape, Wanted, size
-from dessine.registry import Like, Problems, SpecError
+from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, size
+from dessine.registry import Like, Path, Problems, SpecError
 from dessine.streams import Streams
 
 MOST_NUMBERS = 10_000_000
 """That an example may be, between two layers: a hundred times what networks on small images make of one."""
+TAKEN = "this layer is in a network already, and its weights can be in one place only: make a new one"
 
 
-def outline(layers: Sequence[Layer], input_shape: Shape) -> list[Declaration]:
+class Place(NamedTuple):
+    """Where a layer stands: its key, such as "3.residual.0.conv2d", its path in a spec, and what it needs."""
+
+    key: str
+    path: Path
+    layer: Layer
+    needs: Declaration
+
+    def below(self, option: str) -> str:
+        """What the keys of the layers in this option begin with."""
+        return f"{self.key}." if option == "layers" else f"{self.key}.{option}."
+
+
+def places(
+    layers: Sequence[Layer], declared: Sequence[Declaration], start: str = "", path: Path = ("layers",)
+) -> Iterator[Place]:
+    """Every layer, in the order of its parameters; those that one holds come after it. start: what their keys begin with."""
+    for i, (layer, needs) in enumerate(zip(layers, declared, strict=True)):
+        place = Place(f"{start}{i}.{layer.type}", (*path, i), layer, needs)
+        yield place
+        for option, (row, their_needs) in needs.rows.items():
+            yield from places(row, their_needs, place.below(option), (*place.path, option))
+
+
+def outline(layers: Sequence[Layer], input_shape: Shape, option: str = "layers") -> list[Declaration]:
     """What each layer needs, for inputs of `input_shape`: nothing is allocated yet.
 
-    Raises SpecError, with the layer's index, for the first one that cannot take the shape before it.
+    Raises SpecError, with `option` and the layer's index, for the first one that cannot take the shape before it.
     """
     declared, shape = [], input_shape
     for i, layer in enumerate(layers):
@@ -29,13 +54,37 @@ def outline(layers: Sequence[Layer], input_shape: Shape) -> list[Declaration]:
             if size(shape) > MOST_NUMBERS:
                 raise SpecError(f"makes {size(shape):,} numbers of each example; at most {MOST_NUMBERS:,} are accepted")
         except SpecError as error:
-            raise error.below("layers", i) from None
+            raise error.below(option, i) from None
     return declared
 
 
 def parameters(declared: Sequence[Declaration]) -> int:
     """How many one replicate has."""
-    return sum(size(shape) for one in declared for shape, _, _ in one.params.values())
+    inner = sum(parameters(row) for one in declared for _, row in one.rows.values())
+    return inner + sum(size(shape) for one in declared for shape, _, _ in one.params.values())
+
+
+def pass_through(layers: Sequence[Layer], first: int, x: Array, mode: Mode) -> tuple[Array, Backward]:
+    """x through layers in a row, and back. first: the index of the first one that learns, their number if none does."""
+    backwards = []
+    for layer in layers:
+        x, backward = layer.forward(x, mode)
+        backwards.append(backward)
+
+    def back(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
+        dx: Array | None = dy
+        for i in reversed(range(len(backwards))):
+            if not inputs and i < first:
+                return None  # nothing below learns
+            dx = backwards[i](dx, params=params, inputs=inputs or i > first)
+        return dx
+
+    return x, back
+
+
+def first_to_learn(declared: Sequence[Declaration]) -> int:
+    """Its index, or the number of layers if none has parameters."""
+    return next((i for i, needs in enumerate(declared) if parameters([needs])), len(declared))
 
 
 class Network:
@@ -59,9 +108,13 @@ class Network:
         self.name, self.dtype = name, np.dtype(dtype)
         self.layers = _layers(nodes)
         self.input_shape: Shape = (int(input_shape),) if isinstance(input_shape, int | np.integer) else tuple(input_shape)
-        declared = outline(self.layers, self.input_shape)
-        for i, layer in enumerate(self.layers):
-            layer.path = f"{name}/{i}.{layer.type}"
+        self.declared = declared = outline(self.layers, self.input_shape)
+        self.rows: dict[str, list[Layer]] = {"": self.layers}  # and of layers that hold others, by what their keys begin with
+        for place in self.places():
+            if place.layer.path:
+                raise SpecError(TAKEN, place.path)
+            place.layer.path = f"{name}/{place.key}"
+            self.rows |= {place.below(option): row for option, (row, _) in place.needs.rows.items()}
         self.shapes: list[Shape] = [d.shape for d in declared]  # what each layer gives, of one example
         self.output_shape = self.shapes[-1] if self.shapes else self.input_shape
         r, p = self.streams.replicates, parameters(declared)
@@ -71,19 +124,20 @@ class Network:
             raise SpecError(text, ("layers",))
         self.theta = np.zeros((r, p), self.dtype)
         self.grad = np.zeros_like(self.theta)
-        self.buffers = np.zeros((r, sum(size(s) for d in declared for s, _ in d.buffers.values())), self.dtype)
+        self.buffers = np.zeros(
+            (r, sum(size(s) for place in self.places() for s, _ in place.needs.buffers.values())), self.dtype
+        )
         self.slices: dict[str, slice] = {}  # "0.dense" -> the layer's part of theta
         self._parts: dict[str, tuple[slice, Shape]] = {}
         self._views: dict[str, tuple[Array, Array]] = {}
         self._aims: list[tuple[Layer, str, Array, Array]] = []
-        self._place(declared)
-        trained = [i for i, d in enumerate(declared) if d.params]
-        self.first = trained[0] if trained else len(self.layers)  # layer that learns
+        self._place()
+        self.first = first_to_learn(declared)  # layer that learns
 
-    def _place(self, declared: list[Any]) -> None:
+    def _place(self) -> None:
         r, p, q = len(self.theta), 0, 0
-        for i, (layer, needs) in enumerate(zip(self.layers, declared, strict=True)):
-            key, start = f"{i}.{layer.type}", p
+        for key, _, layer, needs in self.places():
+            start = p
             for name, (shape, init, fan) in needs.params.items():
                 part = slice(p, p := p + size(shape))
                 w, dw = self.theta[:, part].reshape(r, *shape), self.grad[:, part].reshape(r, *shape)
@@ -98,6 +152,10 @@ class Network:
                 view = self.buffers[:, q : (q := q + size(shape))].reshape(r, *shape)
                 view[...] = value
                 setattr(layer, name, view)
+
+    def places(self) -> Iterator[Place]:
+        """Every layer, those that others hold, too."""
+        return places(self.layers, self.declared)
 
     @property
     def mixes_examples(self) -> bool:
@@ -123,20 +181,12 @@ class Network:
         x and dy are converted to the network's dtype. Raises ValueError for an x of another shape.
         """
         x, mode = self._taken(x), mode or Mode(self.streams)
-        backwards = []
-        for layer in self.layers[:upto]:
-            x, backward = layer.forward(x, mode)
-            backwards.append(backward)
+        y, backward = pass_through(self.layers[:upto], self.first, x, mode)
 
         def back(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            dx: Array | None = np.asarray(dy, self.dtype)
-            for i in reversed(range(len(backwards))):
-                if not inputs and i < self.first:
-                    return None  # nothing below learns
-                dx = backwards[i](dx, params=params, inputs=inputs or i > self.first)
-            return dx
+            return backward(np.asarray(dy, self.dtype), params, inputs)
 
-        return x, back
+        return y, back
 
     def aim(self, at_weights: bool) -> None:
         """Let backward passes add to the weights themselves, or, as ever, to `grad`."""
@@ -175,7 +225,7 @@ def _layers(nodes: Sequence[Like[Layer]]) -> list[Layer]:
         with problems.below("layers", i):
             layer = Layer.of(node)
             if layer.path or any(layer is other for other in made):
-                raise SpecError("this layer is in a network already, and its weights can be in one place only: make a new one")
+                raise SpecError(TAKEN)
             made.append(layer)
     problems.tell()
     return made

@@ -16,10 +16,11 @@ import numpy as np
 
 from dessine.nn.activations import Activation, Linear
 from dessine.nn.layer import Activate, Array, BackwardAlong, Declaration, Layer, Mode
-from dessine.nn.network import Network
+from dessine.nn.network import Network, places
+from dessine.nn.residual import Residual
 from dessine.registry import SpecError
 
-LINEAR = ("batch_norm", "layer_norm")
+LINEAR = ("batch_norm", "layer_norm", "group_norm")
 """Layers whose output, like an affine one's, is linear in their own parameters."""
 
 Along = tuple[Array, Array, BackwardAlong]
@@ -31,12 +32,13 @@ def along(network: Network, x: Array, t: Array, mode: Mode, v: Array | None = No
     x, t: (R, B, *input_shape), of the network's dtype; a t that itself depends on the parameters counts as given. v: (R, P), if
     s is to be along this direction of the parameters, too. Exact but for rounding; see `refuse_along` for what has no rule.
     """
-    mode, backwards = replace(mode, record=False), []
-    views = {} if v is None else network.views(v)
-    for i, layer in enumerate(layer.itself for layer in network.layers):
-        start = f"{i}.{layer.type}."
-        own = {name.removeprefix(start): view for name, view in views.items() if name.startswith(start)}
-        x, t, backward = _through(layer, x, t, mode, own)
+    return _chain(network.layers, x, t, replace(mode, record=False), {} if v is None else network.views(v))
+
+
+def _chain(layers: Sequence[Layer], x: Array, t: Array, mode: Mode, views: dict[str, Array]) -> Along:
+    backwards = []
+    for i, layer in enumerate(layer.itself for layer in layers):
+        x, t, backward = _through(layer, x, t, mode, _below(f"{i}.{layer.type}.", views))
         backwards.append(backward)
 
     def back(dy: Array, ds: Array) -> tuple[Array, Array]:
@@ -47,28 +49,45 @@ def along(network: Network, x: Array, t: Array, mode: Mode, v: Array | None = No
     return x, t, back
 
 
+def _below(start: str, views: dict[str, Array]) -> dict[str, Array]:
+    return {name.removeprefix(start): view for name, view in views.items() if name.startswith(start)}
+
+
 def refuse_along(layers: Sequence[Layer], declared: Sequence[Declaration], parameters: bool = False) -> None:
     """Raises SpecError, with the layer, where `along` has no rule for it, or none for a direction of its parameters."""
-    for i, (layer, needs) in enumerate(zip(layers, declared, strict=True)):
+    for _, path, layer, needs in places(layers, declared):
         function = layer.function if isinstance(layer, Activate) else getattr(layer, "activation", None)
         if isinstance(function, Activation) and not function.bends:
-            raise SpecError(f"second derivatives need `bend` or `along` of {function.type}, which has neither", ("layers", i))
-        ruled = layer.affine or isinstance(layer, Activate) or type(layer).along is not Layer.along
+            raise SpecError(f"second derivatives need `bend` or `along` of {function.type}, which has neither", path)
+        ruled = layer.affine or isinstance(layer, Activate | Residual) or type(layer).along is not Layer.along
         own = needs.params and not (layer.affine or layer.type in LINEAR)
         if not ruled or (parameters and own):
             what = "the parameters of " if ruled else ""
-            raise SpecError(f"second derivatives cannot be taken through {what}{layer.type}", ("layers", i))
+            raise SpecError(f"second derivatives cannot be taken through {what}{layer.type}", path)
 
 
 def _through(layer: Layer, x: Array, t: Array, mode: Mode, v: dict[str, Array]) -> Along:
     if isinstance(layer, Activate):
         return layer.function.along(x, t)
+    if isinstance(layer, Residual):
+        return _sum(_chain(layer.layers, x, t, mode, v), _chain(layer.around, x, t, mode, _below("shortcut.", v)))
     if not layer.affine:
         return _toward(layer, x, v, mode, layer.along(x, t, mode))
     function = getattr(layer, "activation", Linear())
     a, s, first = _toward(layer, x, v, mode, (_drawn if layer.draws else _affine)(layer, x, t, mode))
     y, s, last = function.along(a, s)
     return y, s, lambda dy, ds: first(*last(dy, ds))
+
+
+def _sum(one: Along, other: Along) -> Along:
+    """Of what two paths make of the same x and t."""
+    (y, s, back), (y_other, s_other, back_other) = one, other
+
+    def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
+        (dx, dt), (dx_other, dt_other) = back(dy, ds), back_other(dy, ds)
+        return dx + dx_other, dt + dt_other
+
+    return y + y_other, s + s_other, backward
 
 
 def _toward(layer: Layer, x: Array, v: dict[str, Array], mode: Mode, found: Along) -> Along:

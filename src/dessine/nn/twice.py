@@ -7,7 +7,7 @@ down again but where an activation bends. A derivative along any direction, of a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from dessine.nn.activations import Activation, Linear
 from dessine.nn.bias import bend
 from dessine.nn.layer import Activate, Array, BackwardAlong, Layer, Mode
 from dessine.nn.network import Network
+from dessine.nn.residual import Residual
 from dessine.nn.tangent import linear_part
 
 
@@ -26,28 +27,17 @@ def twice(network: Network, x: Array, mode: Mode) -> tuple[Array, Callable[[Arra
     gradients the derivative of the sum of v t by the parameters; dy and t count as given. Exact but for rounding;
     `refuse_along` tells which layers have no rule. Layers that draw do so once.
     """
-    mode, passes = replace(mode, record=False), []
-    for layer in network.layers:
-        passes.append(_pass(layer.itself, x, mode))
-        x = passes[-1].y
-
-    def down(dy: Array) -> Array:
-        for one in reversed(passes):
-            dy = one.down(dy)
-        return dy
+    row = _Row(network.layers, network.first, x, replace(mode, record=False))
 
     def up(t: Array) -> None:
-        for one in passes:
-            t = one.up(t)
-        dy: Array | None = None
-        for i in reversed(range(network.first, len(passes))):  # nothing below learns
-            dy = passes[i].down_again(dy, inputs=i > network.first)
+        row.up(t)
+        row.down_again(None, inputs=False)
 
-    return x, down, up
+    return row.y, row.down, up
 
 
 class _Pass:
-    """One layer's part in it; y is its output."""
+    """One layer's part in it, or that of a row of them; y is its output."""
 
     y: Array
     dy: Array  # what came down to it
@@ -68,9 +58,54 @@ class _Pass:
 def _pass(layer: Layer, x: Array, mode: Mode) -> _Pass:
     if isinstance(layer, Activate):
         return _Bent(layer.function, x)
+    if isinstance(layer, Residual):
+        return _Sum(_Row(layer.layers, layer.first[0], x, mode), _Row(layer.around, layer.first[1], x, mode))
     if layer.draws:
         return _Drawn(layer, x, mode)
     return _Affine(layer, x, mode) if layer.affine else _Own(layer, x, mode)
+
+
+class _Row(_Pass):
+    """Layers one after another. first: the index of the first one that learns."""
+
+    def __init__(self, layers: Sequence[Layer], first: int, x: Array, mode: Mode):
+        self.first, self.passes = first, []
+        for layer in layers:
+            self.passes.append(_pass(layer.itself, x, mode))
+            x = self.passes[-1].y
+        self.y = x
+
+    def down(self, dy: Array) -> Array:
+        for one in reversed(self.passes):
+            dy = one.down(dy)
+        return dy
+
+    def up(self, t: Array) -> Array:
+        for one in self.passes:
+            t = one.up(t)
+        return t
+
+    def down_again(self, dy: Array | None, inputs: bool = True) -> Array | None:
+        for i in reversed(range(0 if inputs else self.first, len(self.passes))):
+            dy = self.passes[i].down_again(dy, inputs=inputs or i > self.first)
+        return dy if inputs else None
+
+
+class _Sum(_Pass):
+    """Two rows beside each other."""
+
+    def __init__(self, one: _Pass, other: _Pass):
+        self.one, self.other, self.y = one, other, one.y + other.y
+
+    def down(self, dy: Array) -> Array:
+        return self.one.down(dy) + self.other.down(dy)
+
+    def up(self, t: Array) -> Array:
+        return self.one.up(t) + self.other.up(t)
+
+    def down_again(self, dy: Array | None, inputs: bool = True) -> Array | None:
+        dx, dx_other = self.one.down_again(dy, inputs), self.other.down_again(dy, inputs)
+        return dx_other if dx is None else dx if dx_other is None else dx + dx_other
 
 
 class _Bent(_Pass):

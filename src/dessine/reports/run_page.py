@@ -273,9 +273,18 @@ def _nodes(spec: dict[str, Any], player: str) -> list[Any]:
 
 def _layer(node: Any) -> str:
     """The options of a layer that shape it: numbers and types; how it begins is in the config."""
-    told = {key: v.get("type") if isinstance(v, dict) else v for key, v in node.items()} if isinstance(node, dict) else {}
+    told = {key: _option(v) for key, v in node.items()} if isinstance(node, dict) else {}
     kept = {key: v for key, v in told.items() if key not in ("type", "init", "bias") and v not in (None, "linear")}
     return ", ".join(f"{_words(key)} {_line(v)}" for key, v in kept.items())
+
+
+def _option(value: Any) -> Any:
+    """What stands for it: of a layer its type, of layers that a layer holds all that is told of them."""
+    if isinstance(value, dict):
+        return value.get("type")
+    if isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        return " → ".join(f"{one.get('type')} ({_layer(one)})" if _layer(one) else str(one.get("type")) for one in value)
+    return value
 
 
 def _scores(folder: Path) -> list[Markup]:

@@ -153,7 +153,7 @@ def _overfitted_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
     loss, best = lines("test_loss"), None
     if np.isfinite(loss).any():
         best = int(lines.steps[np.nanargmin(loss)])
-    known = any(_type(layer) == "dropout" for layer in spec["game"]["network"]["layers"])
+    known = "dropout" in _kinds(spec["game"]["network"]["layers"])
     return [
         _unless(not best or not training.get("steps"), f"training.steps={best}", "stop where tests went best"),
         _unless(not _sample(data), "data.source=auto", "more examples: `dessine data fetch mnist` first"),
@@ -223,19 +223,20 @@ def _pack(spec: Spec) -> Advice | None:
 
 def _unrolled(game: Spec) -> Advice | None:
     cannot = game["discriminator"].get("constraint") or game.get("feature_matching") or game.get("unrolled")
-    cannot = cannot or any(_type(layer) in BENT for layer in game["discriminator"]["layers"])
+    cannot = cannot or bool(_kinds(game["discriminator"]["layers"]) & set(BENT))
     return _unless(bool(cannot), "game.unrolled.steps=5", "the generator reckons with the discriminator's answer")
 
 
 def _layer(game: Spec, kind: str, written: str, why: str) -> Advice | None:
-    there = kind not in known_layers.members or any(_type(layer) == kind for layer in game["discriminator"]["layers"])
+    there = kind not in known_layers.members or kind in _kinds(game["discriminator"]["layers"])
     return _unless(there, "", f"add {written} to game.discriminator.layers, {why}")
 
 
 def _batch_norm(generator: Spec) -> Advice | None:
     layers = [_type(layer) for layer in generator["layers"]]
     images = layers[-1:] == ["dense"] and generator["layers"][-1].get("units", 0) > 16
-    needless = "batch_norm" in layers or "layer_norm" in layers or len(layers) < 3 or not images
+    normalised = _kinds(generator["layers"]) & {"batch_norm", "layer_norm", "group_norm", "residual"}
+    needless = bool(normalised) or len(layers) < 3 or not images
     return _unless(needless, "", "add a layer batch_norm after each inner layer of the generator: they learn little without it")
 
 
@@ -260,8 +261,17 @@ def _fewer(data: Spec) -> Advice | None:
 
 
 def _mixes(player: Spec) -> bool:
-    kinds = [known_layers.members.get(_type(layer)) for layer in player["layers"]]
+    kinds = [known_layers.members.get(kind) for kind in _kinds(player["layers"])]
     return any(kind is not None and kind.mixes_examples for kind in kinds)
+
+
+def _kinds(nodes: Any) -> set[str]:
+    """The types of layers, of those that others hold, too."""
+    found = {_type(node) for node in nodes}
+    for node in nodes:
+        held = [node.get(row) for row in ("layers", "shortcut")] if isinstance(node, Mapping) else []
+        found |= {kind for row in held if isinstance(row, list) for kind in _kinds(row)}
+    return found
 
 
 def _doubled(spec: Spec, why: str, least: int = 0) -> tuple[str, str]:
