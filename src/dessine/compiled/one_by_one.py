@@ -16,7 +16,9 @@ from dessine.compiled.loops import loop, sums
 ACTIVATIONS = ("linear", "sigmoid", "centred_sigmoid", "tanh", "relu", "leaky_relu", "softplus", "softmax")
 LOSSES = ("quadratic", "binary_cross_entropy", "softmax_cross_entropy")
 NARROW = 16
-"""Replicates of a network with no layer wider than this learn side by side: a row of its weights fills no register."""
+"""A row of weights that is no longer than this fills no register. Layers with so few outputs have theirs transposed while a
+stretch lasts; replicates of a network with no wider layer learn side by side.
+"""
 
 
 @loop
@@ -189,19 +191,30 @@ def _add_rows(a, x, w, live):  # type: ignore[no-untyped-def]
 
 
 @sums
-def _descend(w, x, da, dx, eta, live):  # type: ignore[no-untyped-def]
-    """w -= eta x da, in the rows that `live` names. dx = w da with w as it was, so that each weight is fetched once.
+def _add_dots(a, x, w):  # type: ignore[no-untyped-def]
+    """a += w x, a (m,), x (n,), w (m * n,); two rows at a time."""
+    m, n, zero = a.size, x.size, x.dtype.type(0)
+    for j in range(0, m, 2):
+        row, other = w[j * n : j * n + n], w[min(j + 1, m - 1) * n :]
+        total, beside = zero, zero
+        for i in range(n):
+            total += row[i] * x[i]
+            beside += other[i] * x[i]
+        a[j] += total
+        if j + 1 < m:
+            a[j + 1] += beside
 
-    w: (n * m,), x: (n,), da: (m,); dx: (n,), or (0,) where it is not wanted: else all rows move.
-    """
-    m, zero = da.size, da.dtype.type(0)
-    if dx.size:
-        for i in range(dx.size):
-            row, h, total = w[i * m : i * m + m], x[i] * eta, zero
+
+@sums
+def _move(w, v, x, da, eta, momentum, live):  # type: ignore[no-untyped-def]
+    """w -= eta x da, w (n * m,), x (n,), da (m,), in the rows that `live` names. With momentum all rows move."""
+    m = da.size
+    if v.size:
+        for i in range(x.size):
+            row, speed = w[i * m : i * m + m], v[i * m : i * m + m]
             for j in range(m):
-                total += row[j] * da[j]
-                row[j] -= h * da[j]
-            dx[i] = total
+                speed[j] = speed[j] * momentum + x[i] * da[j]
+                row[j] -= speed[j] * eta
     else:
         for c in range(live.size):
             i = live[c]
@@ -211,65 +224,95 @@ def _descend(w, x, da, dx, eta, live):  # type: ignore[no-untyped-def]
 
 
 @sums
-def _roll(w, v, x, da, dx, eta, momentum):  # type: ignore[no-untyped-def]
-    """The same with momentum, where every weight moves in every turn: v <- momentum v + x da, w <- w - eta v."""
-    m, zero = da.size, da.dtype.type(0)
+def _back_and_move(w, v, x, da, dx, eta, momentum):  # type: ignore[no-untyped-def]
+    """dx = w da, dx (n,), and then as `_move`, so that each weight is fetched once."""
+    m = da.size
     for i in range(x.size):
-        row, speed, total = w[i * m : i * m + m], v[i * m : i * m + m], zero
-        if dx.size:
+        row, h, total = w[i * m : i * m + m], x[i] * eta, da.dtype.type(0)
+        if v.size:
+            speed = v[i * m : i * m + m]
             for j in range(m):
                 total += row[j] * da[j]
-            dx[i] = total
-        for j in range(m):
-            speed[j] = speed[j] * momentum + x[i] * da[j]
-            row[j] -= speed[j] * eta
+            for j in range(m):
+                speed[j] = speed[j] * momentum + x[i] * da[j]
+                row[j] -= speed[j] * eta
+        else:
+            for j in range(m):
+                total += row[j] * da[j]
+                row[j] -= h * da[j]
+        dx[i] = total
+
+
+@loop
+def _transpose(shapes, vector, narrow, back):  # type: ignore[no-untyped-def]
+    """The weights of narrow layers, from vector (P,) to `narrow`, or back."""
+    for k in range(len(shapes)):
+        inputs, m, at, to = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 5]
+        if m <= NARROW and vector.size:
+            for i in range(inputs):
+                for j in range(m):
+                    if back:
+                        vector[at + i * m + j] = narrow[to + j * inputs + i]
+                    else:
+                        narrow[to + j * inputs + i] = vector[at + i * m + j]
 
 
 @loop
 def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, factor, eta, momentum, powers, values):  # type: ignore[no-untyped-def]
     """One turn for each example in `order` (n,): theta (P,) moves, and values (n,) becomes the losses.
 
-    velocity: (P,), or (0,) without momentum. layers: (L, 2), p and q of each activation, of theta's type. shapes: (L, 5):
-    inputs, outputs, where w begins in theta, where b does (-1: none), the activation's place in ACTIVATIONS. x: (N, inputs),
-    pixels, which become x * scale + low, or floats, taken as they are. answers: (N, outputs), targets. loss, factor: its
-    place in LOSSES, and quadratic's option. eta, momentum, scale, low: of theta's type. powers: (widest,) integers of the
-    size of its numbers, scratch.
+    velocity: (P,), or (0,) without momentum. layers: (L, 2), p and q of each activation, of theta's type. shapes: (L, 6):
+    inputs, outputs, where w begins in theta, where b does (-1: none), the activation's place in ACTIVATIONS, where w begins
+    among those of narrow layers. x: (N, inputs), pixels, which become x * scale + low, or floats, taken as they are. answers:
+    (N, outputs), targets. loss, factor: its place in LOSSES, and quadratic's option. eta, momentum, scale, low: of theta's
+    type. powers: (widest,) integers of the size of its numbers, scratch.
     """
     n, widest, zero, one = len(shapes), powers.size, theta.dtype.type(0), np.ones(1, theta.dtype)
     y, d = np.empty((n + 1, widest), theta.dtype), np.empty((2, widest), theta.dtype)
     live, every = np.empty(widest, np.int64), np.empty(widest, np.int64)
     for i in range(widest):
         every[i] = i
+    narrow = np.empty(shapes[n - 1, 5] + shapes[n - 1, 0] * shapes[n - 1, 1], theta.dtype)
+    speeds = np.empty(narrow.size if velocity.size else 0, theta.dtype)
+    _transpose(shapes, theta, narrow, False)
+    _transpose(shapes, velocity, speeds, False)
     for t in range(order.size):
         example = x[order[t]]
-        count = 0  # of inputs that are not 0
         for i in range(shapes[0, 0]):
             y[0, i] = example[i] * scale + low
-        for i in range(shapes[0, 0]):
+        count = 0  # of inputs that are not 0
+        for i in range(shapes[0, 0] if shapes[0, 1] > NARROW else 0):
             live[count] = i
             count += y[0, i] != 0
         for k in range(n):
-            inputs, m, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3]
-            a, w, named = y[k + 1, :m], theta[at : at + inputs * m], live[:count] if k == 0 else every[:inputs]
+            inputs, m, at, bias, to = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3], shapes[k, 5]
+            h, a = y[k, :inputs], y[k + 1, :m]
             for j in range(m):
                 a[j] = theta[bias + j] if bias >= 0 else zero
-            _add_rows(a, y[k], w, named)
-            _activate(shapes[k, 4], layers[k, 0], layers[k, 1], a, powers)
-        values[t] = _loss(loss, factor, y[n, : shapes[n - 1, 1]], answers[order[t]], d[0])
-        for k in range(n - 1, -1, -1):
-            inputs, m, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3]
-            da, dx, w = d[0, :m], d[1, : inputs if k > 0 else 0], theta[at : at + inputs * m]
-            _through(shapes[k, 4], layers[k, 0], layers[k, 1], y[k + 1, :m], da)
-            if velocity.size:
-                _roll(w, velocity[at : at + inputs * m], y[k, :inputs], da, dx, eta, momentum)
-                if bias >= 0:
-                    _roll(theta[bias:], velocity[bias:], one, da, dx[:0], eta, momentum)
+            if m <= NARROW:
+                _add_dots(a, h, narrow[to:])
             else:
-                _descend(w, y[k], da, dx, eta, live[:count])
-                if bias >= 0:
-                    _descend(theta[bias:], one, da, dx[:0], eta, every[:1])
-            for i in range(dx.size):
-                d[0, i] = dx[i]
+                _add_rows(a, h, theta[at:], live[:count] if k == 0 else every[:inputs])
+            _activate(shapes[k, 4], layers[k, 0], layers[k, 1], a, powers)
+        values[t] = _loss(loss, factor, y[n, : shapes[n - 1, 1]], answers[order[t]], d[(n - 1) % 2])
+        for k in range(n - 1, -1, -1):
+            inputs, m, at, bias, to = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3], shapes[k, 5]
+            h, da, dx = y[k, :inputs], d[k % 2, :m], d[(k + 1) % 2, :inputs]
+            _through(shapes[k, 4], layers[k, 0], layers[k, 1], y[k + 1, :m], da)
+            if m <= NARROW:
+                if k > 0:
+                    for i in range(inputs):
+                        dx[i] = 0
+                    _add_rows(dx, da, narrow[to:], every[:m])
+                _move(narrow[to:], speeds[to:], da, h, eta, momentum, every[:m])
+            elif k > 0:
+                _back_and_move(theta[at:], velocity[at:], h, da, dx, eta, momentum)
+            else:
+                _move(theta[at:], velocity[at:], h, da, eta, momentum, live[:count])
+            if bias >= 0:
+                _move(theta[bias:], velocity[bias:], one, da, eta, momentum, every[:1])
+    _transpose(shapes, theta, narrow, True)
+    _transpose(shapes, velocity, speeds, True)
 
 
 @loop
@@ -338,7 +381,7 @@ def _back_row(dx, da, w):  # type: ignore[no-untyped-def]
 
 @loop
 def _move_row(w, v, x, da, eta, momentum):  # type: ignore[no-untyped-def]
-    """What `_descend` and `_roll` do, for one input x (R,) of each replicate."""
+    """What `_move` does, for one input x (R,) of each replicate."""
     r = x.size
     for j in range(da.size // r):
         if v.size:
