@@ -244,38 +244,35 @@ def _back_and_move(w, v, x, da, dx, eta, momentum):  # type: ignore[no-untyped-d
 
 
 @loop
-def _transpose(shapes, vector, narrow, back):  # type: ignore[no-untyped-def]
-    """The weights of narrow layers, from vector (P,) to `narrow`, or back."""
+def _transpose(shapes, vector, back):  # type: ignore[no-untyped-def]
+    """The weights of narrow layers in vector (P,) or (0,), from (inputs * m,) to (m * inputs,), or back."""
     for k in range(len(shapes)):
-        inputs, m, at, to = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 5]
-        if m <= NARROW and vector.size:
-            for i in range(inputs):
+        n, m, at = (shapes[k, 1], shapes[k, 0], shapes[k, 2]) if back else (shapes[k, 0], shapes[k, 1], shapes[k, 2])
+        if shapes[k, 1] <= NARROW and vector.size:
+            w = vector[at : at + n * m]
+            before = w.copy()
+            for i in range(n):
                 for j in range(m):
-                    if back:
-                        vector[at + i * m + j] = narrow[to + j * inputs + i]
-                    else:
-                        narrow[to + j * inputs + i] = vector[at + i * m + j]
+                    w[j * n + i] = before[i * m + j]
 
 
 @loop
 def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, factor, eta, momentum, powers, values):  # type: ignore[no-untyped-def]
     """One turn for each example in `order` (n,): theta (P,) moves, and values (n,) becomes the losses.
 
-    velocity: (P,), or (0,) without momentum. layers: (L, 2), p and q of each activation, of theta's type. shapes: (L, 6):
-    inputs, outputs, where w begins in theta, where b does (-1: none), the activation's place in ACTIVATIONS, where w begins
-    among those of narrow layers. x: (N, inputs), pixels, which become x * scale + low, or floats, taken as they are. answers:
-    (N, outputs), targets. loss, factor: its place in LOSSES, and quadratic's option. eta, momentum, scale, low: of theta's
-    type. powers: (widest,) integers of the size of its numbers, scratch.
+    velocity: (P,), or (0,) without momentum. layers: (L, 2), p and q of each activation, of theta's type. shapes: (L, 5):
+    inputs, outputs, where w begins in theta, where b does (-1: none), the activation's place in ACTIVATIONS. x: (N, inputs),
+    pixels, which become x * scale + low, or floats, taken as they are. answers: (N, outputs), targets. loss, factor: its
+    place in LOSSES, and quadratic's option. eta, momentum, scale, low: of theta's type. powers: (widest,) integers of the
+    size of its numbers, scratch.
     """
     n, widest, zero, one = len(shapes), powers.size, theta.dtype.type(0), np.ones(1, theta.dtype)
     y, d = np.empty((n + 1, widest), theta.dtype), np.empty((2, widest), theta.dtype)
     live, every = np.empty(widest, np.int64), np.empty(widest, np.int64)
     for i in range(widest):
         every[i] = i
-    narrow = np.empty(shapes[n - 1, 5] + shapes[n - 1, 0] * shapes[n - 1, 1], theta.dtype)
-    speeds = np.empty(narrow.size if velocity.size else 0, theta.dtype)
-    _transpose(shapes, theta, narrow, False)
-    _transpose(shapes, velocity, speeds, False)
+    _transpose(shapes, theta, False)
+    _transpose(shapes, velocity, False)
     for t in range(order.size):
         example = x[order[t]]
         for i in range(shapes[0, 0]):
@@ -285,34 +282,34 @@ def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, 
             live[count] = i
             count += y[0, i] != 0
         for k in range(n):
-            inputs, m, at, bias, to = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3], shapes[k, 5]
-            h, a = y[k, :inputs], y[k + 1, :m]
+            inputs, m, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3]
+            h, a, w = y[k, :inputs], y[k + 1, :m], theta[at:]
             for j in range(m):
                 a[j] = theta[bias + j] if bias >= 0 else zero
             if m <= NARROW:
-                _add_dots(a, h, narrow[to:])
+                _add_dots(a, h, w)
             else:
-                _add_rows(a, h, theta[at:], live[:count] if k == 0 else every[:inputs])
+                _add_rows(a, h, w, live[:count] if k == 0 else every[:inputs])
             _activate(shapes[k, 4], layers[k, 0], layers[k, 1], a, powers)
         values[t] = _loss(loss, factor, y[n, : shapes[n - 1, 1]], answers[order[t]], d[(n - 1) % 2])
         for k in range(n - 1, -1, -1):
-            inputs, m, at, bias, to = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3], shapes[k, 5]
-            h, da, dx = y[k, :inputs], d[k % 2, :m], d[(k + 1) % 2, :inputs]
+            inputs, m, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3]
+            h, da, dx, w, v = y[k, :inputs], d[k % 2, :m], d[(k + 1) % 2, :inputs], theta[at:], velocity[at:]
             _through(shapes[k, 4], layers[k, 0], layers[k, 1], y[k + 1, :m], da)
             if m <= NARROW:
                 if k > 0:
                     for i in range(inputs):
                         dx[i] = 0
-                    _add_rows(dx, da, narrow[to:], every[:m])
-                _move(narrow[to:], speeds[to:], da, h, eta, momentum, every[:m])
+                    _add_rows(dx, da, w, every[:m])
+                _move(w, v, da, h, eta, momentum, every[:m])
             elif k > 0:
-                _back_and_move(theta[at:], velocity[at:], h, da, dx, eta, momentum)
+                _back_and_move(w, v, h, da, dx, eta, momentum)
             else:
-                _move(theta[at:], velocity[at:], h, da, eta, momentum, live[:count])
+                _move(w, v, h, da, eta, momentum, live[:count])
             if bias >= 0:
                 _move(theta[bias:], velocity[bias:], one, da, eta, momentum, every[:1])
-    _transpose(shapes, theta, narrow, True)
-    _transpose(shapes, velocity, speeds, True)
+    _transpose(shapes, theta, True)
+    _transpose(shapes, velocity, True)
 
 
 @loop

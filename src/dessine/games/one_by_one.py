@@ -32,10 +32,7 @@ class OneByOne:
 
         self.player, network = player, player.network
         number = network.dtype.type
-        narrow = np.cumsum([0] + [n * m * (m <= NARROW) for n, m, *_ in chain])
-        self.shapes = np.array(
-            [(n, m, w, b, ACTIVATIONS.index(f.type), at) for (n, m, w, b, f), at in zip(chain, narrow, strict=False)]
-        )
+        self.shapes = np.array([(n, m, w, b, ACTIVATIONS.index(f.type)) for n, m, w, b, f in chain])
         self.narrow = self.shapes[:, :2].max() <= NARROW and all(f.type != "softmax" for *_, f in chain)
         self.options = np.array([_options(f) for *_, f in chain], network.dtype)
         pixels = train.x.dtype == np.uint8
