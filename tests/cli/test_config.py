@@ -221,7 +221,7 @@ def test_show_tells_mistakes_like_check(monkeypatch, capsys):
 
 def test_what_is_hardly_meant_is_warned_of_with_its_line_and_accepted(monkeypatch, capsys):
     sigmoid = "game.generator.layers[6].activation=sigmoid"
-    code, out, err = dessine(monkeypatch, capsys, "config", "check", CONFIGS / "gan_mnist.yaml", sigmoid)
+    code, out, err = dessine(monkeypatch, capsys, "config", "check", CONFIGS / "gan_mnist_dense.yaml", sigmoid)
     assert (code, len(err)) == (0, 1)
     assert out.rstrip().endswith("good, 6,000 steps, 1 warning")
     assert "game.generator.layers[6]: warning: the generator draws 0 to 1, but the images lie in -1 to 1" in err[0]
