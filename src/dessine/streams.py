@@ -5,6 +5,7 @@ What is drawn belongs to the callers; here are only the generators, how they are
 
 from __future__ import annotations
 
+import math
 import zlib
 from typing import Any
 
@@ -35,6 +36,12 @@ class Stream:
             out *= high - low
             out += low
         return out
+
+    def shorts(self, shape: tuple[int, ...]) -> Array:
+        """Whole numbers from 0 to 65,535, which cost no more than their two bytes."""
+        n = math.prod(shape)
+        raw = [generator.bit_generator.random_raw(-(-n // 4)) for generator in self.generators]
+        return np.stack([one.astype("<u8", copy=False).view("<u2")[:n] for one in raw]).reshape(-1, *shape)
 
     def permutations(self, n: int) -> Array:
         """(R, n) orders of 0..n-1."""

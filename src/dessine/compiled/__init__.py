@@ -12,6 +12,9 @@ from importlib.util import find_spec
 
 import numpy as np
 
+COMPILED = 16_384
+"""Numbers from which a compiled loop takes the place of NumPy's passes: fewer do not repay the half second to load it."""
+
 
 def enabled() -> bool:
     """Whether loops are compiled here."""

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import erfc
 
+from dessine.compiled import COMPILED, enabled, own
 from dessine.registry import Node, NonNegative, Positive, Registry, SpecError
 
 Array = np.ndarray
@@ -186,6 +187,17 @@ class Tanh(Activation):
         return (-2 * self.k * self.alpha**2) * t * (1 - t * t)
 
 
+def _through_pieces(y: Array, dy: Array, below: float) -> Array:
+    """dy times the slope: 1 where y, or x, is above 0, and `below` elsewhere."""
+    if y.size >= COMPILED and enabled() and y.dtype == dy.dtype:
+        from dessine.compiled.elements import through_pieces
+
+        da = np.empty_like(own(dy))
+        through_pieces(own(y).reshape(-1), own(dy).reshape(-1), da.reshape(-1), dy.dtype.type(below))
+        return da
+    return np.where(y > 0, dy, dy * below)
+
+
 @activations.register("relu")
 class Relu(Activation):
     """max(x, 0)."""
@@ -194,11 +206,11 @@ class Relu(Activation):
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
         y = np.maximum(x, 0)
-        return y, lambda dy: dy * (y > 0)
+        return y, lambda dy: _through_pieces(y, dy, 0.0)
 
     def forward_(self, x: Array) -> Backward:
         np.maximum(x, 0, out=x)
-        return lambda dy: dy * (x > 0)
+        return lambda dy: _through_pieces(x, dy, 0.0)
 
     def bend(self, x: Array) -> float:
         return 0.0
@@ -217,21 +229,19 @@ class LeakyRelu(Activation):
         self.alpha = alpha
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
-        y = x * self.alpha
-        np.maximum(x, y, out=y)
-        return y, lambda dy: self._through(x, dy)
+        if x.size >= COMPILED and enabled():
+            from dessine.compiled.elements import pieces
+
+            y = np.empty_like(own(x))
+            pieces(own(x).reshape(-1), y.reshape(-1), x.dtype.type(self.alpha))
+        else:
+            y = x * self.alpha
+            np.maximum(x, y, out=y)
+        return y, lambda dy: _through_pieces(y, dy, self.alpha)
 
     def forward_(self, x: Array) -> Backward:
         np.maximum(x, x * self.alpha, out=x)
-        return lambda dy: self._through(x, dy)
-
-    def _through(self, x: Array, dy: Array) -> Array:
-        """x: before or after, either is above 0 where the other is."""
-        slope = (x > 0).astype(dy.dtype)
-        slope *= 1.0 - self.alpha
-        slope += self.alpha
-        slope *= dy
-        return slope
+        return lambda dy: _through_pieces(x, dy, self.alpha)
 
     def bend(self, x: Array) -> float:
         return 0.0

@@ -6,12 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dessine.compiled import enabled
+from dessine.compiled import COMPILED, enabled, own
 from dessine.nn.activations import Activation, straight
 
 Array = np.ndarray
-COMPILED = 16_384
-"""Numbers of one replicate's batch from which a compiled loop takes the place of NumPy's passes, as in `optimizers.py`."""
 
 
 def bend(a: Array, b: Array | None, f: Activation) -> tuple[Array, Callable[..., Array]]:
@@ -43,7 +41,7 @@ def _bend_compiled(a: Array, b: Array | None, *slopes: float) -> Callable[..., A
         rows.bend(one.reshape(tables), none if b is None else b[r].reshape(-1), *slopes)
 
     def through(dy: Array, db: Array | None = None) -> Array:
-        dy, da = np.ascontiguousarray(dy), np.empty_like(a)
+        dy, da = own(dy), np.empty_like(a)
         for r, y in enumerate(a):
             each = (x.reshape(tables) for x in (y, dy[r], da[r]))
             rows.unbend(*each, none if db is None else db[r].reshape(-1), *slopes)

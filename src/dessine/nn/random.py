@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from dessine.compiled import COMPILED, enabled, own
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, layers
 from dessine.registry import Count, Decay, Positive, SpecError
 
@@ -14,7 +15,7 @@ from dessine.registry import Count, Decay, Positive, SpecError
 class Dropout(Layer):
     """In training, set each input to 0 with probability p and multiply the rest by 1 / (1 - p).
 
-    p: share of inputs that are dropped
+    p: share of inputs that are dropped; it is rounded to a multiple of 1 / 65,536, for two bytes are drawn for each
     Srivastava et al. 2014.
     """
 
@@ -33,8 +34,18 @@ class Dropout(Layer):
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         if not mode.train or self.p == 0:
             return x, lambda dy, params=True, inputs=True: dy if inputs else None
-        keep = mode.streams[self.path].uniform(x.shape[1:], np.float32) >= self.p
-        factor = keep * np.asarray(1 / (1 - self.p), x.dtype)
+        drawn, threshold = mode.streams[self.path].shorts(x.shape[1:]), round(65_536 * self.p)
+        scale = x.dtype.type(1 / (1 - self.p))
+        if x.size >= COMPILED and enabled():
+            from dessine.compiled.elements import keep
+
+            def kept(x: Array) -> Array:
+                y = np.empty_like(own(x))
+                keep(own(x).reshape(-1), drawn.reshape(-1), threshold, scale, y.reshape(-1))
+                return y
+
+            return kept(x), lambda dy, params=True, inputs=True: kept(dy) if inputs else None
+        factor = (drawn >= threshold) * scale
         return x * factor, lambda dy, params=True, inputs=True: dy * factor if inputs else None
 
 
