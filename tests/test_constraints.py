@@ -267,6 +267,23 @@ def test_penalty_and_its_gradient_are_pytorchs(activation: str, case: int, dtype
     assert (off < bound).all(), off
 
 
+@pytest.mark.parametrize("activation", ["leaky_relu", "tanh"])  # in one pass, and in two
+@pytest.mark.parametrize("first", [True, False])
+def test_judging_adds_the_gradients_of_loss_and_penalty(activation: str, first: bool) -> None:
+    net, plain = critic(activation), critic(activation)
+    net.theta[...] = plain.theta[...] = FIXTURE[f"penalty_{activation}_theta"]
+    constraint, drawn = Constraint.of("gradient_penalty"), Drawn(FIXTURE["penalty_mixing"])
+    real, generated = (FIXTURE[f"penalty_{side}"].astype(np.float64) for side in ("real", "generated"))
+    expected_y, backward = plain.forward(np.concatenate([real, generated], 1))
+    dy = Streams(3, 2)["dy"].gaussian(expected_y.shape[1:], np.float64)
+    backward(dy, inputs=False)
+    expected = constraint.penalty(plain, real, generated, Mode(plain.streams), drawn)  # type: ignore[arg-type]
+    y, back = constraint.judge(net, real, generated, Mode(net.streams), drawn)  # type: ignore[arg-type]
+    np.testing.assert_allclose(y, expected_y, rtol=1e-12)
+    np.testing.assert_allclose(back(dy, first), expected, rtol=1e-12)
+    np.testing.assert_allclose(net.grad, plain.grad, rtol=1e-10, atol=1e-13)
+
+
 RICH: list[Any] = [
     {"type": "reshape", "shape": [4, 4, 1]},
     {"type": "conv2d", "channels": 3, "activation": "softplus"},

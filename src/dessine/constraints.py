@@ -5,7 +5,7 @@ A constraint knows the network, and what the optimizer moves in its stead. Whose
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,11 +15,13 @@ from dessine.nn.algebra import add_product
 from dessine.nn.layer import Declaration, Layer, size
 from dessine.nn.network import places
 from dessine.nn.tangent import refuse_along
+from dessine.nn.together import is_straight, together
 from dessine.nn.twice import twice
 from dessine.registry import Node, NonNegative, Positive, Registry, SpecError, Times
 from dessine.streams import Stream
 
 Array = np.ndarray
+Judged = Callable[..., Array]
 
 constraints: Registry[Constraint] = Registry("constraint")
 
@@ -46,6 +48,19 @@ class Constraint(Node):
         the penalty itself draws.
         """
         return None
+
+    def judge(self, network: Network, real: Array, generated: Array, mode: Mode, stream: Stream) -> tuple[Array, Judged]:
+        """What the network says of both, (R, 2 B, ...), and `backward(dy, first=False)`: it adds the gradients of loss and
+        penalty to `network.grad`, and returns the penalty. first: that was 0. For those who have a penalty."""
+        y, back = network.forward(np.concatenate([real, generated], 1), mode)
+
+        def backward(dy: Array, first: bool = False) -> Array:
+            back(dy, params="first" if first else True, inputs=False)
+            value = self.penalty(network, real, generated, mode, stream)
+            assert value is not None
+            return value
+
+        return y, backward
 
     def pull_back_(self, network: Network) -> None:
         """Make of `network.grad` the gradient with respect to what the optimizer moves, in place."""
@@ -255,21 +270,41 @@ class GradientPenalty(Constraint):
         """
         x = self._points(real, generated, stream).astype(network.dtype, copy=False)
         y, down, up = twice(network, x, mode)
-        v = down(np.ones_like(y))
+        t, value = self._pull(down(np.ones_like(y)))
+        up(t)
+        return value
+
+    def judge(self, network: Network, real: Array, generated: Array, mode: Mode, stream: Stream) -> tuple[Array, Judged]:
+        """In one pass with the penalty's points where the layers allow."""
+        if not all(map(is_straight, network.layers)):
+            return super().judge(network, real, generated, mode, stream)
+        y, down, up = together(network, self._points(real, generated, stream), [real, generated])
+
+        def backward(dy: Array, first: bool = False) -> Array:
+            t, value = self._pull(down(dy))
+            up(t, first)
+            return value
+
+        return y, backward
+
+    def _pull(self, v: Array) -> tuple[Array, Array]:
+        """From the gradients v by the points, (R, B, *shape), the derivative of the penalty by them, and its value, (R,)."""
         flat = v.reshape(*v.shape[:2], -1)
         norm = np.sqrt(np.vecdot(flat, flat))
-        excess = norm - network.dtype.type(self.target)
+        excess = norm - v.dtype.type(self.target)
         if self.sides == "one":
             excess = np.maximum(excess, 0)
-        t = excess * network.dtype.type(2 * self.weight / x.shape[1])  # the derivative by each norm
+        t = excess * v.dtype.type(2 * self.weight / v.shape[1])  # the derivative by each norm
         t /= np.where(norm > 0, norm, 1)
-        up(v * t.reshape(*t.shape, *(1,) * (v.ndim - 2)))
-        return self.weight * np.square(excess).mean(-1)
+        return v * t.reshape(*t.shape, *(1,) * (v.ndim - 2)), self.weight * np.square(excess).mean(-1)
 
     def _points(self, real: Array, generated: Array, stream: Stream) -> Array:
         if self.at == "interpolated":
             e = stream.uniform((real.shape[1], *(1,) * (real.ndim - 2)), real.dtype)
-            return e * real + (1 - e) * generated
+            x = real - generated
+            x *= e
+            x += generated
+            return x
         return real if self.at == "real" else generated
 
 
