@@ -37,11 +37,11 @@ class Stream:
             out += low
         return out
 
-    def shorts(self, shape: tuple[int, ...]) -> Array:
-        """Whole numbers from 0 to 65,535, which cost no more than their two bytes."""
-        n = math.prod(shape)
-        raw = [generator.bit_generator.random_raw(-(-n // 4)) for generator in self.generators]
-        return np.stack([one.astype("<u8", copy=False).view("<u2")[:n] for one in raw]).reshape(-1, *shape)
+    def whole(self, shape: tuple[int, ...], size: int) -> Array:
+        """Whole numbers of `size` bytes, 1 or 2, each as often as any other: they cost no more than their bytes."""
+        n, each = math.prod(shape), 8 // size  # the generators make eight bytes at a time
+        raw = [generator.bit_generator.random_raw(-(-n // each)) for generator in self.generators]
+        return np.stack([one.astype("<u8", copy=False).view(f"<u{size}")[:n] for one in raw]).reshape(-1, *shape)
 
     def permutations(self, n: int) -> Array:
         """(R, n) orders of 0..n-1."""

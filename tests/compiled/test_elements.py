@@ -34,12 +34,13 @@ def test_activations(node: Any, dtype: type, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_dropout(dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("p", [0.3, 0.5])
+def test_dropout(p: float, dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(0).standard_normal((2, 65, 128)).astype(dtype)
     found = []
     for compiled in ("1", "0"):
         monkeypatch.setenv("DESSINE_COMPILED", compiled)
-        y, backward = Network([Dropout(0.3)], 128, Streams(0, 2), dtype).forward(x)
+        y, backward = Network([Dropout(p)], 128, Streams(0, 2), dtype).forward(x)
         found.append((y, backward(x)))
     for fast, plain in zip(*found, strict=True):
         np.testing.assert_array_equal(fast, plain)

@@ -88,17 +88,18 @@ def test_streams_of_the_pass_are_the_ones_that_draw() -> None:
     np.testing.assert_array_equal(net.forward(WIDE)[0], same.forward(WIDE)[0])
 
 
-def test_a_share_of_65536ths_is_dropped_exactly() -> None:
-    """Of 16 bits, each as often as any other."""
-    drawn = Streams(3)["d"].shorts((1 << 20,))[0]
-    assert drawn.dtype.itemsize == 2
-    counts = np.bincount(drawn >> 8, minlength=256)
-    assert np.abs(counts - 4096).max() < 5 * np.sqrt(4096)
-    np.testing.assert_allclose((drawn & 1).mean(), 0.5, atol=0.003)
+@pytest.mark.parametrize("size", [1, 2])
+def test_whole_numbers_are_drawn_each_as_often_as_any_other(size: int) -> None:
+    drawn = Streams(3)["d"].whole((1 << 20,), size)[0]
+    assert drawn.dtype.itemsize == size
+    for shift in range(0, 8 * size, 8):
+        counts = np.bincount(drawn >> shift & 255, minlength=256)
+        assert np.abs(counts - 4096).max() < 5 * np.sqrt(4096)
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 5)])
-def test_shorts_of_any_shape_for_each_replicate_its_own(shape: tuple[int, ...]) -> None:
-    both = Streams(0, 2)["d"].shorts(shape)
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("shape", [(), (1,), (9,), (2, 5)])
+def test_whole_numbers_of_any_shape_for_each_replicate_its_own(shape: tuple[int, ...], size: int) -> None:
+    both = Streams(0, 2)["d"].whole(shape, size)
     assert both.shape == (2, *shape)
-    np.testing.assert_array_equal(both[1:], Streams(1)["d"].shorts(shape))
+    np.testing.assert_array_equal(both[1:], Streams(1)["d"].whole(shape, size))

@@ -15,7 +15,8 @@ from dessine.registry import Count, Decay, Positive, SpecError
 class Dropout(Layer):
     """In training, set each input to 0 with probability p and multiply the rest by 1 / (1 - p).
 
-    p: share of inputs that are dropped; it is rounded to a multiple of 1 / 65,536, for two bytes are drawn for each
+    p: share of inputs that are dropped; drawn as 16 bits, so that it is rounded to a multiple of 1 / 65,536; 8 bits are
+        enough for multiples of 1 / 256
     Srivastava et al. 2014.
     """
 
@@ -34,7 +35,8 @@ class Dropout(Layer):
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         if not mode.train or self.p == 0:
             return x, lambda dy, params=True, inputs=True: dy if inputs else None
-        drawn, threshold = mode.streams[self.path].shorts(x.shape[1:]), round(65_536 * self.p)
+        size = 1 if (256 * self.p).is_integer() else 2  # bytes
+        drawn, threshold = mode.streams[self.path].whole(x.shape[1:], size), round(256**size * self.p)
         scale = x.dtype.type(1 / (1 - self.p))
         if x.size >= COMPILED and enabled():
             from dessine.compiled.elements import keep
