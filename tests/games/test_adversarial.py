@@ -11,6 +11,8 @@ import pytest
 
 from dessine.data import Examples, Split
 from dessine.games import Adversarial, Context, Latent, Moves, Player
+from dessine.games.pictures.classes import save_classes
+from dessine.games.pictures.losses import ignorant
 from dessine.losses import sigmoid
 from dessine.nn import Mode
 from dessine.registry import SpecError
@@ -66,10 +68,9 @@ def watched(game: Adversarial, on_move: Callable[[str], None]) -> None:
     """Call `on_move(name)` after each move of either player."""
     for name, player in game.players.items():
 
-        def move(measure: bool = False, name: str = name, move: Any = player.move) -> Any:
-            result = move(measure)
+        def move(name: str = name, move: Any = player.move) -> None:
+            move()
             on_move(name)
-            return result
 
         player.move = move  # type: ignore[method-assign]
 
@@ -147,7 +148,7 @@ def test_shared_move_judges_the_images_that_were_shown() -> None:
 
 def labels(game: Adversarial, truth: float, n: int = 20_000) -> Array:
     """What the discriminator is told of real (1) or generated (0) examples."""
-    return game._labels(truth, n)
+    return game.told(truth, n)
 
 
 def test_plain_labels_are_one_and_zero() -> None:
@@ -454,13 +455,13 @@ def test_probes_have_the_gradients_of_their_losses(last: str) -> None:
 def test_pictures_show_the_losses_of_a_discriminator_that_knows_nothing(
     options: dict[str, Any], known: dict[str, float]
 ) -> None:
-    assert made(**options)._ignorant() == pytest.approx(known, abs=1e-4)
+    assert ignorant(made(**options)) == pytest.approx(known, abs=1e-4)
 
 
 def test_a_picture_on_the_way_changes_no_step(tmp_path: Path) -> None:
     shown, plain = made(replicates=2, average=0.9), made(replicates=2, average=0.9)
     shown.show(tmp_path / "a.png", Context("t", 0, 0))
-    shown._save_classes(tmp_path / "b.png", "t")
+    save_classes(shown, tmp_path / "b.png", "t")
     for game in (shown, plain):
         game.turn()
     assert_same(contents(shown.generator), contents(plain.generator))

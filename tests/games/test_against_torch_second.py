@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dessine.games.unrolled import Unrolled
+from dessine.games.remedies import Unrolled
 from dessine.losses import NonSaturating
 from dessine.nn import Mode, Network
 from dessine.nn.tangent import along

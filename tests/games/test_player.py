@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dessine.games import Player
+from dessine.games.player import measured
 from dessine.nn import Dense, Layer
 from dessine.registry import SpecError
 from dessine.streams import Streams
@@ -32,7 +33,7 @@ def test_a_move_is_the_step_of_its_optimizer_and_clears_the_gradients() -> None:
     p = player(optimizer={"type": "gradient_descent", "eta": 0.1})
     teach(p)
     expected = p.network.theta - 0.1 * p.network.grad
-    assert p.move() == {}
+    p.move()
     np.testing.assert_allclose(p.network.theta, expected, rtol=1e-12)
     assert not p.network.grad.any()
 
@@ -55,10 +56,13 @@ def test_measured_norms_are_those_of_gradient_and_update(optimizer: Any, learn: 
     if learn:
         x = Streams(1, 2)["x"].gaussian((6, 2), np.float64)
         y, backward = p.network.forward(x)
-        seen = p.learn(backward, y / 6, measure=True)["layers"]
+        with measured({"p": p}) as told:
+            p.learn(backward, y / 6)
     else:
         teach(p)
-        seen = p.move(measure=True)["layers"]
+        with measured({"p": p}) as told:
+            p.move()
+    seen = told["layers"]["p"]
     assert list(seen) == ["0.dense", "1.batch_norm", "2.dense"]
     for key, part in p.network.slices.items():
         moved = np.linalg.norm((p.network.theta - before)[:, part], axis=-1)
@@ -69,17 +73,21 @@ def test_measured_norms_are_those_of_gradient_and_update(optimizer: Any, learn: 
 def test_update_ratio_of_weights_that_are_zero_is_a_number() -> None:
     p = player([Dense(1, init="zeros")])  # type: ignore[arg-type]
     p.network.grad[...] = 1
-    assert np.isfinite(p.move(measure=True)["layers"]["0.dense"]["update_ratio"]).all()
+    with measured({"p": p}) as told:
+        p.move()
+    assert np.isfinite(told["layers"]["p"]["0.dense"]["update_ratio"]).all()
 
 
 def test_measuring_a_move_changes_nothing() -> None:
-    plain, measured = player(dtype=np.float32), player(dtype=np.float32)
+    plain, watched = player(dtype=np.float32), player(dtype=np.float32)
     for _ in range(3):
         teach(plain)
         plain.move()
-        teach(measured)
-        measured.move(measure=True)
-    np.testing.assert_array_equal(plain.network.theta, measured.network.theta)
+        teach(watched)
+        with measured({"p": watched}):
+            watched.move()
+    np.testing.assert_array_equal(plain.network.theta, watched.network.theta)
+    assert watched.gauge is None
 
 
 def test_restored_player_goes_on_bit_for_bit() -> None:

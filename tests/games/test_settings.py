@@ -10,6 +10,10 @@ import pytest
 
 from dessine.data import Examples, Split
 from dessine.games import Adversarial, Context, Latent, Player
+from dessine.games.jacobian import Jacobian
+from dessine.games.measures.glance import glance
+from dessine.games.measures.steepness import points as points_of
+from dessine.games.player import measured
 from dessine.games.remedies import packed, unpacked
 from dessine.games.watch import _traced
 from dessine.nn import Mode
@@ -22,6 +26,7 @@ DRAWS: list[Any] = [{"type": "noise", "size": 2}, {"type": "dropout", "p": 0.25}
 PLATEAU = {"type": "plateau", "most": 5, "window": 2, "tolerance": 0.0}
 
 SETTINGS: dict[str, dict[str, Any]] = {
+    "simultaneous": {"update": "simultaneous"},
     "critic_warmup": {"critic_warmup": 3},
     "critic_extra": {"critic_extra": {"moves": 3, "first": 1, "every": 2}},
     "until": {"until": PLATEAU},
@@ -96,9 +101,9 @@ def counted(game: Adversarial, turns: int) -> list[int]:
     """The discriminator's moves in each turn."""
     made, move = [0], game.discriminator.move
 
-    def count(measure: bool = False) -> Any:
+    def count() -> None:
         made[0] += 1
-        return move(measure)
+        move()
 
     game.discriminator.move = count  # type: ignore[method-assign]
     found = []
@@ -186,7 +191,8 @@ def test_the_move_of_the_generator_leaves_the_discriminator_unchanged(name: str)
     for _ in range(2):
         game.turn()
         before = contents(game)
-        game._generator_move({"loss": {}}, measure=True)
+        with measured(game.players):
+            game.generator_look().learn()
         after = contents(game)
         kept = [key for key in before if key.startswith("discriminator")]
         assert_same({key: before[key] for key in kept}, {key: after[key] for key in kept})
@@ -221,7 +227,7 @@ def test_until_plateau_never_exceeds_its_bound(warmup: int) -> None:
     moves = counted(game, 8)
     moves[0] -= warmup
     assert all(4 <= n <= 5 for n in moves), moves  # two windows at least
-    seen = game.turn()
+    seen = game.turn(measure=True)
     assert 4 <= seen["critic_moves"][0] <= 5
 
 
@@ -262,7 +268,7 @@ def test_packs_are_judged_moved_and_measured(shape: tuple[int, ...]) -> None:
     assert game.discriminator.network.input_shape == (*shape[:-1], 2 * shape[-1])
     seen = game.turn(measure=True) | game.report()
     assert np.isfinite(seen["d_real"]["mean"]).all()
-    x = game._points(game._drawn(20, game._fixed()))["real"]
+    x = points_of(game, game.drawn(20, game.fixed()))["real"]
     assert x.shape == (2, 4, *shape[:-1], 2 * shape[-1])
     norms, h, f = [], 1e-6, game.discriminator.network
     for i in np.ndindex(x.shape[2:]):
@@ -317,7 +323,7 @@ def test_the_field_changes_along_a_direction_as_the_players_gradients_do(loss: s
     real = packed(np.stack([game.examples.floats(np.arange(8), np.float64)] * 2), pack)
 
     def gradients() -> Array:
-        fixed = game._fixed()
+        fixed = game.fixed()
         mode, n = Mode(fixed, record=False), real.shape[1]
         z = game.latent.draw(fixed, 8, np.float64)
         d, g = networks
@@ -343,7 +349,7 @@ def test_the_field_changes_along_a_direction_as_the_players_gradients_do(loss: s
     for network, start in zip(networks, parts, strict=True):
         network.theta[...] = start
     expected = (ends[0] - ends[1]) / (2 * h)
-    np.testing.assert_allclose(game._field()(w), expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())
+    np.testing.assert_allclose(Jacobian(game).along(w), expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())
 
 
 def test_reports_survive_a_replicate_that_is_not_finite() -> None:
@@ -388,11 +394,11 @@ def test_the_average_is_drawn_scored_and_taken_off_again() -> None:
     game = made(average=0.9, optimizer={"type": "adam", "eta": 0.05})
     for _ in range(20):
         game.turn()
-    told, plain = game.report(), game._drawn(20, game._fixed())
+    told, plain = game.report(), game.drawn(20, game.fixed())
     with game.average.worn():  # type: ignore[union-attr]
-        averaged = game._drawn(20, game._fixed())
+        averaged = game.drawn(20, game.fixed())
     assert not np.array_equal(plain, averaged)
-    assert told["scores"] == game._glance(averaged)
-    assert told["plain_scores"] == game._glance(plain)
-    np.testing.assert_array_equal(game.draw(20, game._fixed()), averaged[0])
-    np.testing.assert_array_equal(game._drawn(20, game._fixed()), plain)
+    assert told["scores"] == glance(game.panel, averaged)
+    assert told["plain_scores"] == glance(game.panel, plain)
+    np.testing.assert_array_equal(game.draw(20, game.fixed()), averaged[0])
+    np.testing.assert_array_equal(game.drawn(20, game.fixed()), plain)

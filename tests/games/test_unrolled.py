@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dessine.games.unrolled import Unrolled
+from dessine.games.remedies import Unrolled
 from dessine.losses import GameLoss
 from dessine.nn import Mode, Network
 from dessine.streams import Streams

@@ -21,7 +21,7 @@ from dessine.cli.loading import by_whom, cells_of, drawn_by, for_each, in_sweep,
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.terminal import room, table, text_width
 from dessine.games import Context
-from dessine.games.adversarial import PLAIN
+from dessine.games.pair import PLAIN
 from dessine.letters import harmless
 from dessine.plots import Pictures
 from dessine.runs.files import finite, own_folder, write_json

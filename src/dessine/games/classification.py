@@ -13,7 +13,7 @@ from dessine.data import Examples, Split
 from dessine.data.batches import Batches
 from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games, refuse_beyond_memory
 from dessine.games.one_by_one import OneByOne
-from dessine.games.player import Player
+from dessine.games.player import Player, measured
 from dessine.intervals import POSITIVE, SHARE, share_interval, summarise_repeats
 from dessine.losses import Loss, SoftmaxCrossEntropy, sigmoid
 from dessine.nn import Mode
@@ -150,8 +150,12 @@ class Classification(Game):
         return self.steps_per_epoch
 
     def turn(self, measure: bool = False) -> dict[str, Any]:
-        value, told = self._learn(*self.batches.next(self.dtype), measure)
-        return {"loss": {"network": self._count(value[:, None], measure)}} | told
+        x, target = self.batches.next(self.dtype)
+        if not measure:
+            return {"loss": {"network": self._count(self._learn(x, target)[:, None], False)}}
+        with measured(self.players) as told:
+            value = self._learn(x, target)
+        return {"loss": {"network": self._count(value[:, None], True)}} | told
 
     def turns(self, n: int, measure: bool = False) -> dict[str, Any]:
         """n rounds; what the last one returns. In compiled stretches where there are any."""
@@ -165,16 +169,18 @@ class Classification(Game):
         told = self._look_ahead(index) if measure else {}
         return {"loss": {"network": self._count(self.one_by_one.learn(index), measure)}} | told
 
-    def _learn(self, x: Array, target: Array | None, measure: bool) -> tuple[Array, dict[str, Any]]:
-        """One move of the network: the loss, (R,), and what is told of the move."""
+    def _learn(self, x: Array, target: Array | None) -> Array:
+        """One move of the network; the loss, (R,)."""
         y, backward = self.player.network.forward(x, Mode(self.streams))
         value, dy = self.loss(y, target)  # type: ignore[arg-type]
-        return value, {key: {"network": told} for key, told in self.player.learn(backward, dy, measure).items()}
+        self.player.learn(backward, dy)
+        return value
 
     def _look_ahead(self, index: Array) -> dict[str, Any]:
         """What is told of a move on these examples, which is then undone: to be measured must not change what a turn does."""
         before = {name: np.array(value) for name, value in self.player.state().items()}
-        _, told = self._learn(*self.batches.at(index, self.dtype), measure=True)
+        with measured(self.players) as told:
+            self._learn(*self.batches.at(index, self.dtype))
         self.player.restore(before)
         return told
 

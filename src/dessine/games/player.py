@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import MaxLen
 
 from dessine.constraints import Constraint
+from dessine.games.gauge import Gauge
 from dessine.nn import Activate, Activation, Layer, Network
 from dessine.nn.layer import Declaration, size
 from dessine.nn.network import Place, outline, parameters, places
@@ -29,6 +31,7 @@ class Player(Node):
     """
 
     network: Network
+    gauge: Gauge | None = None
 
     def __init__(
         self,
@@ -118,23 +121,23 @@ class Player(Node):
         """Whether its constraint adds a penalty to its loss, for which it needs real and generated examples at once."""
         return self.constraint is not None and type(self.constraint).penalty is not Constraint.penalty
 
-    def learn(self, backward: Callable[..., Array | None], dy: Array, measure: bool = False) -> dict[str, Any]:
-        """Move along what one backward pass tells. dy: dE/dy of the network's last outputs; returns what `move` does."""
+    def learn(self, backward: Callable[..., Array | None], dy: Array) -> None:
+        """Move along what one backward pass tells. dy: dE/dy of the network's last outputs."""
         if self.optimizer.plain and self.constraint is None:
-            return self._descend(backward, dy, measure)
-        backward(dy, params="first", inputs=False)
-        return self.move(measure)
+            self._descend(backward, dy)
+        else:
+            backward(dy, params="first", inputs=False)
+            self.move()
 
-    def _descend(self, backward: Callable[..., Array | None], dy: Array, measure: bool) -> dict[str, Any]:
+    def _descend(self, backward: Callable[..., Array | None], dy: Array) -> None:
         """Gradient descent without a gradient.
 
         Gradients are linear in dy: a backward pass that starts with -eta dy and adds to the weights is the whole move.
         """
-        net, norms = self.network, {}
-        before = net.theta.copy() if measure else None
-        if measure:
+        net = self.network
+        if self.gauge is not None:
             backward(dy, inputs=False)
-            norms = {key: _norm(net.grad[:, part]) for key, part in net.slices.items()}
+            self.gauge.before(net, self.optimizer)
             net.grad.fill(0)
         net.aim(at_weights=True)
         try:
@@ -142,46 +145,19 @@ class Player(Node):
         finally:
             net.aim(at_weights=False)
         self.optimizer.t += 1
-        return {} if before is None else {"layers": self._measured(before, norms)}
+        if self.gauge is not None:
+            self.gauge.after(net, Constraint())
 
-    def move(self, measure: bool = False) -> dict[str, Any]:
-        """Step, constrain, clear.
-
-        If `measure`, returns `layers`: gradient norm and norm of the update / norm of the weights of each; with an optimizer
-        that has one, `momentum_cosine`: of the angle between what it has kept of former gradients and the new one; and what
-        the constraint measures.
-        """
-        net = self.network
-        held = self.constraint or Constraint()
-        before = net.theta.copy() if measure else None
+    def move(self) -> None:
+        """Step along the gradient, constrain, clear."""
+        net, held = self.network, self.constraint or Constraint()
         held.pull_back_(net)
-        norms, told = {}, {}
-        if measure:
-            norms = {key: _norm(net.grad[:, part]) for key, part in net.slices.items()}
-            told = self._momentum(net.grad)
+        if self.gauge is not None:
+            self.gauge.before(net, self.optimizer)
         self.optimizer.step(held.moved(net), net.grad, clear=True)
         held.apply_(net)
-        return {} if before is None else {"layers": self._measured(before, norms)} | told | held.measure(net)
-
-    def _momentum(self, grad: Array) -> dict[str, Array]:
-        """Cosine of the angle between the kept mean of gradients and `grad`, (R,): under 0 the player turns back."""
-        slots = self.optimizer.slots
-        kept = slots.get("velocity", slots.get("mean"))
-        if kept is None:
-            return {}
-        tiny = np.finfo(np.float64).tiny
-        along = np.einsum("rp,rp->r", kept, grad, dtype=np.float64)
-        return {"momentum_cosine": along / np.maximum(_norm(kept) * _norm(grad), tiny)}
-
-    def _measured(self, before: Array, norms: dict[str, Array]) -> dict[str, dict[str, Array]]:
-        moved, tiny = self.network.theta - before, np.finfo(before.dtype).tiny
-        return {
-            key: {
-                "grad_norm": norms[key],
-                "update_ratio": _norm(moved[:, part]) / np.maximum(_norm(before[:, part]), tiny),
-            }
-            for key, part in self.network.slices.items()
-        }
+        if self.gauge is not None:
+            self.gauge.after(net, held)
 
     def state(self) -> dict[str, Array]:
         """Everything that training changes, random streams apart."""
@@ -199,5 +175,19 @@ class Player(Node):
             self.constraint.restore({k.removeprefix("constraint."): v for k, v in state.items() if k.startswith("constraint.")})
 
 
-def _norm(x: Array) -> Array:
-    return np.sqrt(np.square(x, dtype=np.float64).sum(-1))
+@contextmanager
+def measured(players: Mapping[str, Player]) -> Iterator[dict[str, dict[str, Any]]]:
+    """Inside it players are measured. What it yields holds, at its end, what the last move of each has done: what -> player.
+
+    Whether a move is measured must not change it.
+    """
+    told: dict[str, dict[str, Any]] = {}
+    for player in players.values():
+        player.gauge = Gauge()
+    try:
+        yield told
+    finally:
+        for name, player in players.items():
+            for what, value in player.gauge.told.items() if player.gauge else ():
+                told.setdefault(what, {})[name] = value
+            player.gauge = None

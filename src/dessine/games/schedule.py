@@ -1,4 +1,4 @@
-"""Who moves how often in one turn. What a move does belongs to the game."""
+"""Who moves how often in one turn. What a move is belongs to the rules of play (`play/`)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dessine.registry import Node, NonNegative, Registry, SomeTimes, SpecError, Times, Whole
+
+Array = np.ndarray
 
 untils: Registry[Until] = Registry("end of the critic's moves")
 
@@ -75,3 +77,37 @@ class Plateau(Until):
             return len(losses) >= self.most
         before, now = float(np.mean(losses[-2 * n : -n])), float(np.mean(losses[-n:]))
         return len(losses) >= self.most or not now < before - self.tolerance * abs(before)
+
+
+class CriticMoves:
+    """How often the discriminator moves in a turn: n_critic times, but for warm-up, extra turns, and until its loss rests."""
+
+    def __init__(self, n_critic: int = 1, warmup: int = 0, extra: CriticExtra | None = None, until: Until | None = None):
+        self.n_critic, self.warmup, self.extra, self.until = n_critic, warmup, extra, until
+
+    @property
+    def varies(self) -> bool:
+        """Whether turns differ, so that their number is a metric."""
+        return self.extra is not None or self.until is not None
+
+    def again(self, turn: int, losses: Sequence[Array]) -> bool:
+        """Whether it moves once more in turn `turn`. losses: (R,), one for each move that it has made in it."""
+        least = self.extra.moves if self.extra is not None and self.extra.at(turn) else self.n_critic
+        if len(losses) < least:
+            return True
+        return self.until is not None and not self.until.reached([float(loss.flat[0]) for loss in losses])
+
+    def refuse(self) -> None:
+        """Raises SpecError for numbers that contradict each other."""
+        extra, until = self.extra, self.until
+        if extra is not None and extra.moves < self.n_critic:
+            raise SpecError(f"must be at least n_critic, {self.n_critic}", ("critic_extra", "moves"))
+        for path, n in ((("n_critic",), self.n_critic), (("critic_extra", "moves"), extra.moves if extra else 0)):
+            if until is not None and n > until.most:
+                raise SpecError(f"{n} moves are more than until.most allows in one turn, {until.most}", path)
+
+    def given(self) -> list[str]:
+        """The options that say something else than one move in each turn."""
+        options = {"n_critic": self.n_critic - 1, "critic_warmup": self.warmup}
+        options |= {"critic_extra": self.extra, "until": self.until}  # type: ignore[dict-item]
+        return [name for name, value in options.items() if value]

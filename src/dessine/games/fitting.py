@@ -1,0 +1,86 @@
+"""Whether the settings of an adversarial game make one together, and fit their data and this machine."""
+
+from __future__ import annotations
+
+from dessine.games.game import refuse_beyond_memory
+from dessine.games.pair import PORTION, Pair
+from dessine.nn.layer import size
+from dessine.nn.tangent import refuse_along
+from dessine.registry import Problems, SpecError
+
+
+def refuse_contradictions(pair: Pair) -> None:
+    """Raises SpecError, with the option, for settings that make no game together, whatever the data."""
+    if not pair.loss.labelled and (pair.labels.low, pair.labels.high) != (1.0, 1.0):
+        text = f"the {pair.loss.type} loss has no labels to smooth: its critic could win by shifting all it says"
+        raise SpecError(text, ("real_labels",))
+    if pair.generator.is_penalised:
+        raise SpecError("only a discriminator has real examples to be penalised at", ("generator", "constraint"))
+    if pair.unrolled is not None and pair.discriminator.constraint is not None:
+        raise SpecError("steps that are looked ahead know no constraint: take one of the two", ("unrolled",))
+    if pair.unrolled is not None and pair.feature_matching is not None:
+        raise SpecError("the generator has one aim: give feature_matching or unrolled", ("unrolled",))
+
+
+def outline(pair: Pair, averaged: bool, rotation: bool) -> None:
+    """Raises SpecError where players, data, batches, repeats or memory do not fit; known are the data, no network is made.
+
+    averaged: whether there is a moving average of the generator; rotation: whether that of the field is measured
+    """
+    problems, wanted = Problems(), pair.examples.shape
+    if pair.batch_size % pair.pack:
+        raise SpecError(f"batches of {pair.batch_size} do not fall into packs of {pair.pack}", ("pack",))
+    if len(pair.test) < pair.pack:
+        raise SpecError(f"the {len(pair.test)} test examples do not fill a pack of {pair.pack}", ("pack",))
+    if pair.critic_moves.until is not None and pair.streams.replicates > 1:
+        raise SpecError("each repeat would end at another move: take repeats 1, and a sweep over seeds", ("until",))
+    with problems.below():
+        made = size(pair.generator.outline((pair.latent.size,), "generator"))
+        if made != size(wanted):
+            text = f"its last layer makes {made} numbers, an example holds {size(wanted)} {list(wanted)}"
+            raise SpecError(text, ("generator", "layers"))
+    with problems.below():
+        _outline_discriminator(pair)
+    problems.tell()
+    for name, player in (("discriminator", pair.discriminator), ("generator", pair.generator)):
+        if rotation or (pair.unrolled and name == "discriminator"):  # which must be differentiated twice
+            try:
+                refuse_along(player.layers, player.declared, parameters=True)
+            except SpecError as error:
+                raise error.below(name) from None
+    refuse_beyond_memory(_needs(pair, averaged))
+
+
+def _outline_discriminator(pair: Pair) -> None:
+    player, pack = pair.discriminator, pair.pack
+    if pair.loss.probability:
+        player.read_as_logits()
+    last = player.last_activation()
+    if last is not None and last.type == "sigmoid" and pair.loss.type in ("wasserstein", "hinge"):
+        text = f"ends in a sigmoid, but the {pair.loss.type} critic says any number: take linear"
+        raise SpecError(text, ("discriminator", "layers", len(player.layers) - 1))
+    outputs = size(player.outline(pair.pack_shape(), "discriminator"))
+    for layer in player.layers:
+        if pack > 1 and pair.batch_size // pack < layer.least_batch:
+            text = f"leaves {pair.batch_size // pack} packs of a batch, a {layer.type} layer needs {layer.least_batch}"
+            raise SpecError(text, ("pack",))
+    if outputs != 1:
+        raise SpecError(f"needs one output, has {outputs}", ("discriminator", "layers"))
+    if pair.feature_matching is not None:
+        try:
+            pair.feature_matching.locate(player.layers)
+        except SpecError as error:
+            raise error.below("feature_matching") from None
+
+
+def _needs(pair: Pair, averaged: bool) -> dict[str, float]:
+    """Bytes of the whole game: what players keep, what passes through them at once, what is scored."""
+    r, item, batch = pair.streams.replicates, pair.dtype.itemsize, pair.batch_size
+    steps = pair.unrolled.steps if pair.unrolled else 0
+    drawn = max(batch, min(pair.scored, PORTION))
+    (g, g_passing), (d, d_passing) = pair.generator.numbers(drawn), pair.discriminator.numbers(batch // pair.pack)
+    return {
+        "networks": r * item * (g + d * (1 + steps) + (g if averaged else 0)),
+        "batches": r * item * (drawn * (g_passing + pair.latent.size) + 2 * batch * d_passing * (1 + steps)),
+        "scored samples": r * item * max(batch, pair.scored) * (size(pair.examples.shape) + pair.latent.size),
+    }

@@ -1,0 +1,66 @@
+"""A look: one player's loss on a batch, before it moves. Who learns from which look, and when, is a rule of play."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+
+from dessine.games.player import Player
+from dessine.nn.layer import Backward
+
+Array = np.ndarray
+
+
+@dataclass
+class Look:
+    """A player's loss where the players stand now, and the way back from it to the player's parameters.
+
+    name: of the player
+    loss: (R,); a penalty is part of it once the gradient has been taken
+    errors: of each pass through the network, its backward and dE/dy; they go when the gradient is taken
+    penalise: adds the gradient of the constraint's penalty, and returns its value, (R,)
+    said: what the discriminator said of "real" and "generated" examples, (R, B), where it was asked as the one to move
+    made: what the generator has made, (R, B, *shape), where it is the one to move
+    then: what follows each move, such as the moving average of the generator
+    """
+
+    name: str
+    player: Player
+    loss: Array
+    errors: Sequence[tuple[Backward, Array]]
+    penalise: Callable[[], Array] | None = None
+    said: dict[str, Array] = field(default_factory=dict)
+    made: Array | None = None
+    then: Callable[[], None] | None = None
+    penalty: Array | None = None
+
+    def gradient(self) -> Self:
+        """Add the loss's gradient to the player's, `network.grad`, which is that of the moment when the look was made."""
+        for backward, dy in self.errors:
+            backward(dy, inputs=False)
+        self.errors = ()
+        if self.penalise is not None:
+            self.penalty = self.penalise()
+            self.loss, self.penalise = self.loss + self.penalty, None
+        return self
+
+    def move(self) -> Self:
+        """Step along the gradient that the player has, whatever has been made of it since it was taken."""
+        self.player.move()
+        return self._end()
+
+    def learn(self) -> Self:
+        """Take the gradient and move along it."""
+        if self.penalise is not None or len(self.errors) > 1:
+            return self.gradient().move()
+        ((backward, dy),), self.errors = self.errors, ()
+        self.player.learn(backward, dy)  # which may need no gradient to move
+        return self._end()
+
+    def _end(self) -> Self:
+        if self.then is not None:
+            self.then()
+        return self

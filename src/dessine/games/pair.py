@@ -1,0 +1,201 @@
+"""Generator and discriminator as they meet: what one makes, how the other is shown it, and what each loses by what is said.
+
+A look is taken here; who learns from which look, and when, is a rule of play (`play/`). What is measured of the two stands in
+`measures/`, what is drawn of them in `pictures/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from dessine.data import Examples
+from dessine.data.batches import Batches
+from dessine.games.game import FIXED_SEED, Array
+from dessine.games.latent import Latent
+from dessine.games.look import Look
+from dessine.games.player import Player
+from dessine.games.remedies import Average, FeatureMatching, InstanceNoise, Labels, Unrolled, packed, unpacked
+from dessine.games.schedule import CriticMoves
+from dessine.losses import GameLoss
+from dessine.nn import Mode
+from dessine.scores.panel import Panel
+from dessine.streams import Streams
+
+PORTION = 500
+"""Examples that pass a network together outside training: convolutions hold many numbers of each."""
+PLAIN = "plain weights"
+
+
+class Pair:
+    """Two players, the data that one of them is to imitate, and all that stands between them.
+
+    critic_moves: how often the discriminator moves in one turn
+    panel: what samples are worth; scored: of how many that is looked at, 0 for none
+    done: turns that have begun
+    """
+
+    generator: Player
+    discriminator: Player
+    loss: GameLoss
+    latent: Latent
+    critic_moves: CriticMoves
+    labels: Labels
+    instance_noise: InstanceNoise | None
+    pack: int
+    feature_matching: FeatureMatching | None
+    unrolled: Unrolled | None
+    decay: float | None  # of the moving average
+    average: Average | None
+    panel: Panel
+    scored: int
+    examples: Examples
+    test: Examples
+    batches: Batches
+    streams: Streams
+    dtype: np.dtype[Any]
+    batch_size: int
+    done: int
+
+    def batch(self) -> Batch:
+        """What a look is taken at: fresh examples and latents."""
+        return Batch(self)
+
+    def critic_look(self, batch: Batch | None = None) -> Look:
+        """The discriminator's look at real and generated examples."""
+        batch, net = batch or self.batch(), self.discriminator.network
+        real, generated = self.shown(batch.real), self.shown(self.made(batch.latent))
+        mode, n = Mode(self.streams), real.shape[1]
+        targets = [self.told(1.0, n), self.told(0.0, n)]
+        sides = [real, generated]
+        scale = 1
+        if not net.mixes_examples:
+            # One pass for both is faster, and the same when no layer looks across examples.
+            sides, targets = [np.concatenate(sides, 1)], [np.concatenate(targets, 1)]
+            scale = 2  # the mean over both batches is half the sum of their means
+        total, logits, errors = np.zeros(self.streams.replicates), [], []
+        for (y, backward), target in zip([net.forward(x, mode) for x in sides], targets, strict=True):
+            value, dy = self.loss.critic(y.reshape(*y.shape[:2], 1), target)
+            errors.append((backward, (dy * self.dtype.type(scale)).reshape(y.shape)))
+            total = total + value * scale
+            logits.append(y.reshape(*y.shape[:2]))
+        joined = np.concatenate(logits, 1)
+        said = {"real": joined[:, :n], "generated": joined[:, n:]}
+        penalise = partial(self._penalty, real, generated) if self.discriminator.is_penalised else None
+        return Look("discriminator", self.discriminator, total, errors, penalise, said=said)
+
+    def critic_look_at(self, side: str, x: Array) -> Look:
+        """The discriminator's look at one side alone: x, (R, B, *shape), are `real` or `generated`."""
+        x = self.shown(x)
+        y, backward = self.discriminator.network.forward(x, Mode(self.streams))
+        value, dy = self.loss.critic(y.reshape(*y.shape[:2], 1), self.told(float(side == "real"), x.shape[1]))
+        said = {side: y.reshape(*y.shape[:2])}
+        return Look("discriminator", self.discriminator, value, [(backward, dy.reshape(y.shape))], said=said)
+
+    def generator_look(self, batch: Batch | None = None) -> Look:
+        """The generator's look at what the discriminator thinks of its examples."""
+        batch = batch or self.batch()
+        x, backward = self.generator.network.forward(batch.latent, Mode(self.streams))
+        made = x.reshape(*x.shape[:2], *self.examples.shape)
+        value, dx = self._aim(self.shown(made), batch)
+        dx = unpacked(dx, self.pack)
+        then = None if self.average is None else self.average.follow
+        return Look("generator", self.generator, value, [(backward, dx.reshape(x.shape))], made=made, then=then)
+
+    def field(self) -> tuple[Look, Look]:
+        """The discriminator's look and the generator's, at one batch and where both stand now: the game's field."""
+        batch = self.batch()
+        return self.critic_look(batch), self.generator_look(batch)
+
+    def _aim(self, shown: Array, batch: Batch) -> tuple[Array, Array]:
+        """What the generator minimises on what it has shown, (R,), and its gradient by it."""
+        net, mode = self.discriminator.network, Mode(self.streams, record=False)
+        if self.feature_matching is not None:
+            return self.feature_matching.error(net, self.shown(batch.real), shown, mode)
+        if self.unrolled is not None:
+            real, n = self.shown(batch.real), shown.shape[1]
+            return self.unrolled.error(net, self.loss, real, shown, (self.told(1.0, n), self.told(0.0, n)), mode)
+        y, backward = net.forward(shown, mode)
+        value, dy = self.loss.generator(y.reshape(*y.shape[:2], 1))
+        dx = backward(dy.reshape(y.shape), params=False)
+        assert dx is not None
+        return value, dx
+
+    @property
+    def generator_sees_real(self) -> bool:
+        """Whether the generator looks at real examples, too."""
+        return self.feature_matching is not None or self.unrolled is not None
+
+    def _penalty(self, real: Array, generated: Array) -> Array:
+        held, net = self.discriminator.constraint, self.discriminator.network
+        assert held is not None
+        penalty = held.penalty(net, real, generated, Mode(self.streams, record=False), self.streams["penalty"])
+        assert penalty is not None
+        return penalty
+
+    def made(self, z: Array) -> Array:
+        """(R, B, *shape) for the discriminator to learn from: the generator plays and learns nothing."""
+        x, _ = self.generator.network.forward(z, Mode(self.streams, record=False))
+        return x.reshape(*x.shape[:2], *self.examples.shape)
+
+    def pack_shape(self) -> tuple[int, ...]:
+        """The shape of what the discriminator says one number of: as many examples as a pack has, channel by channel."""
+        *sides, channels = self.examples.shape
+        return (*sides, channels * self.pack)
+
+    def shown(self, x: Array) -> Array:
+        """Examples as the discriminator is shown them in training: with noise, in packs."""
+        if self.instance_noise is not None:
+            x = self.instance_noise.add(x, self.done, self.streams["instance_noise"])
+        return packed(x, self.pack)
+
+    def told(self, truth: float, count: int) -> Array:
+        """(R, count, 1): the labels of as many examples that are real (1) or generated (0)."""
+        return self.labels.draw(truth, count, self.streams, self.dtype)
+
+    def fixed(self) -> Streams:
+        """What looks the same at every step: latents of the sample grid and of the scores."""
+        return Streams(self.streams.seed + FIXED_SEED, self.streams.replicates)
+
+    def drawn_by(self, average: bool | None = None) -> str:
+        """Whose weights draw, in words, where there is a choice: see `Game.drawn_by`."""
+        if self.decay is None and average:
+            raise ValueError("this run kept no moving average of its generator: train with game.average=0.999")
+        if self.decay is None:
+            return ""
+        return PLAIN if average is False else f"moving average {self.decay:g}"
+
+    @contextmanager
+    def drawing(self, average: bool | None = None) -> Iterator[None]:
+        """Inside it the generator has the weights that draw: see `drawn_by`, of whose errors it raises the same."""
+        self.drawn_by(average)
+        with self.average.worn() if self.average is not None and average is not False else nullcontext():
+            yield
+
+    def drawn(self, count: int, streams: Streams) -> Array:
+        """(R, count, *shape) outside training, of the weights that the generator has; portions do not change what is drawn."""
+        z = self.latent.draw(streams, count, self.dtype)
+        mode = Mode(streams, train=False, record=False)
+        parts = [self.generator.network.forward(z[:, i : i + PORTION], mode)[0] for i in range(0, count, PORTION)]
+        return np.concatenate(parts, 1).reshape(len(z), count, *self.examples.shape)
+
+
+class Batch:
+    """Real examples (R, B, *shape) and latents (R, B, size), each drawn when it is first asked for, and then the same."""
+
+    def __init__(self, pair: Pair):
+        self._pair = pair
+
+    @cached_property
+    def real(self) -> Array:
+        """In the data's order."""
+        return self._pair.batches.next(self._pair.dtype)[0]
+
+    @cached_property
+    def latent(self) -> Array:
+        """For the generator."""
+        return self._pair.latent.draw(self._pair.streams, self._pair.batch_size, self._pair.dtype)

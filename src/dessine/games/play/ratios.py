@@ -1,0 +1,36 @@
+"""The student report's turns, in which the discriminator sees one side at a time."""
+
+from __future__ import annotations
+
+from dessine.games.look import Look
+from dessine.games.pair import Pair
+from dessine.games.play.rule import Rule
+from dessine.games.schedule import Moves
+from dessine.registry import SpecError
+
+
+class Ratios(Rule):
+    """Played where `game.moves` is given, instead of what `game.update` says. moves: how many of each kind, in this order."""
+
+    def __init__(self, moves: Moves):
+        self.moves = moves
+
+    def refuse(self, pair: Pair) -> None:
+        for name in pair.critic_moves.given():
+            raise SpecError(f"give {name} or moves, not both", ("moves",))
+        if pair.discriminator.is_penalised:
+            text = "a gradient penalty needs real and generated examples in one move: take n_critic"
+            raise SpecError(text, ("moves",))
+
+    def real_batches(self, pair: Pair) -> float:
+        m = self.moves
+        return m.real + (m.shared + m.alone) * pair.generator_sees_real
+
+    def turn(self, pair: Pair) -> list[Look]:
+        looks = [pair.critic_look_at("real", pair.batch().real).learn() for _ in range(self.moves.real)]
+        for _ in range(self.moves.shared):
+            look = pair.generator_look().learn()
+            assert look.made is not None
+            looks += [look, pair.critic_look_at("generated", look.made).learn()]
+        looks += [pair.critic_look_at("generated", pair.made(pair.batch().latent)).learn() for _ in range(self.moves.generated)]
+        return looks + [pair.generator_look().learn() for _ in range(self.moves.alone)]

@@ -1,0 +1,40 @@
+"""Labels that are less than certain: smoothed, drawn from an interval, and swapped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dessine.streams import Streams
+
+Array = np.ndarray
+
+
+class Labels:
+    """What the discriminator is told of an example.
+
+    low, high: the interval from which labels of real examples are drawn (smoothing on one side, Salimans et al. 2016)
+    swap: probability with which an example gets the other side's label
+    """
+
+    def __init__(self, low: float = 1.0, high: float = 1.0, swap: float = 0.0):
+        self.low, self.high, self.swap = low, high, swap
+
+    @property
+    def mean(self) -> float:
+        """Of the labels of real examples, swaps apart."""
+        return (self.low + self.high) / 2
+
+    def draw(self, truth: float, count: int, streams: Streams, dtype: Any) -> Array:
+        """(R, count, 1) targets for examples that are real (1) or generated (0)."""
+        shape = (count, 1)
+        real = np.full((streams.replicates, *shape), bool(truth))
+        if self.swap:
+            real ^= streams["swaps"].uniform(shape, np.float32) < self.swap
+        labels: Array = real.astype(dtype)
+        if self.low == self.high:
+            labels *= self.high
+        elif truth or self.swap:
+            labels *= streams["labels"].uniform(shape, dtype, self.low, self.high)
+        return labels
