@@ -1,6 +1,7 @@
 """How a loop is compiled: when it is first called, once for a machine, kept in the user's cache folder.
 
-The arithmetic is IEEE's: no fast-math, and no multiplication and addition in one. A division by zero gives what NumPy's gives.
+The arithmetic is IEEE's: no fast-math, and, except in `sums`, no multiplication and addition in one. A division by zero gives
+what NumPy's gives.
 """
 
 from __future__ import annotations

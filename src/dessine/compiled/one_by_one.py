@@ -1,8 +1,9 @@
 """Turns of a chain of dense layers that learns one example at a time: whole stretches of them without Python in between.
 
 The plain form is `Classification.turn`: `Dense.forward` and its backward, `activations`, `losses`, `optimizers`. The sums are
-the same, in another order, so that numbers agree to rounding. What is multiplied by a pixel of 0 is not fetched: that
-changes no finite number, and four fifths of MNIST's pixels are 0.
+the same, in another order, so that numbers agree to rounding. What a turn waits for is to fetch weights: backward and update
+of a layer meet each once, and what is multiplied by a pixel of 0 is not fetched. That changes no finite number, and four
+fifths of MNIST's pixels are 0.
 """
 
 from __future__ import annotations
@@ -260,14 +261,14 @@ def _transpose(shapes, vector, back):  # type: ignore[no-untyped-def]
 def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, factor, eta, momentum, powers, values):  # type: ignore[no-untyped-def]
     """One turn for each example in `order` (n,): theta (P,) moves, and values (n,) becomes the losses.
 
-    velocity: (P,), or (0,) without momentum. layers: (L, 2), p and q of each activation, of theta's type. shapes: (L, 5):
-    inputs, outputs, where w begins in theta, where b does (-1: none), the activation's place in ACTIVATIONS. x: (N, inputs),
-    pixels, which become x * scale + low, or floats, taken as they are. answers: (N, outputs), targets. loss, factor: its
-    place in LOSSES, and quadratic's option. eta, momentum, scale, low: of theta's type. powers: (widest,) integers of the
-    size of its numbers, scratch.
+    velocity: (P,), or (0,) without momentum. layers: (L, 2), p and q of each activation, of theta's type. shapes: (L, 4):
+    inputs, outputs, where w begins in theta, the activation's place in ACTIVATIONS. A bias is the weight of one more input,
+    which is always 1. x: (N, inputs of the data), pixels, which become x * scale + low, or floats, taken as they are.
+    answers: (N, outputs), targets. loss, factor: its place in LOSSES, and quadratic's option. eta, momentum, scale, low: of
+    theta's type. powers: (widest,) integers of the size of its numbers, scratch.
     """
-    n, widest, zero, one = len(shapes), powers.size, theta.dtype.type(0), np.ones(1, theta.dtype)
-    y, d = np.empty((n + 1, widest), theta.dtype), np.empty((2, widest), theta.dtype)
+    n, widest = len(shapes), powers.size
+    y, d = np.ones((n + 1, widest), theta.dtype), np.empty((2, widest), theta.dtype)
     live, every = np.empty(widest, np.int64), np.empty(widest, np.int64)
     for i in range(widest):
         every[i] = i
@@ -275,27 +276,27 @@ def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, 
     _transpose(shapes, velocity, False)
     for t in range(order.size):
         example = x[order[t]]
-        for i in range(shapes[0, 0]):
+        for i in range(example.size):
             y[0, i] = example[i] * scale + low
         count = 0  # of inputs that are not 0
         for i in range(shapes[0, 0] if shapes[0, 1] > NARROW else 0):
             live[count] = i
             count += y[0, i] != 0
         for k in range(n):
-            inputs, m, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3]
-            h, a, w = y[k, :inputs], y[k + 1, :m], theta[at:]
+            inputs, m = shapes[k, 0], shapes[k, 1]
+            h, a, w = y[k, :inputs], y[k + 1, :m], theta[shapes[k, 2] :]
             for j in range(m):
-                a[j] = theta[bias + j] if bias >= 0 else zero
+                a[j] = 0
             if m <= NARROW:
                 _add_dots(a, h, w)
             else:
                 _add_rows(a, h, w, live[:count] if k == 0 else every[:inputs])
-            _activate(shapes[k, 4], layers[k, 0], layers[k, 1], a, powers)
+            _activate(shapes[k, 3], layers[k, 0], layers[k, 1], a, powers)
         values[t] = _loss(loss, factor, y[n, : shapes[n - 1, 1]], answers[order[t]], d[(n - 1) % 2])
         for k in range(n - 1, -1, -1):
-            inputs, m, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2], shapes[k, 3]
+            inputs, m, at = shapes[k, 0], shapes[k, 1], shapes[k, 2]
             h, da, dx, w, v = y[k, :inputs], d[k % 2, :m], d[(k + 1) % 2, :inputs], theta[at:], velocity[at:]
-            _through(shapes[k, 4], layers[k, 0], layers[k, 1], y[k + 1, :m], da)
+            _through(shapes[k, 3], layers[k, 0], layers[k, 1], y[k + 1, :m], da)
             if m <= NARROW:
                 if k > 0:
                     for i in range(inputs):
@@ -306,8 +307,6 @@ def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, 
                 _back_and_move(w, v, h, da, dx, eta, momentum)
             else:
                 _move(w, v, h, da, eta, momentum, live[:count])
-            if bias >= 0:
-                _move(theta[bias:], velocity[bias:], one, da, eta, momentum, every[:1])
     _transpose(shapes, theta, True)
     _transpose(shapes, velocity, True)
 
@@ -319,41 +318,36 @@ def turns_of_all(theta, velocity, layers, shapes, order, x, scale, low, answers,
     Where `turns` has a number there are R here, one of each replicate, and no sum is of several replicates: what one learns
     does not depend on how many there are. values: (R, n). powers: (widest * R,).
     """
-    n, r, zero = len(shapes), len(order), theta.dtype.type(0)
-    y, d = np.empty((n + 1, powers.size), theta.dtype), np.empty((2, powers.size), theta.dtype)
+    n, r = len(shapes), len(order)
+    y, d = np.ones((n + 1, powers.size), theta.dtype), np.empty((2, powers.size), theta.dtype)
     said, error = np.empty(shapes[n - 1, 1], theta.dtype), np.empty(shapes[n - 1, 1], theta.dtype)
-    one = np.ones(r, theta.dtype)
     for t in range(order.shape[1]):
         for c in range(r):
-            for i in range(shapes[0, 0]):
+            for i in range(x.shape[1]):
                 y[0, i * r + c] = x[order[c, t], i] * scale + low
         for k in range(n):
-            inputs, m, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2] * r, shapes[k, 3] * r
+            inputs, m, at = shapes[k, 0], shapes[k, 1], shapes[k, 2] * r
             a = y[k + 1, : m * r]
             for j in range(m * r):
-                a[j] = theta[bias + j] if bias >= 0 else zero
+                a[j] = 0
             for i in range(inputs):
                 _add_row(a, y[k, i * r : (i + 1) * r], theta[at + i * m * r :])
-            _activate(shapes[k, 4], layers[k, 0], layers[k, 1], a, powers)
+            _activate(shapes[k, 3], layers[k, 0], layers[k, 1], a, powers)
         for c in range(r):
             for j in range(said.size):
                 said[j] = y[n, j * r + c]
             values[c, t] = _loss(loss, factor, said, answers[order[c, t]], error)
             for j in range(said.size):
-                d[0, j * r + c] = error[j]
+                d[(n - 1) % 2, j * r + c] = error[j]
         for k in range(n - 1, -1, -1):
-            inputs, m, at, bias = shapes[k, 0], shapes[k, 1], shapes[k, 2] * r, shapes[k, 3] * r
-            da = d[0, : m * r]
-            _through(shapes[k, 4], layers[k, 0], layers[k, 1], y[k + 1, : m * r], da)
+            inputs, m, at = shapes[k, 0], shapes[k, 1], shapes[k, 2] * r
+            da, dx = d[k % 2, : m * r], d[(k + 1) % 2]
+            _through(shapes[k, 3], layers[k, 0], layers[k, 1], y[k + 1, : m * r], da)
             for i in range(inputs):
-                h, row = y[k, i * r : (i + 1) * r], at + i * m * r
+                row = at + i * m * r
                 if k > 0:
-                    _back_row(d[1, i * r : (i + 1) * r], da, theta[row:])
-                _move_row(theta[row:], velocity[row:], h, da, eta, momentum)
-            if bias >= 0:
-                _move_row(theta[bias:], velocity[bias:], one, da, eta, momentum)
-            for i in range(inputs * r if k > 0 else 0):
-                d[0, i] = d[1, i]
+                    _back_row(dx[i * r : (i + 1) * r], da, theta[row:])
+                _move_row(theta[row:], velocity[row:], y[k, i * r : (i + 1) * r], da, eta, momentum)
 
 
 @loop

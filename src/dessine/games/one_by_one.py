@@ -27,13 +27,13 @@ Array = np.ndarray
 class OneByOne:
     """Turns of a player that learns `train`, one example each. Make it with `of`."""
 
-    def __init__(self, player: Player, chain: list[tuple[int, int, int, int, Activation]], loss: Loss, train: Examples):
+    def __init__(self, player: Player, chain: list[tuple[int, int, int, bool, Activation]], loss: Loss, train: Examples):
         from dessine.compiled.one_by_one import ACTIVATIONS, LOSSES, NARROW
 
         self.player, network = player, player.network
         number = network.dtype.type
-        self.shapes = np.array([(n, m, w, b, ACTIVATIONS.index(f.type)) for n, m, w, b, f in chain])
-        self.narrow = self.shapes[:, :2].max() <= NARROW and all(f.type != "softmax" for *_, f in chain)
+        self.shapes = np.array([(n + bias, m, at, ACTIVATIONS.index(f.type)) for n, m, at, bias, f in chain])
+        self.narrow = max(n for shape in chain for n in shape[:2]) <= NARROW and all(f.type != "softmax" for *_, f in chain)
         self.options = np.array([_options(f) for *_, f in chain], network.dtype)
         pixels = train.x.dtype == np.uint8
         self.x = (train.x if pixels else train.x.astype(network.dtype)).reshape(len(train), -1)
@@ -97,16 +97,16 @@ def _options(f: Activation) -> tuple[float, float]:
     return (f.alpha, 0.0) if isinstance(f, LeakyRelu) else (0.0, 0.0)
 
 
-def _chain(network: Network) -> list[tuple[int, int, int, int, Activation]] | None:
-    """Of each dense layer: inputs, outputs, where w and b begin in theta (-1: no b), activation. None if there are others."""
+def _chain(network: Network) -> list[tuple[int, int, int, bool, Activation]] | None:
+    """Of each dense layer: inputs, outputs, where w begins in theta, whether b follows, activation. None if not all are."""
     from dessine.compiled.one_by_one import ACTIVATIONS
 
-    chain: list[tuple[int, int, int, int, Activation]] = []
+    chain: list[tuple[int, int, int, bool, Activation]] = []
     inputs = size(network.input_shape)
     for i, layer in enumerate(network.layers):
         if type(layer) is Dense:
             at = network.slices[f"{i}.{layer.type}"].start
-            chain.append((inputs, layer.units, at, at + inputs * layer.units if layer.bias else -1, layer.activation))
+            chain.append((inputs, layer.units, at, layer.bias, layer.activation))
             inputs = layer.units
         elif type(layer) is Activate and chain and _is_identity(chain[-1][-1]):
             if len(network.shapes[i]) > 1:
