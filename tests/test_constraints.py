@@ -250,7 +250,7 @@ def critic(activation: Any, dtype: Any = np.float64, sizes: tuple[int, ...] = (1
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [(np.float64, 1e-13), (np.float32, 2e-6)])
-@pytest.mark.parametrize("case", range(4))
+@pytest.mark.parametrize("case", range(8))
 @pytest.mark.parametrize("activation", ["leaky_relu", "tanh", "softplus"])
 def test_penalty_and_its_gradient_are_pytorchs(activation: str, case: int, dtype: type, bound: float) -> None:
     net = critic(activation, dtype)
@@ -269,10 +269,11 @@ def test_penalty_and_its_gradient_are_pytorchs(activation: str, case: int, dtype
 
 @pytest.mark.parametrize("activation", ["leaky_relu", "tanh"])  # in one pass, and in two
 @pytest.mark.parametrize("first", [True, False])
-def test_judging_adds_the_gradients_of_loss_and_penalty(activation: str, first: bool) -> None:
+@pytest.mark.parametrize("kind", ["gradient_penalty", "r1", "r1_r2"])
+def test_judging_adds_the_gradients_of_loss_and_penalty(activation: str, kind: str, first: bool) -> None:
     net, plain = critic(activation), critic(activation)
     net.theta[...] = plain.theta[...] = FIXTURE[f"penalty_{activation}_theta"]
-    constraint, drawn = Constraint.of("gradient_penalty"), Drawn(FIXTURE["penalty_mixing"])
+    constraint, drawn = Constraint.of(kind), Drawn(FIXTURE["penalty_mixing"])
     real, generated = (FIXTURE[f"penalty_{side}"].astype(np.float64) for side in ("real", "generated"))
     expected_y, backward = plain.forward(np.concatenate([real, generated], 1))
     dy = Streams(3, 2)["dy"].gaussian(expected_y.shape[1:], np.float64)
@@ -282,6 +283,61 @@ def test_judging_adds_the_gradients_of_loss_and_penalty(activation: str, first: 
     np.testing.assert_allclose(y, expected_y, rtol=1e-12)
     np.testing.assert_allclose(back(dy, first), expected, rtol=1e-12)
     np.testing.assert_allclose(net.grad, plain.grad, rtol=1e-10, atol=1e-13)
+
+
+RESIDUAL: list[Any] = [
+    {"type": "conv2d", "channels": 3, "padding": 1, "activation": "leaky_relu"},
+    {
+        "type": "residual",
+        "layers": [
+            {"type": "conv2d", "channels": 5, "padding": 1, "activation": "swish"},
+            {"type": "group_norm", "groups": 5},
+            {"type": "conv2d", "channels": 4, "kernel": 1, "activation": "gelu"},
+        ],
+    },
+    "downsample",
+    {
+        "type": "residual",
+        "layers": [{"type": "activation", "function": "leaky_relu"}, {"type": "conv2d", "channels": 4, "padding": 1}],
+    },
+    {"type": "upsample", "mode": "bilinear"},
+    {"type": "conv2d", "channels": 1, "kernel": 6},
+]
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(np.float64, 1e-13), (np.float32, 4e-6)])
+def test_r1_and_r2_of_a_critic_of_residual_layers_are_pytorchs(dtype: type, bound: float) -> None:
+    net = Network(RESIDUAL, (6, 6, 1), Streams(0), dtype)
+    net.theta[0] = FIXTURE["residual_theta"]
+    real, generated = (FIXTURE[f"residual_{side}"][None].astype(dtype) for side in ("real", "generated"))
+    constraint = Constraint.of({"type": "r1_r2", "gamma": 0.6})
+    constraint.refuse(net.layers, net.declared)
+    value = constraint.penalty(net, real, generated, Mode(net.streams), net.streams["penalty"])
+    np.testing.assert_allclose(value, FIXTURE["residual_value"], rtol=bound)
+    expected = FIXTURE["residual_grad"]
+    assert np.linalg.norm(net.grad[0] - expected) < bound * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize(("kind", "at"), [("r1", "real"), ("r2", "generated"), ("r1_r2", "both")])
+def test_named_penalties_are_the_plain_one_with_half_of_gamma(kind: str, at: str) -> None:
+    found = []
+    for node in ({"type": kind, "gamma": 0.6}, {"type": "gradient_penalty", "weight": 0.3, "target": 0.0, "at": at}):
+        net = network()
+        real, generated = (Streams(seed, 2)["x"].gaussian((6, 4), np.float64) for seed in (3, 4))
+        value = Constraint.of(node).penalty(net, real, generated, Mode(net.streams), net.streams["penalty"])
+        found.append((value, net.grad))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
+def test_r1_of_a_line_is_its_slope() -> None:
+    net = Network([{"type": "dense", "units": 1}], 1, Streams(0), np.float64)
+    net.theta[...] = [[3.0, 1.0]]
+    x = np.ones((1, 5, 1))
+    assert Constraint.of({"type": "r1", "gamma": 0.3}).penalty(net, x, x, Mode(net.streams), net.streams["p"]) == 0.15 * 9
+    np.testing.assert_allclose(net.grad, [[0.3 * 3, 0]])  # gamma psi, as in their Dirac-GAN
+    net.grad.fill(0)
+    assert Constraint.of({"type": "r1_r2", "gamma": 0.3}).penalty(net, x, x, Mode(net.streams), net.streams["p"]) == 0.3 * 9
 
 
 RICH: list[Any] = [

@@ -6,7 +6,7 @@ A constraint knows the network, and what the optimizer moves in its stead. Whose
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -235,8 +235,9 @@ class GradientPenalty(Constraint):
     weight: of the penalty beside the loss
     target: the norm that the critic's gradient by its input should have, in each example
     sides: two penalises norms on either side of the target, one only those above it
-    at: interpolated, x = e real + (1 - e) generated with e uniform in [0, 1) for each example; or real, or generated
-    With target 0 at real examples, and half of its gamma as weight, it is R1 (Mescheder et al. 2018).
+    at: interpolated, x = e real + (1 - e) generated with e uniform in [0, 1) for each example; or real, or generated; or both,
+        the sum of the two
+    With target 0 it is r1, r2 or r1_r2, which go by their names and have half of their gamma as weight.
     Where grad f is 0 the penalty's gradient is taken to be 0. The critic is passed as in training, with one draw of dropout and
     noise for all passes.
     """
@@ -246,7 +247,7 @@ class GradientPenalty(Constraint):
         weight: Positive = 10.0,
         target: NonNegative = 1.0,
         sides: Literal["two", "one"] = "two",
-        at: Literal["interpolated", "real", "generated"] = "interpolated",
+        at: Literal["interpolated", "real", "generated", "both"] = "interpolated",
     ):
         self.weight, self.target, self.sides, self.at = weight, target, sides, at
 
@@ -254,11 +255,11 @@ class GradientPenalty(Constraint):
         """Refuse a critic whose gradient at one example is not its own."""
         for _, path, layer, needs in places(layers, declared):
             if layer.mixes_examples and not needs.rows:
-                text = f"gradient_penalty is of each example alone, which {layer.type} mixes with its batch: take layer_norm"
+                text = f"{self.type} is of each example alone, which {layer.type} mixes with its batch: take layer_norm"
                 raise SpecError(text, path)
         refuse_along(layers, declared)
         if declared and size(declared[-1].shape) != 1:
-            raise SpecError(f"gradient_penalty is of one output, there are {size(declared[-1].shape)}", ("constraint",))
+            raise SpecError(f"{self.type} is of one output, there are {size(declared[-1].shape)}", ("constraint",))
 
     def penalty(self, network: Network, real: Array, generated: Array, mode: Mode, stream: Stream) -> Array:
         """The penalty at the chosen points; adds its gradient, which is exact.
@@ -294,9 +295,10 @@ class GradientPenalty(Constraint):
         excess = norm - v.dtype.type(self.target)
         if self.sides == "one":
             excess = np.maximum(excess, 0)
-        t = excess * v.dtype.type(2 * self.weight / v.shape[1])  # the derivative by each norm
+        n = v.shape[1] // 2 if self.at == "both" else v.shape[1]
+        t = excess * v.dtype.type(2 * self.weight / n)  # the derivative by each norm
         t /= np.where(norm > 0, norm, 1)
-        return v * t.reshape(*t.shape, *(1,) * (v.ndim - 2)), self.weight * np.square(excess).mean(-1)
+        return v * t.reshape(*t.shape, *(1,) * (v.ndim - 2)), self.weight * (np.square(excess).sum(-1) / n)
 
     def _points(self, real: Array, generated: Array, stream: Stream) -> Array:
         if self.at == "interpolated":
@@ -305,7 +307,44 @@ class GradientPenalty(Constraint):
             x *= e
             x += generated
             return x
+        if self.at == "both":
+            return np.concatenate([real, generated], 1)
         return real if self.at == "real" else generated
+
+
+@constraints.register("r1")
+class R1(GradientPenalty):
+    """Add gamma / 2 * mean of |grad f(x)|^2 at real examples to the critic's loss (Mescheder et al. 2018).
+
+    gamma: twice the penalty's weight; 10 in their experiments with images, 1 is critical in their Dirac-GAN
+    Where the generator is right the critic need not be steep: with it the game converges there, for generators near enough.
+    """
+
+    where: ClassVar[Literal["real", "generated", "both"]] = "real"
+
+    def __init__(self, gamma: Positive = 1.0):
+        self.gamma = gamma
+        super().__init__(gamma / 2, target=0.0, at=self.where)
+
+
+@constraints.register("r2")
+class R2(R1):
+    """Add gamma / 2 * mean of |grad f(x)|^2 at generated examples to the critic's loss (Mescheder et al. 2018).
+
+    gamma: twice the penalty's weight
+    """
+
+    where = "generated"
+
+
+@constraints.register("r1_r2")
+class R1R2(R1):
+    """Add both r1 and r2, each with its gamma / 2, to the critic's loss: what R3GAN asks for (Huang et al. 2024).
+
+    gamma: twice the weight of either
+    """
+
+    where = "both"
 
 
 def _matrix(w: Array) -> Array:
