@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from dessine.data.dataset import Examples, Split
-from dessine.data.mixtures import Grid, Ring
+from dessine.data.mixtures import Grid, Ring, split
 from dessine.data.mnist import Mnist
 from dessine.scores.panel import Panel
 from dessine.scores.table import names
@@ -31,7 +31,7 @@ def points(kind: str, seed: int) -> tuple[Split, dict[str, Array]]:
     plain, modes = mixture.draw(20_000, rng)
     wide = mixture.centres[modes] + 2 * (plain - mixture.centres[modes])
     sides = {"as real": plain, "twice as wide": wide, "half of the modes": plain[modes < len(mixture.weights) // 2]}
-    return mixture.split(20_000, 10_000, seed), sides
+    return split(mixture, 20_000, 10_000, seed), sides
 
 
 def images(whole: Split, seed: int) -> tuple[Split, dict[str, Array]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,9 @@ LAZY = {
     "dessine.sweeps.on_slurm": "a launcher that few need",
 }
 """What may be imported inside a function, and why. In cli, all of dessine may: `--help` must answer at once."""
+
+CIRCLE = {"dessine.registry", "dessine.schema"}
+"""The only one: what a node is checked by, `Node.of` asks when it is called, and what it checks are nodes."""
 
 Import = tuple[int, str, bool]  # line, module, inside a function
 
@@ -101,6 +105,47 @@ def test_every_package_has_its_floor() -> None:
 def test_imports_point_down(name: str) -> None:
     text = (SOURCE / name).read_text(encoding="utf-8")
     assert faults(text, name.split("/")[0].removesuffix(".py")) == []
+
+
+def edges() -> dict[str, set[str]]:
+    """Module -> the modules of dessine that it imports, wherever the import stands: in a function or for types, too."""
+    names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in MODULES}
+    known = {f"dessine.{name}": SOURCE / path for name, path in names.items()}
+    return {name: imported(path.read_text(encoding="utf-8"), set(known)) - {name} for name, path in known.items()}
+
+
+def imported(source: str, known: set[str]) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else str(node.module) for name in submodules}
+    return found & known
+
+
+def circles(edges: dict[str, set[str]]) -> list[set[str]]:
+    """Groups of modules each of which leads to all others of its group."""
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        ring = set(error.args[1])
+        rest = {name: to - ring for name, to in edges.items() if name not in ring}
+        return [ring, *circles(rest)]
+    return []
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    assert circles(edges()) == [CIRCLE]
+
+
+def test_a_circle_is_noticed() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [{"b", "c"}]
+    known = {"dessine.a", "dessine.b"}
+    lazy = "def f():\n    from dessine import b"
+    typed = "if TYPE_CHECKING:\n    from dessine.b import X"
+    assert imported(lazy, known) == imported(typed, known) == {"dessine.b"}
 
 
 def test_the_brain_knows_no_file_no_yaml_and_no_screen() -> None:

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from dessine.data import Dataset
-from dessine.data.mixtures import Grid, Mixture, Ring, weights
+from dessine.data.mixture import Mixture
+from dessine.data.mixtures import Grid, Ring, weights
 from dessine.registry import SpecError
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dessine.data.mixtures import Mixture, Ring
+from dessine.data.mixture import Mixture
+from dessine.data.mixtures import Ring
 from dessine.scores.independent import Verdict, independent
 from dessine.scores.wasserstein import exact
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dessine.data.mixtures import Grid, Mixture, Ring
+from dessine.data.mixture import Mixture
+from dessine.data.mixtures import Grid, Ring
 from dessine.scores.mixture import assigned, distinct, high_quality, mean_log_density, reverse_kl, written
 
 RNG = np.random.default_rng(0)

@@ -26,7 +26,8 @@ from dessine.runs.run import RunError
 from dessine.spec import anchor, dump, read, value
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.folder import SweepFolder
-from dessine.sweeps.launchers import Launcher, LauncherError, cores, launcher
+from dessine.sweeps.launchers import Launcher, LauncherError, cores
+from dessine.sweeps.places import launcher
 from dessine.sweeps.running import Feed, Interrupted, Queue, run_cells
 from dessine.sweeps.search import SearchError, SearchFeed, optuna
 

@@ -6,14 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from dessine.data.mixture import Mixture
 from dessine.registry import Node, Registry
-
-if TYPE_CHECKING:
-    from dessine.data.mixtures import Mixture
 
 Array = np.ndarray
 datasets: Registry[Dataset] = Registry("data set")

@@ -5,57 +5,24 @@ What is counted, and how well a generator has learnt a mixture, belongs to `scor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Le
-from scipy.special import logsumexp
 
 from dessine.data.dataset import Array, Dataset, Examples, Split, datasets
+from dessine.data.mixture import Mixture
 from dessine.registry import Points, Positive, Whole
 
 Modes = Annotated[int, Ge(1), Le(1000)]
 Imbalance = Annotated[float, Ge(1), Le(1e6)]
 
 
-@dataclass(frozen=True, eq=False)
-class Mixture:
-    """Round Gaussians of one standard deviation: centres (K, d), weights (K,) that sum to 1, sigma."""
-
-    centres: Array
-    weights: Array
-    sigma: float
-
-    def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points (n, d) and the mode (n,) each comes from."""
-        mode = rng.choice(len(self.weights), size=n, p=self.weights)
-        return self.centres[mode] + self.sigma * rng.standard_normal((n, self.centres.shape[1])), mode
-
-    def log_density(self, x: Array) -> Array:
-        """x: (N, d) -> (N,), natural logarithm."""
-        d = self.centres.shape[1]
-        of_each = np.log(self.weights) - self._squares(x) / (2 * self.sigma**2)
-        density: Array = logsumexp(of_each, axis=1) - d * np.log(self.sigma * np.sqrt(2 * np.pi))
-        return density
-
-    def nearest(self, x: Array) -> tuple[Array, Array]:
-        """x: (N, d) -> the mode whose centre is nearest (N,), and the distance to it (N,); NaN stays NaN."""
-        squares = self._squares(x)
-        mode = squares.argmin(1)
-        return mode, np.sqrt(squares[np.arange(len(x)), mode])
-
-    def _squares(self, x: Array) -> Array:
-        """(N, K) squared distances, in float64; by coordinate, so that nothing of shape (N, K, d) is made."""
-        x = np.asarray(x, np.float64)
-        squares: Array = sum(np.square(x[:, i, None] - self.centres[:, i]) for i in range(self.centres.shape[1]))
-        return squares
-
-    def split(self, points: int, test_points: int, seed: int) -> Split:
-        """Training and test part, each from a stream of its own: more points for one do not move the other."""
-        streams = np.random.default_rng(seed).spawn(2)
-        train, test = (Examples(*self.draw(n, rng)) for n, rng in zip((points, test_points), streams, strict=True))
-        return Split(train, test, source="made", mixture=self)
+def split(mixture: Mixture, points: int, test_points: int, seed: int) -> Split:
+    """Training and test part, each from a stream of its own: more points for one do not move the other."""
+    streams = np.random.default_rng(seed).spawn(2)
+    train, test = (Examples(*mixture.draw(n, rng)) for n, rng in zip((points, test_points), streams, strict=True))
+    return Split(train, test, source="made", mixture=mixture)
 
 
 def weights(modes: int, imbalance: float) -> Array:
@@ -98,7 +65,7 @@ class Ring(Dataset):
         return Mixture(centres, weights(self.modes, self.imbalance), self.sigma)
 
     def load(self) -> Split:
-        return self.mixture().split(self.points, self.test_points, self.seed)
+        return split(self.mixture(), self.points, self.test_points, self.seed)
 
 
 @datasets.register("grid")
@@ -135,4 +102,4 @@ class Grid(Dataset):
         return Mixture(np.stack([x, y], -1).reshape(-1, 2), weights(self.side**2, self.imbalance), self.sigma)
 
     def load(self) -> Split:
-        return self.mixture().split(self.points, self.test_points, self.seed)
+        return split(self.mixture(), self.points, self.test_points, self.seed)

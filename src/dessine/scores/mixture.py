@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessine.data.mixtures import Mixture
+from dessine.data.mixture import Mixture
 
 Array = np.ndarray
 

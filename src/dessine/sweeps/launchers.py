@@ -1,4 +1,5 @@
-"""Where runs are started: one small protocol, and subprocesses on this machine. Which run comes next belongs to `running.py`.
+"""Where runs are started: one small protocol, and subprocesses on this machine. Which run comes next belongs to `running.py`,
+which places there are to `places.py`.
 
 A launcher only starts an ordinary `dessine train` somewhere and says when it has ended; what became of the run is read
 from its folder.
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from dessine.experiment import stop_requests
 from dessine.runs.files import write_atomically
@@ -113,6 +114,10 @@ class Launcher(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+class LauncherError(Exception):
+    """A launcher cannot be had; says what is missing."""
 
 
 class Process:
@@ -255,20 +260,3 @@ def _run_here(job: Job) -> int:
             if process.poll() is None:  # the worker is being closed: the run saves and stops
                 process.terminate()
                 process.wait(lifeline.GRACE)
-
-
-def launcher(name: str, options: dict[str, Any]) -> Launcher:
-    """By name: local, dask or slurm. Raises LauncherError where its package or its cluster is not there."""
-    if name == "dask":
-        from dessine.sweeps.on_dask import Dask
-
-        return Dask(**options)
-    if name == "slurm":
-        from dessine.sweeps.on_slurm import Slurm
-
-        return Slurm(**options)
-    return Local()
-
-
-class LauncherError(Exception):
-    """A launcher cannot be had; says what is missing."""
