@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dessine.data import Examples, Split
-from dessine.games import Adversarial, Player
+from dessine.games import Adversarial, Player, pair
 from dessine.games.look import Look
 from dessine.games.pair import Pair
 from dessine.games.play import Alternating, Rule
@@ -20,12 +20,15 @@ Array = np.ndarray
 PLAIN = {"type": "gradient_descent", "eta": 0.1}
 
 
-def made(optimizer: Any = PLAIN, built: bool = True, constraint: Any = None, **options: Any) -> Adversarial:
+def made(
+    optimizer: Any = PLAIN, built: bool = True, constraint: Any = None, normalised: bool = False, **options: Any
+) -> Adversarial:
     """A game of two small players in the plane."""
     rng = np.random.default_rng(1)
     train, test = (Examples(rng.normal(size=(n, 2)), None) for n in (40, 8))
     layers: list[Any] = [{"type": "dense", "units": 5, "activation": "tanh", "init": "he"}]
-    generator = Player([*layers, {"type": "dense", "units": 2, "init": "he"}], optimizer)  # type: ignore[list-item]
+    middle = ["batch_norm"] if normalised else []
+    generator = Player([*layers, *middle, {"type": "dense", "units": 2, "init": "he"}], optimizer)  # type: ignore[list-item]
     critic = Player([*layers, {"type": "dense", "units": 1, "init": "he"}], optimizer, constraint)  # type: ignore[list-item]
     game = Adversarial(generator, critic, {"size": 3}, scored=0, **options)
     if built:
@@ -85,6 +88,42 @@ def test_to_learn_is_to_take_the_gradient_and_to_move(optimizer: Any, constraint
         assert (whole.penalty is None) == (constraint != "gradient_penalty" or look_at == "generator_look")
     for a, b in zip(thetas(one), thetas(other), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("normalised", "passes"), [(False, [24, 8]), (True, [8, 8, 8, 8])], ids=["dense", "batch_norm"])
+def test_while_it_stands_still_a_generator_makes_all_batches_in_one_pass(
+    normalised: bool, passes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no layer looks across examples; and nothing else changes."""
+    games = []
+    for most in (pair.AHEAD, 0):
+        monkeypatch.setattr(pair, "AHEAD", most)
+        game = made("adam", n_critic=3, normalised=normalised)
+        net, sizes = game.generator.network, list[int]()
+        forward = net.forward
+        net.forward = lambda x, *args: sizes.append(x.shape[1]) or forward(x, *args)  # type: ignore  # noqa: B023
+        game.turn()
+        games.append(game)
+        assert sizes == (passes if most else [8, 8, 8, 8])
+    for a, b in zip(*map(thetas, games), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
+
+
+@pytest.mark.parametrize("constraint", ["clip", "gradient_penalty"])
+def test_repeats_of_critics_of_many_moves_are_bit_equal_to_single_runs(constraint: str) -> None:
+    def after(seed: int, replicates: int) -> list[Array]:
+        layers: list[Any] = [{"type": "dense", "units": 40, "activation": "leaky_relu"}]
+        players = [Player([*layers, {"type": "dense", "units": n}], "adam", held) for n, held in ((50, None), (1, constraint))]  # type: ignore
+        game = Adversarial(*players, {"size": 9}, "wasserstein", n_critic=3, scored=0)
+        examples = Examples(np.random.default_rng(1).normal(size=(64, 50)), None)
+        game.build(Split(examples, examples), 16, Streams(seed, replicates), np.float32)
+        for _ in range(2):
+            game.turn()
+        return thetas(game)
+
+    for r in range(2):
+        for together, single in zip(after(4, 2), after(4 + r, 1), strict=True):
+            np.testing.assert_array_equal(together[r], single[0])
 
 
 @pytest.mark.parametrize(

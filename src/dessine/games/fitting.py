@@ -77,7 +77,7 @@ def _needs(pair: Pair, averaged: bool) -> dict[str, float]:
     """Bytes of the whole game: what players keep, what passes through them at once, what is scored."""
     r, item, batch = pair.streams.replicates, pair.dtype.itemsize, pair.batch_size
     steps = pair.unrolled.steps if pair.unrolled else 0
-    drawn = max(batch, min(pair.scored, PORTION))
+    drawn = max(batch * (pair.ahead() if pair.critic_moves.given() else 1), min(pair.scored, PORTION))
     (g, g_passing), (d, d_passing) = pair.generator.numbers(drawn), pair.discriminator.numbers(batch // pair.pack)
     return {
         "networks": r * item * (g + d * (1 + steps) + (g if averaged else 0)),

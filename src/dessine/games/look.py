@@ -21,7 +21,8 @@ class Look:
     name: of the player
     loss: (R,); a penalty is part of it once the gradient has been taken
     errors: of each pass through the network, its backward and dE/dy; they go when the gradient is taken
-    penalise: adds the gradient of the constraint's penalty, and returns its value, (R,)
+    penalise: where the constraint has a penalty, in place of errors: adds the gradients of the loss and of the penalty, whose
+        value it returns, (R,)
     said: what the discriminator said of "real" and "generated" examples, (R, B), where it was asked as the one to move
     made: what the generator has made, (R, B, *shape), where it is the one to move
     then: what follows each move, such as the moving average of the generator
@@ -31,19 +32,23 @@ class Look:
     player: Player
     loss: Array
     errors: Sequence[tuple[Backward, Array]]
-    penalise: Callable[[], Array] | None = None
+    penalise: Callable[..., Array | None] | None = None
     said: dict[str, Array] = field(default_factory=dict)
     made: Array | None = None
     then: Callable[[], None] | None = None
     penalty: Array | None = None
 
-    def gradient(self) -> Self:
-        """Add the loss's gradient to the player's, `network.grad`, which is that of the moment when the look was made."""
-        for backward, dy in self.errors:
-            backward(dy, inputs=False)
+    def gradient(self, first: bool = False) -> Self:
+        """Add the loss's gradient to the player's, `network.grad`, which is that of the moment when the look was made.
+
+        first: that is 0 until then.
+        """
+        for i, (backward, dy) in enumerate(self.errors):
+            backward(dy, params="first" if first and i == 0 else True, inputs=False)
         self.errors = ()
         if self.penalise is not None:
-            self.penalty = self.penalise()
+            self.penalty = self.penalise(first=first)
+            assert self.penalty is not None
             self.loss, self.penalise = self.loss + self.penalty, None
         return self
 
@@ -55,7 +60,7 @@ class Look:
     def learn(self) -> Self:
         """Take the gradient and move along it."""
         if self.penalise is not None or len(self.errors) > 1:
-            return self.gradient().move()
+            return self.gradient(first=True).move()
         ((backward, dy),), self.errors = self.errors, ()
         self.player.learn(backward, dy)  # which may need no gradient to move
         return self._end()

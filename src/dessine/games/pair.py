@@ -23,12 +23,15 @@ from dessine.games.remedies import Average, FeatureMatching, InstanceNoise, Labe
 from dessine.games.schedule import CriticMoves
 from dessine.losses import GameLoss
 from dessine.nn import Mode
+from dessine.nn.layer import size
 from dessine.scores.panel import Panel
 from dessine.streams import Streams
 
 PORTION = 500
 """Examples that pass a network together outside training: convolutions hold many numbers of each."""
 PLAIN = "plain weights"
+AHEAD = 500_000
+"""Numbers that a generator makes, layer by layer, in one pass for several moves of the discriminator."""
 
 
 class Pair:
@@ -65,27 +68,50 @@ class Pair:
         """What a look is taken at: fresh examples and latents."""
         return Batch(self)
 
+    def batches_ahead(self, n: int) -> Iterator[Batch]:
+        """n batches, one after the other, while the generator stands still: it makes several of them in one pass."""
+        most = self.ahead()
+        for i in range(0, n, most):
+            some = [self.batch() for _ in range(min(most, n - i))]
+            made = self.made(np.concatenate([batch.latent for batch in some], 1)) if len(some) > 1 else some[0].made
+            for j, batch in enumerate(some):
+                batch.made = made[:, j * self.batch_size : (j + 1) * self.batch_size]
+                yield batch
+
+    def ahead(self) -> int:
+        """Of how many batches: 1 where a layer looks across examples, else as many as a cache holds of one replicate."""
+        if any(layer.mixes_examples for layer in self.generator.layers):
+            return 1
+        return max(1, AHEAD // (self.batch_size * sum(size(layer.shape) for layer in self.generator.declared)))
+
     def critic_look(self, batch: Batch | None = None) -> Look:
         """The discriminator's look at real and generated examples."""
-        batch, net = batch or self.batch(), self.discriminator.network
-        real, generated = self.shown(batch.real), self.shown(self.made(batch.latent))
+        batch, net, held = batch or self.batch(), self.discriminator.network, self.discriminator.constraint
+        real, generated = self.shown(batch.real), self.shown(batch.made)
         mode, n = Mode(self.streams), real.shape[1]
         targets = [self.told(1.0, n), self.told(0.0, n)]
-        sides = [real, generated]
         scale = 1
-        if not net.mixes_examples:
-            # One pass for both is faster, and the same when no layer looks across examples.
-            sides, targets = [np.concatenate(sides, 1)], [np.concatenate(targets, 1)]
+        if net.mixes_examples:
+            passes = [net.forward(x, mode) for x in (real, generated)]
+        else:  # one pass for both is faster, and the same when no layer looks across examples
+            if held is not None and self.discriminator.is_penalised:
+                passes = [held.judge(net, real, generated, mode, self.streams["penalty"])]
+            else:
+                passes = [net.forward(np.concatenate([real, generated], 1), mode)]
+            targets = [np.concatenate(targets, 1)]
             scale = 2  # the mean over both batches is half the sum of their means
         total, logits, errors = np.zeros(self.streams.replicates), [], []
-        for (y, backward), target in zip([net.forward(x, mode) for x in sides], targets, strict=True):
+        for (y, backward), target in zip(passes, targets, strict=True):
             value, dy = self.loss.critic(y.reshape(*y.shape[:2], 1), target)
             errors.append((backward, (dy * self.dtype.type(scale)).reshape(y.shape)))
             total = total + value * scale
             logits.append(y.reshape(*y.shape[:2]))
         joined = np.concatenate(logits, 1)
         said = {"real": joined[:, :n], "generated": joined[:, n:]}
-        penalise = partial(self._penalty, real, generated) if self.discriminator.is_penalised else None
+        penalise = None
+        if self.discriminator.is_penalised:
+            ((backward, dy),), errors = errors, []
+            penalise = partial(backward, dy)
         return Look("discriminator", self.discriminator, total, errors, penalise, said=said)
 
     def critic_look_at(self, side: str, x: Array) -> Look:
@@ -129,13 +155,6 @@ class Pair:
     def generator_sees_real(self) -> bool:
         """Whether the generator looks at real examples, too."""
         return self.feature_matching is not None or self.unrolled is not None
-
-    def _penalty(self, real: Array, generated: Array) -> Array:
-        held, net = self.discriminator.constraint, self.discriminator.network
-        assert held is not None
-        penalty = held.penalty(net, real, generated, Mode(self.streams, record=False), self.streams["penalty"])
-        assert penalty is not None
-        return penalty
 
     def made(self, z: Array) -> Array:
         """(R, B, *shape) for the discriminator to learn from: the generator plays and learns nothing."""
@@ -185,7 +204,7 @@ class Pair:
 
 
 class Batch:
-    """Real examples (R, B, *shape) and latents (R, B, size), each drawn when it is first asked for, and then the same."""
+    """Real examples (R, B, *shape), latents (R, B, size) and what they become, made when first asked for, and then the same."""
 
     def __init__(self, pair: Pair):
         self._pair = pair
@@ -199,3 +218,8 @@ class Batch:
     def latent(self) -> Array:
         """For the generator."""
         return self._pair.latent.draw(self._pair.streams, self._pair.batch_size, self._pair.dtype)
+
+    @cached_property
+    def made(self) -> Array:
+        """(R, B, *shape) of these latents, by a generator that learns nothing from them."""
+        return self._pair.made(self.latent)

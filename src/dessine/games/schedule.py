@@ -90,10 +90,13 @@ class CriticMoves:
         """Whether turns differ, so that their number is a metric."""
         return self.extra is not None or self.until is not None
 
+    def least(self, turn: int) -> int:
+        """How often it moves in turn `turn`, whatever it loses."""
+        return self.extra.moves if self.extra is not None and self.extra.at(turn) else self.n_critic
+
     def again(self, turn: int, losses: Sequence[Array]) -> bool:
         """Whether it moves once more in turn `turn`. losses: (R,), one for each move that it has made in it."""
-        least = self.extra.moves if self.extra is not None and self.extra.at(turn) else self.n_critic
-        if len(losses) < least:
+        if len(losses) < self.least(turn):
             return True
         return self.until is not None and not self.until.reached([float(loss.flat[0]) for loss in losses])
 

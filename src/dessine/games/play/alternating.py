@@ -19,8 +19,10 @@ class Alternating(Rule):
 
     def turn(self, pair: Pair) -> list[Look]:
         moves, looks = pair.critic_moves, list[Look]()
-        for _ in range(moves.warmup if pair.done == 1 else 0):
-            pair.critic_look().learn()
+        for batch in pair.batches_ahead(moves.warmup if pair.done == 1 else 0):
+            pair.critic_look(batch).learn()
+        for batch in pair.batches_ahead(moves.least(pair.done)):
+            looks.append(pair.critic_look(batch).learn())
         while moves.again(pair.done, [look.loss for look in looks]):
             looks.append(pair.critic_look().learn())
         return [*looks, pair.generator_look().learn()]
