@@ -375,7 +375,10 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
     """
     status = status if status == "failed" else outcome(step, experiment.steps)
     records = run.metrics()
-    summary = summarise(records, experiment.game.goals) | experiment.game.summary(records) | {"status": status, "step": step}
+    summary = summarise(records, experiment.game.goals)
+    if status == "completed" and records:  # the test is looked at now; what the lines hold, choices may have been made by
+        summary["last"] = records[-1] | _plain(experiment.game.tested())
+    summary |= experiment.game.summary([*records, summary["last"]]) | {"status": status, "step": step}
     if run.info().get("reason"):
         summary["reason"] = run.info()["reason"]
     with np.errstate(all="ignore"):

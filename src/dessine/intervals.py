@@ -19,7 +19,10 @@ POSITIVE: Limits = (0.0, float("inf"))
 RANGES: dict[str, Limits] = {
     **dict.fromkeys(("precision", "recall", "coverage", "high_quality", "memorised", "ndb", "share"), SHARE),
     **dict.fromkeys(("frechet", "reverse_kl", "density", "diversity", "nearest_ratio", "support", "modes"), POSITIVE),
-    **dict.fromkeys(("wasserstein", "sliced_wasserstein", "test_loss", "train_loss", "grad_norm", "std", "seconds"), POSITIVE),
+    **dict.fromkeys(
+        ("wasserstein", "sliced_wasserstein", "test_loss", "train_loss", "validation_loss", "grad_norm", "std", "seconds"),
+        POSITIVE,
+    ),
     "kernel_distance_error": POSITIVE,
     "digit_score": (1.0, 10.0),
     "digit_entropy": (0.0, math.log(10)),

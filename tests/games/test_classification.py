@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dessine.data import Examples, Split
+from dessine.experiment import Experiment
 from dessine.games import Classification, Context
 from dessine.registry import SpecError
 from dessine.streams import Streams
@@ -277,3 +278,22 @@ def test_one_class_is_nothing_to_tell_apart(units: int) -> None:
     points = Examples(np.random.default_rng(0).normal(size=(20, 2)), np.zeros(20))
     with pytest.raises(SpecError, match="one class only"):
         built(Split(points, points), [{"type": "dense", "units": units}])
+
+
+def test_with_a_validation_part_the_lines_tell_of_it_and_the_test_is_looked_at_at_the_end() -> None:
+    game = Experiment.of(
+        {
+            "data": {"type": "xor", "points": 60, "test_points": 40, "validation": 0.5},
+            "game": {"type": "classification", "network": {"layers": [{"type": "dense", "units": 1, "activation": "tanh"}]}},
+            "training": {"steps": 4, "batch_size": 5},
+        }
+    )
+    game.build()
+    told = game.game.report()
+    assert {"validation_success", "validation_loss"} <= set(told)
+    assert not {"test_success", "test_loss"} & set(told)
+    assert game.game.goals == {"validation_success": "max", "validation_loss": "min"}
+    assert set(game.game.tested()) == {"test_success", "test_loss"}
+    record = {"step": 4, "validation_success": 0.5, "class_success": [0.5, 0.5]}
+    assert game.game.summary([record])["learned"]["count"] == 0
+    assert game.game.summary([record | {"test_success": 0.95}])["learned"]["count"] == 1

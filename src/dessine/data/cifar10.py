@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import MinLen
 
-from dessine.data.dataset import Array, Available, Dataset, Examples, Split, datasets
+from dessine.data.dataset import Array, Available, Dataset, Examples, Split, datasets, parted
 from dessine.data.fetch import (
     CIFAR10_ARCHIVE,
     CIFAR10_BYTES,
@@ -23,7 +23,7 @@ from dessine.data.fetch import (
 )
 from dessine.data.packed import DAMAGE, LARGEST, members
 from dessine.paths import expanded, listing, mode, shown, unreadable
-from dessine.registry import Count, PathText, SpecError
+from dessine.registry import Count, Part, PathText, SpecError
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 Class = Literal["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -41,6 +41,8 @@ class Cifar10(Dataset):
     classes: only these, such as [cat, dog]
     limit: only the first so many training images, counted after `classes` has chosen; the test part stays whole
     scale: range of the pixels
+    validation: share of the training images, always the same ones, that is kept apart for what is measured on the way, before
+        `classes` and `limit` choose among the others
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class Cifar10(Dataset):
         classes: Annotated[list[Class], MinLen(1)] | None = None,
         limit: Count | None = None,
         scale: Literal["0..1", "-1..1"] = "0..1",
+        validation: Part = 0.0,
     ):
         self.path, self.classes, self.limit, self.scale = path, classes, limit, scale
+        self.validation = validation
 
     def load(self) -> Split:
         if self.path is None:
@@ -60,19 +64,21 @@ class Cifar10(Dataset):
                 parts = read_files(expanded(self.path))
             except SpecError as error:
                 raise error.below("path") from None
-        (x, y), (test_x, test_y) = (self._wanted(*part) for part in parts)
+        (x, y, kept), (test_x, test_y, _) = (self._wanted(*part) for part in parts)
         low = 0.0 if self.scale == "0..1" else -1.0
-        train = Examples(x[: self.limit], y[: self.limit], low)
-        return Split(train, Examples(test_x, test_y, low), source=self.path or "full")
+        train, validation = parted(Examples(x, y, low), self.validation, kept)
+        return Split(
+            train.some(slice(self.limit)), Examples(test_x, test_y, low), source=self.path or "full", validation=validation
+        )
 
-    def _wanted(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """Only the chosen classes. Raises SpecError if none of their images is there."""
+    def _wanted(self, x: Array, y: Array) -> tuple[Array, Array, Array]:
+        """Only the chosen classes, and (N,) which of all these are. Raises SpecError if none of their images is there."""
         if self.classes is None:
-            return x, y
+            return x, y, np.ones(len(y), bool)
         keep = np.isin(y, [CLASSES.index(name) for name in self.classes])
         if not keep.any():
             raise SpecError(f"no images of {', '.join(self.classes)} in this data", ("classes",))
-        return x[keep], y[keep]
+        return x[keep], y[keep], keep
 
     @classmethod
     def available(cls) -> list[Available]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dessine.data.mixture import Mixture
-from dessine.registry import Node, Registry
+from dessine.registry import Node, Registry, SpecError
 
 Array = np.ndarray
 datasets: Registry[Dataset] = Registry("data set")
@@ -50,6 +50,10 @@ class Examples:
                 digest.update(np.ascontiguousarray(part).data)  # no copy: it may be most of the memory
         return digest.hexdigest()
 
+    def some(self, of: slice | Array) -> Examples:
+        """Those at a slice or a mask."""
+        return replace(self, x=self.x[of], y=None if self.y is None else self.y[of])
+
     def floats(self, index: Array, dtype: Any) -> Array:
         """A scaled copy of the examples at `index`, (*index.shape, *shape)."""
         x = self.x[index]
@@ -71,10 +75,12 @@ class Examples:
 
 @dataclass(frozen=True)
 class Split:
-    """Training and test part; `notice` is a line the user must see, `source` where the data came from.
+    """Training and test part, and a validation part if one was asked for.
 
+    notice: a line the user must see; source: where the data came from
     mixture: of points whose density is known
     digits: how many of MNIST's digits stand in the channels of one image; 0 where a judge of digits has nothing to say
+    validation: examples that were taken from the training part, so that choices need not look at the test
     missing: why these are no examples but zeros of their shape, where they are not: the data cannot be read here
     """
 
@@ -85,6 +91,12 @@ class Split:
     mixture: Mixture | None = None
     digits: int = 0
     missing: str = ""
+    validation: Examples | None = None
+
+    @property
+    def watched(self) -> Examples:
+        """What is measured on the way, and chosen by: the validation part, or the test part where there is no other."""
+        return self.test if self.validation is None else self.validation
 
 
 class Available(NamedTuple):
@@ -117,3 +129,46 @@ class Dataset(Node):
         """What can be loaded now, counted. As it stands, for data made on the spot: what the default options make."""
         made = cls().load()
         return [Available(cls.type, made.source, "", len(made.train), len(made.test))]
+
+
+def kept_apart(count: int, share: float) -> Array:
+    """(count,) which of so many training examples are for validation: the first of one permutation that is always the same, so
+    that those of a smaller share are among those of a larger one. Raises SpecError where none would be, or none be left.
+    """
+    apart = np.zeros(count, bool)
+    apart[np.random.default_rng(0).permutation(count)[: round(share * count)]] = True
+    if share and apart.all() == apart.any():  # all of them, or none
+        of = "all of them" if apart.any() else "none"
+        raise SpecError(f"{share:g} of {count:,} training examples is {of}", ("validation",))
+    return apart
+
+
+def parted(whole: Examples, share: float, chosen: Array | None = None) -> tuple[Examples, Examples | None]:
+    """Training and validation part of all that there is to learn from; without a share no validation part.
+
+    chosen: (N,) which of N examples `whole` are: who is for validation depends on nothing but N.
+    Raises SpecError where one of the two parts would be empty.
+    """
+    if not share:
+        return whole, None
+    apart = kept_apart(len(whole), share) if chosen is None else kept_apart(len(chosen), share)[chosen]
+    if apart.all() == apart.any():
+        of = "all" if apart.any() else "none"
+        raise SpecError(f"{share:g} takes {of} of the {len(whole):,} training examples that were chosen", ("validation",))
+    return whole.some(~apart), whole.some(apart)
+
+
+def made(
+    draw: Callable[[int, np.random.Generator], tuple[Array, Array]],
+    points: int,
+    test_points: int,
+    streams: Sequence[np.random.Generator],
+    validation: float,
+    mixture: Mixture | None = None,
+) -> Split:
+    """Points that `draw(n, rng)` makes, x and y: training and test part each from a stream of its own, so that more points for
+    one do not move the other. validation: share of the training part that is kept apart.
+    """
+    whole, test = (Examples(*draw(n, rng)) for n, rng in zip((points, test_points), streams, strict=True))
+    train, watched = parted(whole, validation)
+    return Split(train, test, source="made", mixture=mixture, validation=watched)

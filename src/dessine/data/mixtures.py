@@ -10,19 +10,17 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
-from dessine.data.dataset import Array, Dataset, Examples, Split, datasets
+from dessine.data.dataset import Array, Dataset, Split, datasets, made
 from dessine.data.mixture import Mixture
-from dessine.registry import Points, Positive, Whole
+from dessine.registry import Part, Points, Positive, Whole
 
 Modes = Annotated[int, Ge(1), Le(1000)]
 Imbalance = Annotated[float, Ge(1), Le(1e6)]
 
 
-def split(mixture: Mixture, points: int, test_points: int, seed: int) -> Split:
-    """Training and test part, each from a stream of its own: more points for one do not move the other."""
-    streams = np.random.default_rng(seed).spawn(2)
-    train, test = (Examples(*mixture.draw(n, rng)) for n, rng in zip((points, test_points), streams, strict=True))
-    return Split(train, test, source="made", mixture=mixture)
+def split(mixture: Mixture, points: int, test_points: int, seed: int, validation: float = 0.0) -> Split:
+    """Training and test part, and the share of the training part that is kept apart for validation."""
+    return made(mixture.draw, points, test_points, np.random.default_rng(seed).spawn(2), validation, mixture)
 
 
 def weights(modes: int, imbalance: float) -> Array:
@@ -42,6 +40,7 @@ class Ring(Dataset):
     points: for training
     test_points: for testing
     seed: of the points; the run's own seed does not move them
+    validation: share of the training examples, always the same ones, that is kept apart for what is measured on the way
     The label of a point is its mode, 0 at (radius, 0), then counter-clockwise.
     """
 
@@ -54,9 +53,10 @@ class Ring(Dataset):
         points: Points = 100_000,
         test_points: Points = 10_000,
         seed: Whole = 0,
+        validation: Part = 0.0,
     ):
         self.modes, self.radius, self.sigma, self.imbalance = modes, radius, sigma, imbalance
-        self.points, self.test_points, self.seed = points, test_points, seed
+        self.points, self.test_points, self.seed, self.validation = points, test_points, seed, validation
 
     def mixture(self) -> Mixture:
         """Its last mode stands one step before the first, not on it."""
@@ -65,7 +65,7 @@ class Ring(Dataset):
         return Mixture(centres, weights(self.modes, self.imbalance), self.sigma)
 
     def load(self) -> Split:
-        return split(self.mixture(), self.points, self.test_points, self.seed)
+        return split(self.mixture(), self.points, self.test_points, self.seed, self.validation)
 
 
 @datasets.register("grid")
@@ -79,6 +79,7 @@ class Grid(Dataset):
     points: for training
     test_points: for testing
     seed: of the points; the run's own seed does not move them
+    validation: share of the training examples, always the same ones, that is kept apart for what is measured on the way
     The label of a point is its mode, row by row from below, each from the left.
     """
 
@@ -91,9 +92,10 @@ class Grid(Dataset):
         points: Points = 100_000,
         test_points: Points = 10_000,
         seed: Whole = 0,
+        validation: Part = 0.0,
     ):
         self.side, self.spacing, self.sigma, self.imbalance = side, spacing, sigma, imbalance
-        self.points, self.test_points, self.seed = points, test_points, seed
+        self.points, self.test_points, self.seed, self.validation = points, test_points, seed, validation
 
     def mixture(self) -> Mixture:
         """From -4 to 4 in steps of 2, if nothing else is asked for."""
@@ -102,4 +104,4 @@ class Grid(Dataset):
         return Mixture(np.stack([x, y], -1).reshape(-1, 2), weights(self.side**2, self.imbalance), self.sigma)
 
     def load(self) -> Split:
-        return split(self.mixture(), self.points, self.test_points, self.seed)
+        return split(self.mixture(), self.points, self.test_points, self.seed, self.validation)

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Le, MinLen
 
-from dessine.data.dataset import Array, Available, Dataset, Examples, Split, datasets
+from dessine.data.dataset import Array, Available, Dataset, Examples, Split, datasets, parted
 from dessine.data.fetch import FILES, another, cache_folder, full_mnist
 from dessine.data.idx import NAMES, Files, find, read, sha256, shape
 from dessine.paths import expanded, shown
-from dessine.registry import Count, PathText, SpecError
+from dessine.registry import Count, Part, PathText, SpecError
 
 SAMPLE = Path(__file__).parent / "sample"
 
@@ -29,6 +29,8 @@ class Mnist(Dataset):
     limit: only the first so many training images, counted after `digits` has chosen; the test part stays whole
     scale: range of the pixels
     transpose: exchange rows and columns: EMNIST's files hold their images so
+    validation: share of the training images, always the same ones, that is kept apart for what is measured on the way, before
+        `digits` and `limit` choose among the others
     """
 
     def __init__(
@@ -39,9 +41,10 @@ class Mnist(Dataset):
         limit: Count | None = None,
         scale: Literal["0..1", "-1..1"] = "0..1",
         transpose: bool = False,
+        validation: Part = 0.0,
     ):
         self.source, self.path, self.digits, self.limit, self.scale = source, path, digits, limit, scale
-        self.transpose = transpose
+        self.transpose, self.validation = transpose, validation
 
     def load(self) -> Split:
         if self.path is None:
@@ -54,10 +57,17 @@ class Mnist(Dataset):
             except SpecError as error:
                 raise error.below("path") from None
         known = not self.transpose and (self.path is None or _is_mnist(whole))
-        (x, y), (test_x, test_y) = (self._wanted(*part) for part in whole)
+        (x, y, kept), (test_x, test_y, _) = (self._wanted(*part) for part in whole)
         low = 0.0 if self.scale == "0..1" else -1.0
-        train = Examples(x[: self.limit], y[: self.limit], low)
-        return Split(train, Examples(test_x, test_y, low), notice, source, digits=int(known))
+        train, validation = parted(Examples(x, y, low), self.validation, kept)
+        return Split(
+            train.some(slice(self.limit)),
+            Examples(test_x, test_y, low),
+            notice,
+            source,
+            digits=int(known),
+            validation=validation,
+        )
 
     def _own(self, path: Path) -> tuple[Files, str, str]:
         """The files, their name for the run's record, and what the user must know about them."""
@@ -81,18 +91,18 @@ class Mnist(Dataset):
         hint = "using the embedded sample of 10,000 MNIST images (`dessine data fetch mnist` gets all 60,000)"
         return find(SAMPLE).files, "sample", hint if self.source == "auto" else ""
 
-    def _wanted(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """Only the chosen classes, upright."""
+    def _wanted(self, x: Array, y: Array) -> tuple[Array, Array, Array]:
+        """Only the chosen classes, upright; and (N,) which of all these are."""
         if self.transpose:
             x = np.ascontiguousarray(x.swapaxes(1, 2))
         if self.digits is None:
-            return x, y
+            return x, y, np.ones(len(y), bool)
         missing = sorted(set(self.digits) - set(np.unique(y).tolist()))
         if missing:
             there = ", ".join(map(str, np.unique(y)))
             raise SpecError(f"no images of {', '.join(map(str, missing))} in this data; it has {there}", ("digits",))
         keep = np.isin(y, self.digits)
-        return x[keep], y[keep]
+        return x[keep], y[keep], keep
 
     @classmethod
     def available(cls) -> list[Available]:

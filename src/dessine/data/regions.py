@@ -6,8 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from dessine.data.dataset import Array, Dataset, Examples, Split, datasets
-from dessine.registry import Points, Whole
+from dessine.data.dataset import Array, Dataset, Split, datasets
+from dessine.data.points import in_square
+from dessine.registry import Part, Points, Whole
 
 
 def half_plane(x: Array) -> Array:
@@ -37,6 +38,7 @@ class Region(Dataset):
     points: for training
     test_points: for testing
     seed: of the points; the run's own seed does not move them
+    validation: share of the training examples, always the same ones, that is kept apart for what is measured on the way
     """
 
     def __init__(
@@ -45,14 +47,10 @@ class Region(Dataset):
         points: Points = 2000,
         test_points: Points = 2000,
         seed: Whole = 0,
+        validation: Part = 0.0,
     ):
-        self.shape, self.points, self.test_points, self.seed = shape, points, test_points, seed
+        self.shape, self.points, self.test_points = shape, points, test_points
+        self.seed, self.validation = seed, validation
 
     def load(self) -> Split:
-        rng = np.random.default_rng(self.seed)
-
-        def draw(n: int) -> Examples:
-            x = rng.uniform(-1, 1, (n, 2))
-            return Examples(x, np.where(SHAPES[self.shape](x), 1.0, -1.0)[:, None])
-
-        return Split(draw(self.points), draw(self.test_points), source="made")
+        return in_square(SHAPES[self.shape], self.points, self.test_points, self.seed, self.validation)

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
-from dessine.data.dataset import Available, Dataset, Examples, Split, datasets
+from dessine.data.dataset import Available, Dataset, Examples, Split, datasets, kept_apart
 from dessine.data.mnist import Mnist
-from dessine.registry import Whole
+from dessine.registry import Part, Whole
 
 Images = Annotated[int, Ge(1), Le(500_000)]  # 2,352 bytes each
 
@@ -22,6 +22,8 @@ class StackedMnist(Dataset):
     images: for training, made of MNIST's training images
     test_images: for testing, made of its test images
     seed: of the choice; the run's own seed does not move it
+    validation: share of the training images, and of the digits that they are made of, that is kept apart for what is measured
+        on the way
     scale: range of the pixels
     The label is the number that the three digits write, red first: 0 to 999. An image takes 2.4 kB, 50,000 of them 118 MB.
     """
@@ -33,15 +35,18 @@ class StackedMnist(Dataset):
         test_images: Images = 10_000,
         seed: Whole = 0,
         scale: Literal["0..1", "-1..1"] = "0..1",
+        validation: Part = 0.0,
     ):
-        self.source, self.scale, self.seed = source, scale, seed
+        self.source, self.scale, self.seed, self.validation = source, scale, seed, validation
         self.images, self.test_images = images, test_images
 
     def load(self) -> Split:
-        single = Mnist(source=self.source, scale=self.scale).load()
-        streams = np.random.default_rng(self.seed).spawn(2)  # so that neither part moves the other
-        train, test = stack(single.train, self.images, streams[0]), stack(single.test, self.test_images, streams[1])
-        return Split(train, test, single.notice, single.source, digits=3)
+        single = Mnist(source=self.source, scale=self.scale, validation=self.validation).load()
+        apart = int(kept_apart(self.images, self.validation).sum())
+        streams = np.random.default_rng(self.seed).spawn(3)  # so that no part moves another
+        train, test = stack(single.train, self.images - apart, streams[0]), stack(single.test, self.test_images, streams[1])
+        watched = stack(single.validation, apart, streams[2]) if single.validation else None
+        return Split(train, test, single.notice, single.source, digits=3, validation=watched)
 
     @classmethod
     def available(cls) -> list[Available]:

@@ -34,7 +34,8 @@ class Classification(Game):
 
     network: the layers, and how they learn
     loss: what is minimised; binary_cross_entropy reads a last sigmoid as its logits, softmax_cross_entropy a last softmax
-    test_period: examples learnt between two lines of metrics, each with a test, unless outputs.metrics says otherwise
+    test_period: examples learnt between two lines of metrics, each with a test, unless outputs.metrics says otherwise; where
+        the data have a validation part, that is what is looked at on the way, and the test at the end
     threshold: one output is right if it is nearer to its target than this share of the distance between the two targets;
         several outputs are right if that of the true class is the largest
     targets: what outputs aim at for a wrong and for the right class, such as [-1, 1] for tanh; but a single output aims at
@@ -43,7 +44,11 @@ class Classification(Game):
     """
 
     goals: Mapping[str, str] = MappingProxyType({"test_success": "max", "test_loss": "min"})
-    headline: ClassVar[dict[str, str]] = {"loss.network": "loss", "test_success": "test success"}
+    headline: ClassVar[dict[str, str]] = {
+        "loss.network": "loss",
+        "test_success": "test success",
+        "validation_success": "validation success",
+    }
 
     def __init__(
         self,
@@ -67,11 +72,15 @@ class Classification(Game):
             self.player.read_as_logits(self.loss.squash)
         self.outputs = size(self.player.outline(data.train.shape, "network"))
         self.classes, self.span = self._classes(data.train)
-        once, each = max(batch_size, min(PORTION, len(data.test))), streams.replicates * self.dtype.itemsize
+        tests = max(len(data.test), len(data.watched))
+        once, each = max(batch_size, min(PORTION, tests)), streams.replicates * self.dtype.itemsize
         kept, passing = self.player.numbers(once)
-        answers = len(data.test) * self.outputs
+        answers = tests * self.outputs
         refuse_beyond_memory({"networks": each * kept, "batches": each * once * passing, "answers": each * answers})
         self.train_classes, self.test_classes = self._index(data.train), self._index(data.test)
+        self.watched_classes = self.test_classes if data.validation is None else self._index(data.watched, "validation")
+        self.way = "test" if data.validation is None else "validation"  # what is looked at on the way
+        self.goals = {f"{self.way}_success": "max", f"{self.way}_loss": "min"}
         self.steps_per_epoch = len(data.train) // batch_size
 
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
@@ -79,6 +88,7 @@ class Classification(Game):
         self.player.build(data.train.shape, streams, dtype, "network")
         self.train = self._answered(data.train, self.train_classes)
         self.test = self._answered(data.test, self.test_classes)
+        self.watched = self.test if self.way == "test" else self._answered(data.watched, self.watched_classes)
         self.batches = Batches(self.train, batch_size, streams["order"])
         self.one_by_one = OneByOne.of(self.player, self.loss, self.train) if batch_size == 1 else None
         self.done, self.count, self.metrics_period = 0, 0, self.period()
@@ -119,12 +129,12 @@ class Classification(Game):
             )
         return classes, span
 
-    def _index(self, examples: Examples) -> Array:
+    def _index(self, examples: Examples, part: str = "test") -> Array:
         """(N,) which of `classes` each example is of."""
         y = np.asarray(examples.y).reshape(len(examples))
         if len(strange := np.setdiff1d(y, self.classes)):
             some = ", ".join(f"{c:g}" for c in strange[:5]) + (", ..." if len(strange) > 5 else "")
-            raise SpecError(f"the test part has classes that the training part has not: {some}", ("type",))
+            raise SpecError(f"the {part} part has classes that the training part has not: {some}", ("type",))
         return np.searchsorted(self.classes, y)
 
     def _answered(self, examples: Examples, index: Array) -> Examples:
@@ -197,19 +207,25 @@ class Classification(Game):
         return self.total / self.count if measure else last
 
     def report(self) -> dict[str, Any]:
-        """The test, and how the weights of each layer are spread."""
-        answers, loss = self._answers(self.test, self._fixed())
-        right = self._right(answers, self.test)
-        members = [self.test_classes == c for c in range(len(self.classes))]
+        """The test, or that on the validation part, and how the weights of each layer are spread."""
+        answers, loss = self._answers(self.watched, self._fixed())
+        right = self._right(answers, self.watched)
+        members = [self.watched_classes == c for c in range(len(self.classes))]
         with np.errstate(invalid="ignore"):  # NaN for a class of which the test has none
             by_class = np.stack([right[:, of].sum(-1) for of in members], -1) / [of.sum() for of in members]
         return {
             "examples": self.done * self.batch_size,
-            "test_success": right.mean(-1),
-            "test_loss": loss,
+            f"{self.way}_success": right.mean(-1),
+            f"{self.way}_loss": loss,
             "class_success": by_class,
             "weights": self._spread(self.player.network.theta),
         }
+
+    def tested(self) -> dict[str, Any]:
+        if self.way == "test":
+            return {}
+        answers, loss = self._answers(self.test, self._fixed())
+        return {"test_success": self._right(answers, self.test).mean(-1), "test_loss": loss}
 
     def _spread(self, theta: Array) -> dict[str, Array]:
         """Layer -> (R, quantiles) of its parameters, which are part of theta, (R, P)."""
@@ -264,16 +280,17 @@ class Classification(Game):
         self.player.restore({k[8:]: v for k, v in state.items() if k.startswith("network.")})
 
     def summary(self, records: list[dict[str, Any]]) -> dict[str, Any]:
-        """Final test success over the repeats: mean, spread, interval, and the share of them that has learnt."""
-        last = next((r["test_success"] for r in reversed(records) if "test_success" in r), None)
-        if last is None:
+        """Final success over the repeats: mean, spread, interval; the share that has learnt, by the test if there was one."""
+        last = {name: r[name] for r in records for name in ("validation_success", "test_success") if name in r}
+        if not last:
             return {}
-        final = np.array(last, np.float64).reshape(-1)
-        final = np.where(np.isfinite(final), final, 0.0)  # a repeat that diverged has learnt nothing
+        finals = {name: np.array(value, np.float64).reshape(-1) for name, value in last.items()}
+        finals = {name: np.where(np.isfinite(x), x, 0.0) for name, x in finals.items()}  # who diverged has learnt nothing
+        final = finals.get("test_success", finals.get("validation_success", np.zeros(0)))
         hits = int((final >= self.learned).sum())
         learnt = {"threshold": self.learned, "count": hits, "share": hits / len(final)}
         return {
-            "test_success": summarise_repeats(final, SHARE),
+            **{name: summarise_repeats(x, SHARE) for name, x in finals.items()},
             "learned": learnt | {"interval": share_interval(hits, len(final))},
         }
 
@@ -321,14 +338,14 @@ class Classification(Game):
         return None
 
     def _at_start(self) -> dict[str, Any]:
-        """The test before anything was learnt, as a record for the curves."""
+        """The test on the way before anything was learnt, as a record for the curves."""
         network = self.player.network
         now = network.theta.copy(), network.buffers.copy()
         network.theta[...], network.buffers[...] = self.start
-        answers, loss = self._answers(self.test, self._fixed())
+        answers, loss = self._answers(self.watched, self._fixed())
         network.theta[...], network.buffers[...] = now
-        success, spread = self._right(answers, self.test).mean(-1), self._spread(self.start[0])
-        told = {"test_success": success.tolist(), "test_loss": loss.tolist(), "weights": spread}
+        success, spread = self._right(answers, self.watched).mean(-1), self._spread(self.start[0])
+        told = {f"{self.way}_success": success.tolist(), f"{self.way}_loss": loss.tolist(), "weights": spread}
         return {"step": 0, "examples": 0} | told
 
     def save_plots(self, folder: Path, records: list[dict[str, Any]], context: Context) -> list[Path]:
@@ -337,7 +354,7 @@ class Classification(Game):
 
         title, first, draw = context.title, self._of_first(context.title), context.pictures.draw
         since_start = [self._at_start(), *records]
-        made = draw(save_learning, folder, since_start, title)
+        made = draw(save_learning, folder, since_start, title, self.way)
         made += draw(save_weight_spread, folder, since_start, first)
         made += draw(save_gradients, folder, records, title)
         answers, _ = self._answers(self.test, self._fixed())
@@ -393,7 +410,10 @@ class Classification(Game):
         """
         streams = Streams(seed, self.streams.replicates)
         scores: dict[str, Any] = {}
-        for name, examples in (("train", self.train), ("test", self.test)):
+        parts = {"train": self.train, "validation": self.watched, "test": self.test}
+        for name, examples in parts.items():
+            if name == "validation" and self.way == "test":
+                continue
             answers, loss = self._answers(examples, streams, count)
             right = self._right(answers, examples).mean(-1)
             success = {"of": "repeats", "examples": answers.shape[1], "repeats": right.tolist()}

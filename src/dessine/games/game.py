@@ -100,6 +100,10 @@ class Game(Node):
         """Metrics that are taken between turns, when a line is logged; changes nothing."""
         return {}
 
+    def tested(self) -> dict[str, Any]:
+        """Metrics by the test part, where on the way a validation part was looked at: once, when the last step is made."""
+        return {}
+
     def period(self) -> int:
         """Steps between two lines of metrics, where the outputs do not say."""
         return 50

@@ -17,21 +17,24 @@ Array = np.ndarray
 Records = list[dict[str, Any]]
 
 
-def save_learning(folder: Path, records: Records, title: str) -> Path:
-    """learning.png: test success and losses against the examples learnt; mean, 95 % interval, single repeats thin."""
+def save_learning(folder: Path, records: Records, title: str, part: str = "test") -> Path:
+    """learning.png: success and losses against the examples learnt; mean, 95 % interval, single repeats thin.
+
+    part: of the data, which is looked at on the way: test or validation
+    """
     with picture(folder / "learning.png", 2, 1, (8, 8), sharex=True) as (_, ((top,), (bottom,))):
-        tested = [r for r in records if "test_success" in r]
+        tested = [r for r in records if f"{part}_success" in r]
         seen = np.array([r["examples"] for r in tested])
-        repeats = with_interval(top, seen, 100 * _values(tested, "test_success"), "test success", "C0", (0, 100))
-        final = 100 * _values(tested[-1:], "test_success")
+        repeats = with_interval(top, seen, 100 * _values(tested, f"{part}_success"), f"{part} success", "C0", (0, 100))
+        final = 100 * _values(tested[-1:], f"{part}_success")
         note = f"; at the end {np.nanmean(final):.2f} %" if np.isfinite(final).any() else ""
         told = f"\n{repeats} repeats: mean, 95 % interval, single runs thin" if repeats > 1 else ""
-        top.set(title=heading(title, f"success on the test examples{note}") + told, ylabel="success (%)")
+        top.set(title=heading(title, f"success on the {part} examples{note}") + told, ylabel="success (%)")
         top.set_ylim(max(-2, top.get_ylim()[0]), min(102, top.get_ylim()[1]))
         with_interval(bottom, seen, _values(tested, "loss", "network"), "training, mean since the last test", "C1")
-        with_interval(bottom, seen, _values(tested, "test_loss"), "test", "C0")
+        with_interval(bottom, seen, _values(tested, f"{part}_loss"), part, "C0")
         bottom.set(xlabel="examples learnt", ylabel="loss", title="loss")
-        if tested and (_values(tested, "test_loss") > 0).all():
+        if tested and (_values(tested, f"{part}_loss") > 0).all():
             logarithmic(bottom)
         _thousands(bottom)
         bottom.legend()

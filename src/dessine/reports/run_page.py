@@ -320,8 +320,10 @@ NAMES = {
     "d_test": "D, of test examples",
     "d_generated": "D, of generated examples",
     "train_success": "success, on training examples",
+    "validation_success": "success, on validation examples",
     "test_success": "success, on test examples",
     "train_loss": "loss, on training examples",
+    "validation_loss": "loss, on validation examples",
     "test_loss": "loss, on test examples",
 }
 

@@ -114,6 +114,7 @@ class Info(TypedDict, total=False):
     data: str | None
     data_checksum: str
     test_checksum: str
+    validation_checksum: str
     data_shape: Annotated[list[Annotated[int, Ge(1), Le(2**31)]], MinLen(2), MaxLen(4)]
     host: str
     pid: Pid
@@ -207,6 +208,8 @@ class Record(TypedDict, total=False):
     average_scores: dict[Name, Metric]
     test_success: Metric
     test_loss: Metric
+    validation_success: Metric
+    validation_loss: Metric
     class_success: list[Any]
     weights: dict[Name, list[Any]]
 

@@ -150,7 +150,7 @@ def _pair(one: Advice | None) -> tuple[str, str]:
 
 def _overfitted_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
     data, training = spec.get("data") or {}, spec.get("training") or {}
-    loss, best = lines("test_loss"), None
+    loss, best = lines(lines.loss), None
     if np.isfinite(loss).any():
         best = int(lines.steps[np.nanargmin(loss)])
     known = "dropout" in _kinds(spec["game"]["network"]["layers"])

@@ -17,9 +17,14 @@ FALLING = 0.02  # of the test loss, from the middle third of the lines to the la
 SAME = 1e-6  # of the test loss: rounding of float32
 
 
+def _named(case: Case) -> str:
+    """What success is called: that on the test, or on the validation part."""
+    return case.lines.success.replace("_", " ")
+
+
 def success(case: Case) -> float:
     """Test success over the last lines."""
-    return case.lines.end(case.lines("test_success"))
+    return case.lines.end(case.lines(case.lines.success))
 
 
 def wanted(case: Case) -> float:
@@ -45,23 +50,23 @@ def _ignorance(case: Case) -> float:
 
 def _worse_than_nothing(case: Case) -> bool:
     """Its loss is twice that of knowing nothing or more: that it falls, or that success goes up and down, is no learning."""
-    return case.lines.end(case.lines("test_loss")) > 2 * _ignorance(case)
+    return case.lines.end(case.lines(case.lines.loss)) > 2 * _ignorance(case)
 
 
 def _improves(case: Case) -> bool:
     """Whether it got better from the middle third of the lines to the last one, in success or in loss."""
     if _worse_than_nothing(case):
         return False
-    before, now = case.lines.trend(case.lines("test_loss"))
+    before, now = case.lines.trend(case.lines(case.lines.loss))
     if now < (1 - FALLING) * before:
         return True
-    before, now = case.lines.trend(case.lines("test_success"))
+    before, now = case.lines.trend(case.lines(case.lines.success))
     return now - before > float(np.sqrt(now * (1 - now) / max(case.known.tests, 1)))
 
 
 def _too_early(case: Case) -> str:
     """Why nobody can tell yet whether it will learn; empty if somebody can."""
-    loss, epochs = case.lines("test_loss"), case.lines("epoch")
+    loss, epochs = case.lines(case.lines.loss), case.lines("epoch")
     if _improves(case) or (case.lines.falls(loss) and not _worse_than_nothing(case)):
         return "its loss still falls"
     if len(epochs) and epochs[-1] < 1:
@@ -71,14 +76,14 @@ def _too_early(case: Case) -> str:
 
 def untested(case: Case) -> Finding | None:
     """Without tests nothing is known."""
-    if np.isfinite(case.lines("test_success")).any():
+    if np.isfinite(case.lines(case.lines.success)).any():
         return None
     return Finding("unknown", "no line of metrics holds a test", all_(case), (), True)
 
 
 def risen(case: Case) -> Finding | None:
     """The loss has run away, and success with it."""
-    loss = case.lines("test_loss")
+    loss = case.lines(case.lines.loss)
     there = loss[np.isfinite(loss)]
     if len(there) < 3 or has_learnt(case):
         return None
@@ -86,7 +91,7 @@ def risen(case: Case) -> Finding | None:
     least = min(float(there[0]), known) if known == known else float(there[0])
     limit = WILD * least
     why = f"ten times {least:.3g}, the loss {'at the first line' if least == there[0] else 'of a network that knows nothing'}"
-    evidence = Evidence("test_loss", end, f"at most {limit:.3g}", why, end > limit)
+    evidence = Evidence(case.lines.loss, end, f"at most {limit:.3g}", why, end > limit)
     flags = above(loss, limit) & (not success(case) > _guessing(case))
     return Finding("diverged", "the loss is far beyond that of a network that has learnt nothing", flags, (evidence,))
 
@@ -99,14 +104,14 @@ def still(case: Case) -> Finding | None:
     ratios = lines.layers("network", "update_ratio")
     most = np.where(np.isfinite(ratios).all(1), ratios.max(1), np.nan)[lines.late] if ratios.size else np.zeros(0)
     moved = float(np.nanmax(most)) if np.isfinite(most).any() else NAN
-    loss = lines("test_loss")[lines.late]
+    loss = lines(lines.loss)[lines.late]
     loss = loss[np.isfinite(loss)]
     apart = float((loss.max() - loss.min()) / max(abs(loss).max(), 1e-300)) if len(loss) > 1 else NAN
     why = "a step is this share of the weights, at its largest in the last lines: less is lost in the last digit of float32"
     of_weights = Evidence("network's largest update_ratio", moved, f"at least {STILL:g}", why, moved < STILL)
     why = "largest difference of the test loss between the last lines, over the loss: less is rounding"
-    of_loss = Evidence("test_loss moves by", apart, f"at least {SAME:g}", why, apart < SAME)
-    every = lines("test_loss")
+    of_loss = Evidence(f"{lines.loss} moves by", apart, f"at least {SAME:g}", why, apart < SAME)
+    every = lines(lines.loss)
     as_now = below(np.abs(every - loss[-1]), SAME * abs(loss[-1])) | (every == loss[-1]) if len(loss) else none(case)
     small = below(np.where(np.isfinite(ratios).all(1), ratios.max(1), np.nan), STILL) if ratios.size else as_now
     flags = (small if moved < STILL else as_now) if moved < STILL or apart < SAME else none(case)
@@ -115,12 +120,12 @@ def still(case: Case) -> Finding | None:
 
 def at_chance(case: Case) -> Finding | None:
     """It guesses."""
-    rate, known = case.lines("test_success"), case.known
+    rate, known = case.lines(case.lines.success), case.known
     if not known.tests:
         return None
     limit, end = _guessing(case), success(case)
     why = f"always naming the most frequent class gets {known.chance:.3g}; three standard errors of {known.tests:,} tests more"
-    evidence = Evidence("test_success", end, f"at least {limit:.3g}", why, end < limit, count=known.tests)
+    evidence = Evidence(case.lines.success, end, f"at least {limit:.3g}", why, end < limit, count=known.tests)
     if early := _too_early(case):
         words = f"too early: its success is that of guessing, but {early}"
         return Finding("unknown", words, below(rate, limit), (evidence,))
@@ -134,21 +139,21 @@ def stopped(case: Case) -> Finding | None:
     if not _guessing(case) <= end < limit or _improves(case) or (heart is not None and heart.holds(case.lines)):
         return None
     why = "game.learned: test success from which a repeat counts as one that has learnt"
-    evidence = Evidence("test_success", end, f"at least {limit:.3g}", why, True, count=case.known.tests or None)
-    smooth = case.lines.smooth(case.lines("test_success"))
-    words = f"test success stays at {end:.3g}"
+    evidence = Evidence(case.lines.success, end, f"at least {limit:.3g}", why, True, count=case.known.tests or None)
+    smooth = case.lines.smooth(case.lines(case.lines.success))
+    words = f"{_named(case)} stays at {end:.3g}"
     if case.lines("epoch")[-1] < 1:
         return Finding("unknown", f"too early: {words}, but {_too_early(case)}", all_(case), (evidence,), True)
     if np.isfinite(smooth).any() and np.nanmax(smooth) - end > 2 * np.sqrt(end * (1 - end) / max(case.known.tests, 1)):
         best = int(np.nanargmax(smooth))
         words += f"; it was {smooth[best]:.3g} around step {case.lines.steps[best + 1]:,}"
-    return Finding("stuck", words, below(case.lines("test_success"), limit), (evidence,), True)
+    return Finding("stuck", words, below(case.lines(case.lines.success), limit), (evidence,), True)
 
 
 def by_heart(case: Case) -> Finding | None:
     """The test loss rises while that of training falls, and tests are got wrong that were once right."""
     lines = case.lines
-    test, train, rate = lines("test_loss"), lines("loss.network"), lines("test_success")
+    test, train, rate = lines(lines.loss), lines("loss.network"), lines(lines.success)
     smooth, right = lines.smooth(test), lines.smooth(rate)
     if not np.isfinite(smooth).any() or not np.isfinite(right).any():
         return None
@@ -159,9 +164,11 @@ def by_heart(case: Case) -> Finding | None:
     flags[: best + 1] = False
     step, end = lines.steps[best + 1], lines.end(test)
     evidence = (
-        Evidence("test_loss", end, f"at most {limit:.3g}", f"a quarter more than its best, at step {step:,}", end > limit),
-        Evidence("test_success", lines.end(rate), f"at least {low:.4g}", "two standard errors under its best", True),
-        Evidence("loss.network", lines.end(train), "at least half of test_loss", "training examples are known better", True),
+        Evidence(case.lines.loss, end, f"at most {limit:.3g}", f"a quarter more than its best, at step {step:,}", end > limit),
+        Evidence(case.lines.success, lines.end(rate), f"at least {low:.4g}", "two standard errors under its best", True),
+        Evidence(
+            "loss.network", lines.end(train), f"at least half of {lines.loss}", "training examples are known better", True
+        ),
     )
     words = f"it learns its training examples by heart: tests went better at step {step:,}"
     return Finding("memorising", words, flags, evidence)
@@ -175,25 +182,25 @@ def healthy(case: Case) -> tuple[str, tuple[Evidence, ...]]:
     """What is said where no rule holds, and the number for it."""
     end, limit = success(case), wanted(case)
     why = "game.learned: test success from which a repeat counts as one that has learnt"
-    evidence = Evidence("test_success", end, f"at least {limit:.3g}", why, False, count=case.known.tests or None)
+    evidence = Evidence(case.lines.success, end, f"at least {limit:.3g}", why, False, count=case.known.tests or None)
     if end >= limit:
-        return f"it has learnt: test success {end:.3g}", (evidence,)
-    return f"it learns: test success {end:.3g} so far", (evidence,)
+        return f"it has learnt: {_named(case)} {end:.3g}", (evidence,)
+    return f"it learns: {_named(case)} {end:.3g} so far", (evidence,)
 
 
 def weak(case: Case) -> list[str]:
     """What is not good yet."""
     if has_learnt(case):
         return []
-    text = f"test success is {success(case):.3g}, below {wanted(case):.3g}, from which a repeat counts as one that has learnt"
+    text = f"{_named(case)} is {success(case):.3g}, below {wanted(case):.3g}, from which a repeat counts as one that has learnt"
     return [text]
 
 
 def share(cases: Sequence[Case]) -> tuple[str, Evidence] | None:
     """How many repeats have learnt, by their last test: the `learned` of summary.json."""
     limit = float(cases[0].game.get("learned", 0.9))
-    last = [rate[np.isfinite(rate)][-1:] for rate in (case.lines("test_success") for case in cases)]
+    last = [rate[np.isfinite(rate)][-1:] for rate in (case.lines(case.lines.success) for case in cases)]
     hits = sum(bool(len(one)) and bool(one[0] >= limit) for one in last)
-    words = f"{hits} of {len(cases)} repeats have learnt (test success from {limit:g} on)"
+    words = f"{hits} of {len(cases)} repeats have learnt ({_named(cases[0])} from {limit:g} on)"
     why = "share of repeats whose last test reaches game.learned"
     return words, Evidence("learned", hits / len(cases), "at least 0.75", why, hits < 0.75 * len(cases))

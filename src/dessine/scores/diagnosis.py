@@ -219,4 +219,4 @@ def _strictest(every: Iterable[Evidence]) -> tuple[Evidence, ...]:
 def _game(case: Case) -> str:
     if kind(case.game) in GAMES:
         return kind(case.game)
-    return "classification" if any("test_success" in record for record in case.lines.records) else "adversarial"
+    return "classification" if any(case.lines.success in record for record in case.lines.records) else "adversarial"

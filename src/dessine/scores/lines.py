@@ -16,12 +16,17 @@ Record = Mapping[str, Any]
 
 
 class Lines:
-    """The metrics of one repeat as arrays over the lines of a run."""
+    """The metrics of one repeat as arrays over the lines of a run.
+
+    success, loss: names of a classifier's tests on the way, which may be those on the validation part
+    """
 
     def __init__(self, records: Sequence[Record], repeat: int = 0, repeats: int = 1):
         self.records = [record for record in records if type(record.get("step")) is int]
         self.repeat, self.repeats = repeat, repeats
         self.steps = np.array([record["step"] for record in self.records], int)
+        way = "validation" if any("validation_success" in record for record in self.records) else "test"
+        self.success, self.loss = f"{way}_success", f"{way}_loss"
         self.late = slice(max(0, len(self.records) - max(3, ceil(len(self.records) / 5))), None)
 
     def __call__(self, name: str) -> Array:

@@ -64,7 +64,7 @@ class Own:
         x = self._floats(self.data.train, REFERENCE)
         low, high, rng = x.min(), x.max(), np.random.default_rng(0)
         noise = np.clip(x.mean(0) + x.std(0) * rng.standard_normal(x.shape), low, high).astype(x.dtype)
-        return self.glance(noise)["near_real"], self.glance(self._floats(self.data.test, REFERENCE)).get("near_real", 1.0)
+        return self.glance(noise)["near_real"], self.glance(self._floats(self.data.watched, REFERENCE)).get("near_real", 1.0)
 
     @cached_property
     def _centres(self) -> Array:

@@ -51,7 +51,8 @@ class Panel:
 
         modes, high_quality, reverse_kl: of a mixture, and all but high_quality of stacked digits (see `mixture.py`)
         digit_entropy, digit_confidence: of single digits (`digits.py`)
-        kernel_distance, kernel_distance_error: of both, to 2,000 training images in the judge's features (`kernel.py`)
+        kernel_distance, kernel_distance_error: of both, to 2,000 images in the judge's features (`kernel.py`): of the
+            validation part, or training images where there is none
         region_share, near_real: of all but mixtures (`own.py`); no region_share of stacked digits
         diversity: mean distance between two samples over that between two real ones; 1 is healthy, 0 collapsed, noise over 1
         """
@@ -72,7 +73,8 @@ class Panel:
 
     @cached_property
     def _real(self) -> Kernel:
-        return Side(self._some(self.data.train, 2000), self.data, self.judge).kernel
+        real = self.data.validation or self.data.train
+        return Side(self._some(real, 2000), self.data, self.judge).kernel
 
     def _modes(self, x: Array) -> dict[str, float]:
         mixture = self.data.mixture
@@ -86,7 +88,7 @@ class Panel:
     def _diversity(self, x: Array) -> float:
         n = len(x)
         if n not in self._spreads:
-            self._spreads[n] = mean_pairwise(rows(self._some(self.data.test, n)))
+            self._spreads[n] = mean_pairwise(rows(self._some(self.data.watched, n)))
         real = self._spreads[n]
         return mean_pairwise(rows(x)) / real if real > 0 else float("nan")
 

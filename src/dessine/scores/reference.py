@@ -29,7 +29,7 @@ class Reference:
     classes: kinds of digits, counted as exp(entropy); 0 where no judge reads them
     regions: `region_share` of as many real examples as are scored
     quality: metric that tells samples from noise; noise, real: what these get
-    chance: success of whoever always names the most frequent class; tests: examples of the test
+    chance: success of whoever always names the most frequent class; tests: examples of the test on the way
     ignorance: cross-entropy of whoever gives each class its share
     """
 
@@ -49,7 +49,7 @@ class Reference:
     @staticmethod
     def of(split: Split, count: int = 250, own: Own | None = None) -> Reference:
         """Of a data set; own: its regions, where samples are scored."""
-        chance, classes, ignorance, labels = 0.0, 0.0, nan, split.test.y
+        chance, classes, ignorance, labels = 0.0, 0.0, nan, split.watched.y
         weights, shares, missed = np.zeros(0), np.zeros(0), 0.0
         if labels is not None and labels.size == len(labels):
             frequent = np.unique(labels, return_counts=True)[1] / len(labels)
@@ -64,7 +64,7 @@ class Reference:
             classes = exp(entropy(shares))
         if len(weights) and count:
             missed = _missed(shares, weights, count)
-        known = Reference(count, tuple(weights), tuple(shares), missed, classes, chance, len(split.test), ignorance)
+        known = Reference(count, tuple(weights), tuple(shares), missed, classes, chance, len(split.watched), ignorance)
         if own is not None and own.has_regions and count:
             known = replace(known, regions=exp(-_missed(own.shares, own.shares, count)))
         if split.mixture is not None:

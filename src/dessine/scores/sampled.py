@@ -87,7 +87,7 @@ def _reader(panel: Panel) -> Callable[[Array], Array] | None:
 
 
 def _reach(data: Split, x: Array, dtype: Any) -> float:
-    real = rows(data.test.floats(np.arange(min(len(data.test), len(x))), dtype)).astype(np.float64)
+    real = rows(data.watched.floats(np.arange(min(len(data.watched), len(x))), dtype)).astype(np.float64)
     middle = real.mean(0)
     own, other = (float(np.sqrt(np.square(a - middle).sum(1).mean())) for a in (real, rows(x)))
     return other / own if own > 0 else nan
@@ -96,7 +96,8 @@ def _reach(data: Split, x: Array, dtype: Any) -> float:
 def _copies(data: Split, x: Array, dtype: Any) -> tuple[float, float]:
     """Share of copies, and closeness; NaN where the test part repeats the training part, so that it tells nothing."""
     train = data.train.floats(np.arange(len(data.train)), dtype)
-    test = data.test.floats(np.random.default_rng(0).permutation(len(data.test))[:COMPARED], dtype)
+    other = data.watched
+    test = other.floats(np.random.default_rng(0).permutation(len(other))[:COMPARED], dtype)
     real = nearest(test, train)[0]
     middle = float(np.median(real))
     if not middle > 0:
