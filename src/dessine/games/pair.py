@@ -82,7 +82,7 @@ class Pair:
         """Of how many batches: 1 where a layer looks across examples, else as many as a cache holds of one replicate."""
         if any(layer.mixes_examples for layer in self.generator.layers):
             return 1
-        return max(1, AHEAD // (self.batch_size * sum(size(layer.shape) for layer in self.generator.declared)))
+        return max(1, AHEAD // (self.batch_size * sum(size(one.shape) + one.between for one in self.generator.declared)))
 
     def critic_look(self, batch: Batch | None = None) -> Look:
         """The discriminator's look at real and generated examples."""

@@ -62,6 +62,8 @@ def together(
         xs[0][:, last] = flat(t)
         for layer, x, y, d in zip(layers, xs[:-1], xs[1:], errors, strict=True):
             add_product(layer.dw, x[:, p:], d[:, p:], overwrite=first)
+            if layer is layers[-1]:
+                return
             unbend(y[:, at], product(x[:, last], layer.w), layer.activation, y[:, last])
 
     return xs[-1][:, shown].copy(), down, up
