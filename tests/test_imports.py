@@ -12,7 +12,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 
 FLOORS = [
-    ["registry", "streams", "intervals", "threads", "letters", "start", "machine", "compiled"],
+    ["compiled"],
+    ["registry", "streams", "intervals", "threads", "letters", "start", "machine"],
     ["schema", "paths"],
     ["nn", "losses", "optimizers"],
     ["constraints"],

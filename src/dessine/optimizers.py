@@ -17,7 +17,7 @@ import numpy as np
 
 from dessine.compiled import enabled
 from dessine.registry import Decay, Node, NonNegative, Positive, Registry
-from dessine.threads import share
+from dessine.threads import mailbox, share
 
 CHUNK = 524_288
 """Elements from which a vector is cut into jobs: fewer are done in the time that it takes to wake a thread."""
@@ -64,14 +64,14 @@ class Optimizer(Node):
         self.t += 1
         flat = {name: self.slots[name].reshape(-1) for name in self.names()}  # in this order, which the compiled form goes by
         x, g = theta.reshape(-1), grad.reshape(-1)
+        if x.size >= COMPILED and enabled():
+            self._descend(x, g, list(flat.values()), clear)
+            return
         count = -(-theta.size // CHUNK)
         bounds = [theta.size * i // max(count, 1) for i in range(count + 1)]
         share([partial(self._run, x, g, flat, slice(*part), clear) for part in pairwise(bounds)])
 
     def _run(self, x: np.ndarray, g: np.ndarray, slots: Views, part: slice, clear: bool) -> None:
-        if x.size >= COMPILED and enabled():
-            self._descend(x[part], g[part], [slot[part] for slot in slots.values()], clear)
-            return
         size = part.stop - part.start
         try:
             scratch = self._scratch.pop()  # one for each thread that works at once
@@ -86,14 +86,15 @@ class Optimizer(Node):
 
     def _descend(self, x: np.ndarray, g: np.ndarray, slots: list[np.ndarray], clear: bool) -> None:
         """The compiled form of `_move`: the same bits."""
-        from dessine.compiled.descent import RULES, descend
+        from dessine.compiled.descent import PART, RULES, descend
 
         c1, c2, epsilon, scale = self.constants()
         none = x[:0]
         velocity = slots.pop() if self.momentum else none
         step = self.eta if self.momentum else self.eta * scale
         numbers = (x.dtype.type(c) for c in (c1, c2, epsilon, self.momentum, self.weight_decay, scale, step))
-        descend(RULES.index(self.type), x, g, *slots, *[none] * (3 - len(slots)), velocity, *numbers, clear)
+        mail = mailbox(wake=x.size > PART)
+        descend(mail, RULES.index(self.type), x, g, *slots, *[none] * (3 - len(slots)), velocity, *numbers, clear)
 
     def _move(self, x: np.ndarray, g: np.ndarray, s: Views, scratch: np.ndarray) -> None:
         a, b, decayed = scratch

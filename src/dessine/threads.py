@@ -9,6 +9,7 @@ neighbour on two cores that is a core that is hardly there, and with several a t
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
@@ -17,12 +18,16 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from queue import SimpleQueue
 
+import numpy as np
 from scipy.linalg import blas  # noqa: F401  NumPy's BLAS and SciPy's must both be loaded to be found
 from threadpoolctl import ThreadpoolController
 
 LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PATIENCE = 20
 """After a wait for a thread that was not running, this many times as long passes before others are asked again."""
+
+MOST = 16
+"""Threads that one piece of work is shared between, at most."""
 
 Job = Callable[[], object]
 
@@ -111,9 +116,10 @@ class _Work:
                     self.finished.set()
 
 
-_calls: SimpleQueue[tuple[Callable[..., object], _Work]] = SimpleQueue()
+_calls: SimpleQueue[tuple[Callable[..., object], _Work] | None] = SimpleQueue()
 _threads: list[threading.Thread] = []
 _alone_until = 0.0
+_mail: np.ndarray | None = None
 
 
 def _lose_patience(waited: float, longest: float) -> None:
@@ -125,25 +131,72 @@ def _lose_patience(waited: float, longest: float) -> None:
 
 def _ask(n: int, work: _Work) -> None:
     """Let n threads help; they are made once, and live as long as the process."""
+    _start(n)
+    for _ in range(n):
+        _calls.put((copy_context().run, work))  # NumPy's error settings hold there, too
+    if _mail is not None:
+        from dessine.compiled.pool import CALLED
+
+        _mail[CALLED] += 1
+
+
+def _start(n: int) -> None:
     while len(_threads) < n:
         _threads.append(threading.Thread(target=_serve, name=f"dessine-{len(_threads) + 1}", daemon=True))
         _threads[-1].start()
-    for _ in range(n):
-        _calls.put((copy_context().run, work))  # NumPy's error settings hold there, too
+
+
+def mailbox(wake: bool = True) -> np.ndarray:
+    """What compiled work is handed over by: `compiled/pool.py`.
+
+    wake: the threads that look into it, if they sleep; not for work of one block.
+    """
+    global _mail
+    from dessine.compiled import pool
+
+    if _mail is None:
+        _mail = pool.mailbox()
+        pool.stay(_mail)  # compiled here, where the process waits for it: nobody may help yet
+        atexit.register(_dismiss, _mail)
+    n = min(cores(), MOST) - 1 if _mail[pool.CLOCK] else 0
+    _mail[pool.HELPERS] = n
+    missing = n - int(_mail[pool.AWAKE]) - _calls.qsize()
+    if wake and missing > 0 and time.monotonic_ns() >= _mail[pool.ALONE]:
+        _start(n)
+        for _ in range(missing):
+            _calls.put(None)
+    return _mail
+
+
+def _dismiss(mail: np.ndarray) -> None:
+    """Before the process ends, nobody may be in compiled code any more."""
+    from dessine.compiled.pool import AWAKE, HELPERS
+
+    mail[HELPERS] = 0
+    until = time.monotonic() + 1
+    while mail[AWAKE] > 0 and time.monotonic() < until:
+        time.sleep(1e-4)
 
 
 def _serve() -> None:
     while True:
-        run, work = _calls.get()
-        run(work.help)
-        del run, work  # a waiting thread keeps no arrays alive
+        call = _calls.get()
+        if call is not None:
+            run, work = call
+            run(work.help)
+            del run, work  # a waiting thread keeps no arrays alive
+        del call
+        if (mail := _mail) is not None:
+            from dessine.compiled.pool import stay
+
+            stay(mail)
 
 
 def _after_fork() -> None:
-    """Threads do not survive a fork: a child must have its own, and a queue and a lock that none of the others holds."""
-    global _calls, _entering
+    """Threads do not survive a fork: a child must have its own, and what none of the others holds."""
+    global _calls, _entering, _mail
     _threads.clear()
-    _calls, _entering = SimpleQueue(), threading.Lock()
+    _calls, _entering, _mail = SimpleQueue(), threading.Lock(), None
 
 
 if hasattr(os, "register_at_fork"):

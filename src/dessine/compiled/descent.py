@@ -10,24 +10,36 @@ import math
 import numpy as np
 
 from dessine.compiled.loops import loop
+from dessine.compiled.pool import lead, pack
 
 RULES = ("gradient_descent", "adagrad", "rmsprop", "adadelta", "adam")
+PART = 32_768
+"""Elements of one block of work: 15 us of Adam."""
 BLOCK = 2048
 """Elements that are taken through all steps of a rule while they are in the nearest cache."""
 
 
 @loop
-def descend(rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, clear):  # type: ignore[no-untyped-def]
-    """Move x (n,) in place against g (n,); g becomes 0 if `clear`.
+def descend(mail, rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, clear):  # type: ignore[no-untyped-def]
+    """Move x (n,) in place against g (n,), on all cores; g becomes 0 if `clear`.
 
     rule: its index in RULES. s1, s2, s3: its slots, and v the velocity, (n,) or, where there is none, (0,). c1, c2, epsilon:
     its constants. A direction times `scale` enters the velocity; the move is `step` times the velocity or the direction.
     Arrays are of one dtype, and so are the numbers.
     """
+    given = (rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, clear)
+    function, arguments = pack(_descend, given)
+    lead(mail, function, arguments, (x.size + PART - 1) // PART)
+
+
+@loop
+def _descend(rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, clear, part):  # type: ignore[no-untyped-def]
+    """The same of a part."""
     block = np.empty(BLOCK, x.dtype)
     nothing = epsilon - epsilon  # a 0 of their type: a plain one would make doubles of floats
-    for start in range(0, x.size, BLOCK):
-        end = min(start + BLOCK, x.size)
+    stop = min((part + 1) * PART, x.size)
+    for start in range(part * PART, stop, BLOCK):
+        end = min(start + BLOCK, stop)
         theta, pull, d = x[start:end], g[start:end], block[: end - start]
         one, two, three = s1[start:end], s2[start:end], s3[start:end]
         n = end - start

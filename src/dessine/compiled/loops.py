@@ -8,18 +8,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import event
 from numba.core.caching import FunctionCache
+from numba.extending import intrinsic as _intrinsic
 from platformdirs import user_cache_path
 
 SETTINGS: Any = numba.config
+intrinsic: Any = _intrinsic
+"""What a function is made with that writes the processor's instructions itself."""
 
 
 class Kept(FunctionCache):
-    """Numba's cache, which many processes may share; one that is damaged, or full, costs a compilation and no more."""
+    """Numba's cache, which many processes may share; one that is damaged, or full, costs a compilation and no more.
+
+    It is renewed when any file of this package changes: loops call loops of other files.
+    """
+
+    def __init__(self, function: Any):
+        super().__init__(function)
+        files = sorted(Path(__file__).parent.glob("*.py"))
+        self._cache_file._source_stamp = tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled loop, or None."""
@@ -39,10 +51,7 @@ class Kept(FunctionCache):
 
 
 def loop(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """The function, compiled; it gives the GIL back while it runs.
-
-    What it calls must stand in its own file: the cache is renewed when that file changes.
-    """
+    """The function, compiled; it gives the GIL back while it runs."""
     made: Any = numba.njit(function, nogil=True, error_model="numpy", **options)
     before, SETTINGS.CACHE_DIR = SETTINGS.CACHE_DIR, str(user_cache_path("dessine") / "compiled")
     try:

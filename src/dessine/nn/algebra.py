@@ -11,7 +11,8 @@ from functools import partial
 import numpy as np
 from scipy.linalg import blas
 
-from dessine.threads import share
+from dessine.compiled import enabled
+from dessine.threads import mailbox, share
 
 Array = np.ndarray
 
@@ -24,6 +25,11 @@ MOST = 16
 LARGE = 1024
 """Below this many weights one stacked product for all replicates beats a BLAS call for each."""
 
+ENOUGH = 1_500_000
+"""Multiplications of one replicate's product from which it is made in compiled blocks."""
+FEW = 4
+"""Rows or terms: with fewer there is nothing to save."""
+
 _GER = {np.dtype(np.float32): blas.sger, np.dtype(np.float64): blas.dger}
 
 
@@ -32,6 +38,10 @@ def product(a: Array, b: Array) -> Array:
     # With one term to sum it is a table of products, which NumPy hands to the BLAS all the same, at ten times the time.
     if a.shape[-1] == 1:
         return a * b
+    if _compiled(a, b):
+        out = np.empty((*a.shape[:2], b.shape[2]), a.dtype)
+        _multiply(a, b, out, add=False)
+        return out
     blocks = _blocks(len(a), a.shape[1] * a.shape[2], b.shape[2])
     if len(blocks) == 1:
         return a @ b
@@ -47,7 +57,9 @@ def add_product(out: Array, a: Array, b: Array, overwrite: bool = False) -> None
     passes through memory, which is what large gradients wait for.
     Which path is taken depends on one replicate's sizes alone, so that a replicate is bit-equal to its single run.
     """
-    if a.shape[1] > 1:
+    if _compiled(a.mT, b):
+        _multiply(a.mT, b, out, add=not overwrite)
+    elif a.shape[1] > 1:
 
         def add(r: slice, n: slice) -> None:
             if overwrite:
@@ -62,6 +74,18 @@ def add_product(out: Array, a: Array, b: Array, overwrite: bool = False) -> None
         for o, x, y in zip(out, a, b, strict=True):
             # BLAS is column-major: it sees our rows as columns, so it adds y.T x to o.T, which is o's own memory.
             _GER[o.dtype](1.0, y[0], x[0], a=o.T, overwrite_a=1)
+
+
+def _compiled(a: Array, b: Array) -> bool:
+    """Whether a @ b is made by `compiled/products.py`."""
+    large = min(a.shape[1:]) >= FEW and a.shape[1] * b.shape[1] * b.shape[2] >= ENOUGH
+    return large and a.dtype == b.dtype and a.dtype in _GER and enabled()
+
+
+def _multiply(a: Array, b: Array, out: Array, add: bool) -> None:
+    from dessine.compiled.products import multiply
+
+    multiply(mailbox(), a, b, out, add)
 
 
 def _blocks(r: int, each: int, count: int) -> list[tuple[slice, slice]]:
