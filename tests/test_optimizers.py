@@ -214,9 +214,12 @@ def test_centered_adadelta_runs_away_under_a_constant_gradient() -> None:
     size=st.integers(1, 5000),
     dtype=st.sampled_from([np.float32, np.float64]),
     clear=st.booleans(),
+    within=st.sampled_from([np.inf, 0.3]),
 )
 @settings(max_examples=60, deadline=None)
-def test_compiled_form_is_the_plain_one_to_the_last_bit(variant: dict, size: int, dtype: type, clear: bool) -> None:
+def test_compiled_form_is_the_plain_one_to_the_last_bit(
+    variant: dict, size: int, dtype: type, clear: bool, within: float
+) -> None:
     pytest.importorskip("numba")
     rng = np.random.default_rng(size)
     scale = 10.0 ** rng.integers(-30, 8, size)  # down to where squares of float32 are 0
@@ -229,8 +232,9 @@ def test_compiled_form_is_the_plain_one_to_the_last_bit(variant: dict, size: int
             patch.setattr(module, "COMPILED", 0)
             optimizer, theta = Optimizer.of(variant), start.copy()
             for pull in pulls.copy():
-                optimizer.step(theta, pull, clear=clear)
+                optimizer.step(theta, pull, clear=clear, within=within)
                 assert not clear or not pull.any()
+                assert not (np.abs(theta) > dtype(within)).any()  # NaN stays NaN
             ends.append([theta, *(optimizer.slots[name] for name in optimizer.names())])
     for plain, compiled in zip(*ends, strict=True):
         np.testing.assert_array_equal(compiled, plain)

@@ -17,6 +17,7 @@ from dessine.nn.network import places
 from dessine.nn.tangent import refuse_along
 from dessine.nn.together import is_straight, together
 from dessine.nn.twice import twice
+from dessine.optimizers import Optimizer
 from dessine.registry import Node, NonNegative, Positive, Registry, SpecError, Times
 from dessine.streams import Stream
 
@@ -29,8 +30,8 @@ constraints: Registry[Constraint] = Registry("constraint")
 class Constraint(Node):
     """A hold on one network; as it stands here it holds nothing.
 
-    The order of one move: gradients are added up, `penalty` adds its own, `pull_back_`, the optimizer steps along
-    `network.grad` in `moved`, `apply_`.
+    The order of one move: gradients are added up, `penalty` adds its own, `pull_back_`, and `step`: the optimizer's along
+    `network.grad` in `moved`, and `apply_`.
     """
 
     registry = constraints
@@ -69,6 +70,11 @@ class Constraint(Node):
         """What the optimizer moves, (R, P): the parameters, or what stands behind them."""
         return network.theta
 
+    def step(self, network: Network, optimizer: Optimizer) -> None:
+        """The optimizer's step, which clears the gradient, and what must follow it."""
+        optimizer.step(self.moved(network), network.grad, clear=True)
+        self.apply_(network)
+
     def apply_(self, network: Network) -> None:
         """After the step: bring the parameters to where they must be, in place."""
 
@@ -99,6 +105,10 @@ class Clip(Constraint):
     def attach(self, network: Network) -> None:
         """The first critic is clipped, too."""
         self.apply_(network)
+
+    def step(self, network: Network, optimizer: Optimizer) -> None:
+        """Both in one pass."""
+        optimizer.step(network.theta, network.grad, clear=True, within=self.c)
 
     def apply_(self, network: Network) -> None:
         """Entries beyond the bounds move onto them; NaN stays NaN."""

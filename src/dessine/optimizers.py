@@ -52,8 +52,11 @@ class Optimizer(Node):
         """Whether a step is theta - eta * gradient, and nothing more."""
         return False
 
-    def step(self, theta: np.ndarray, grad: np.ndarray, clear: bool = False) -> None:
-        """Move theta (R, P), C-contiguous, in place; grad, of the same shape, is left as it is, or set to 0 if `clear`."""
+    def step(self, theta: np.ndarray, grad: np.ndarray, clear: bool = False, within: float = math.inf) -> None:
+        """Move theta (R, P), C-contiguous, in place; grad, of the same shape, is left as it is, or set to 0 if `clear`.
+
+        within: theta is clipped to [-within, within] after the move, while it is in cache.
+        """
         if not theta.flags.c_contiguous or grad.shape != theta.shape:
             raise ValueError("theta must be C-contiguous and grad of its shape")
         for name in self.names():
@@ -65,13 +68,13 @@ class Optimizer(Node):
         flat = {name: self.slots[name].reshape(-1) for name in self.names()}  # in this order, which the compiled form goes by
         x, g = theta.reshape(-1), grad.reshape(-1)
         if x.size >= COMPILED and enabled():
-            self._descend(x, g, list(flat.values()), clear)
+            self._descend(x, g, list(flat.values()), clear, within)
             return
         count = -(-theta.size // CHUNK)
         bounds = [theta.size * i // max(count, 1) for i in range(count + 1)]
-        share([partial(self._run, x, g, flat, slice(*part), clear) for part in pairwise(bounds)])
+        share([partial(self._run, x, g, flat, slice(*part), clear, within) for part in pairwise(bounds)])
 
-    def _run(self, x: np.ndarray, g: np.ndarray, slots: Views, part: slice, clear: bool) -> None:
+    def _run(self, x: np.ndarray, g: np.ndarray, slots: Views, part: slice, clear: bool, within: float) -> None:
         size = part.stop - part.start
         try:
             scratch = self._scratch.pop()  # one for each thread that works at once
@@ -80,11 +83,13 @@ class Optimizer(Node):
         if scratch.shape[1] < size or scratch.dtype != x.dtype:
             scratch = np.empty((3, size), x.dtype)
         self._move(x[part], g[part], {name: slot[part] for name, slot in slots.items()}, scratch[:, :size])
+        if within < math.inf:
+            np.clip(x[part], -within, within, out=x[part])
         if clear:
             g[part].fill(0)  # while it is in cache: later it would have to be fetched anew
         self._scratch.append(scratch)
 
-    def _descend(self, x: np.ndarray, g: np.ndarray, slots: list[np.ndarray], clear: bool) -> None:
+    def _descend(self, x: np.ndarray, g: np.ndarray, slots: list[np.ndarray], clear: bool, within: float) -> None:
         """The compiled form of `_move`: the same bits."""
         from dessine.compiled.descent import PART, RULES, descend
 
@@ -92,7 +97,7 @@ class Optimizer(Node):
         none = x[:0]
         velocity = slots.pop() if self.momentum else none
         step = self.eta if self.momentum else self.eta * scale
-        numbers = (x.dtype.type(c) for c in (c1, c2, epsilon, self.momentum, self.weight_decay, scale, step))
+        numbers = (x.dtype.type(c) for c in (c1, c2, epsilon, self.momentum, self.weight_decay, scale, step, within))
         mail = mailbox(wake=x.size > PART)
         descend(mail, RULES.index(self.type), x, g, *slots, *[none] * (3 - len(slots)), velocity, *numbers, clear)
 

@@ -20,20 +20,21 @@ BLOCK = 2048
 
 
 @loop
-def descend(mail, rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, clear):  # type: ignore[no-untyped-def]
+def descend(mail, rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, bound, clear):  # type: ignore[no-untyped-def]
     """Move x (n,) in place against g (n,), on all cores; g becomes 0 if `clear`.
 
     rule: its index in RULES. s1, s2, s3: its slots, and v the velocity, (n,) or, where there is none, (0,). c1, c2, epsilon:
     its constants. A direction times `scale` enters the velocity; the move is `step` times the velocity or the direction.
+    bound: x is clipped to [-bound, bound] after it, infinite for none.
     Arrays are of one dtype, and so are the numbers.
     """
-    given = (rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, clear)
+    given = (rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, bound, clear)
     function, arguments = pack(_descend, given)
     lead(mail, function, arguments, (x.size + PART - 1) // PART)
 
 
 @loop
-def _descend(rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, clear, part):  # type: ignore[no-untyped-def]
+def _descend(rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, bound, clear, part):  # type: ignore[no-untyped-def]
     """The same of a part."""
     block = np.empty(BLOCK, x.dtype)
     nothing = epsilon - epsilon  # a 0 of their type: a plain one would make doubles of floats
@@ -91,6 +92,9 @@ def _descend(rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale,
         else:
             for i in range(n):
                 theta[i] -= d[i] * step
+        if bound < np.inf:
+            for i in range(n):
+                theta[i] = bound if theta[i] > bound else -bound if theta[i] < -bound else theta[i]
         if clear:
             for i in range(n):
                 pull[i] = 0

@@ -154,8 +154,7 @@ class Player(Node):
         held.pull_back_(net)
         if self.gauge is not None:
             self.gauge.before(net, self.optimizer)
-        self.optimizer.step(held.moved(net), net.grad, clear=True)
-        held.apply_(net)
+        held.step(net, self.optimizer)
         if self.gauge is not None:
             self.gauge.after(net, held)
 

@@ -85,8 +85,7 @@ def _train(a: Array, b: Array, streams: Streams, rng: np.random.Generator, steps
         constraint.penalty(network, x, y, mode, streams["penalty"])
         constraint.pull_back_(network)
         optimizer.eta = ETA * (1 - step / steps)
-        optimizer.step(constraint.moved(network), network.grad, clear=True)
-        constraint.apply_(network)
+        constraint.step(network, optimizer)
     return network
 
 
