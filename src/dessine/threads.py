@@ -32,7 +32,7 @@ MOST = 16
 Job = Callable[[], object]
 
 _blas = ThreadpoolController().select(user_api="blas").lib_controllers
-_entering, _inside, _before = threading.Lock(), 0, [0]
+_entering, _inside, _before, _cores = threading.Lock(), 0, [0], 1
 
 
 def cores() -> int:
@@ -47,9 +47,10 @@ def cores() -> int:
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Inside it each matrix product is made on one thread; with whoever leaves last, the BLAS has its threads again."""
-    global _inside, _before
+    global _inside, _before, _cores
     with _entering:
         if not _inside:
+            _cores = cores()
             _before = [library.num_threads for library in _blas]
             for library in _blas:
                 library.set_num_threads(1)
@@ -117,6 +118,7 @@ class _Work:
 
 
 _calls: SimpleQueue[tuple[Callable[..., object], _Work] | None] = SimpleQueue()
+_counting, _called = threading.Lock(), 0  # calls that are waiting, or being answered
 _threads: list[threading.Thread] = []
 _alone_until = 0.0
 _mail: np.ndarray | None = None
@@ -130,20 +132,24 @@ def _lose_patience(waited: float, longest: float) -> None:
 
 
 def _ask(n: int, work: _Work) -> None:
-    """Let n threads help; they are made once, and live as long as the process."""
-    _start(n)
-    for _ in range(n):
-        _calls.put((copy_context().run, work))  # NumPy's error settings hold there, too
+    """Let n threads help."""
+    _call(n, work)
     if _mail is not None:
         from dessine.compiled.pool import CALLED
 
         _mail[CALLED] += 1
 
 
-def _start(n: int) -> None:
+def _call(n: int, work: _Work | None = None) -> None:
+    """n threads, for work or to look into the mailbox; they are made once, and live as long as the process."""
+    global _called
     while len(_threads) < n:
         _threads.append(threading.Thread(target=_serve, name=f"dessine-{len(_threads) + 1}", daemon=True))
         _threads[-1].start()
+    with _counting:
+        _called += n
+    for _ in range(n):
+        _calls.put(None if work is None else (copy_context().run, work))  # NumPy's error settings hold there, too
 
 
 def mailbox(wake: bool = True) -> np.ndarray:
@@ -158,13 +164,10 @@ def mailbox(wake: bool = True) -> np.ndarray:
         _mail = pool.mailbox()
         pool.stay(_mail)  # compiled here, where the process waits for it: nobody may help yet
         atexit.register(_dismiss, _mail)
-    n = min(cores(), MOST) - 1 if _mail[pool.CLOCK] else 0
-    _mail[pool.HELPERS] = n
-    missing = n - int(_mail[pool.AWAKE]) - _calls.qsize()
-    if wake and missing > 0 and time.monotonic_ns() >= _mail[pool.ALONE]:
-        _start(n)
-        for _ in range(missing):
-            _calls.put(None)
+    n = min(_cores if _inside else cores(), MOST) - 1  # asked once for many turns: it takes as long as a small product
+    _mail[pool.HELPERS] = n = n if _mail[pool.CLOCK] else 0
+    if wake and n > _called and time.monotonic_ns() >= _mail[pool.ALONE]:
+        _call(n - _called)
     return _mail
 
 
@@ -179,6 +182,7 @@ def _dismiss(mail: np.ndarray) -> None:
 
 
 def _serve() -> None:
+    global _called
     while True:
         call = _calls.get()
         if call is not None:
@@ -190,13 +194,16 @@ def _serve() -> None:
             from dessine.compiled.pool import stay
 
             stay(mail)
+        del mail
+        with _counting:
+            _called -= 1
 
 
 def _after_fork() -> None:
     """Threads do not survive a fork: a child must have its own, and what none of the others holds."""
-    global _calls, _entering, _mail
+    global _calls, _entering, _counting, _called, _mail
     _threads.clear()
-    _calls, _entering, _mail = SimpleQueue(), threading.Lock(), None
+    _calls, _entering, _counting, _called, _mail = SimpleQueue(), threading.Lock(), threading.Lock(), 0, None
 
 
 if hasattr(os, "register_at_fork"):

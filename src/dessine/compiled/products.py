@@ -47,6 +47,20 @@ def _at(typing: Any, address: Any, zero: Any) -> Any:
     )
 
 
+@intrinsic(prefer_literal=True)
+def _prefetch(typing: Any, address: Any, write: Any) -> Any:
+    """Ask for the line of the cache at an address, which will be written to if `write` is 1."""
+
+    def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        line, short = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [line, short, short, short])
+        ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(ask, [builder.inttoptr(args[0], line), short(write.literal_value), short(3), short(1)])
+        return context.get_dummy_value()
+
+    return types.void(address, write), made
+
+
 def _spread(builder: Any, x: Any, lanes: int) -> Any:
     """A vector of the same number."""
     nothing, one = ir.Constant(ir.VectorType(x.type, lanes), ir.Undefined), ir.IntType(32)
@@ -179,10 +193,21 @@ def _fetch(zero, b, next, step, terms, columns, panel, width):  # type: ignore[n
 
 
 @loop
-def _strips(zero, vectors, a, down, along, b, c, next, terms, rows, last, add):  # type: ignore[no-untyped-def]
-    """`_tile`, for all rows from top to bottom."""
+def _strips(zero, vectors, a, down, along, b, c, next, terms, rows, last, add, ahead, apart, count):  # type: ignore[no-untyped-def]
+    """`_tile`, for all rows from top to bottom.
+
+    Meanwhile what will be needed is fetched: the next rows of c, and what will be copied then, `count` rows at `ahead`.
+    """
+    strips = (rows + ROWS - 1) // ROWS
     for i in range(0, rows, ROWS):
         left, x, z = min(ROWS, rows - i), a + i * down, c + i * next
+        for row in range(i + ROWS, min(i + 2 * ROWS, rows)):
+            for v in range(vectors):
+                _prefetch(c + row * next + v * BYTES, 1)
+        strip = i // ROWS
+        for row in range(count * strip // strips, count * (strip + 1) // strips):
+            for v in range(vectors):
+                _prefetch(ahead + row * apart + v * BYTES, 0)
         if vectors == 4:
             _tile(4, zero, x, down, along, b, z, next, terms, left, last, add)
         elif vectors == 3:
@@ -211,7 +236,9 @@ def _block(zero, a, b, c, n, k, m, panels, add, block):  # type: ignore[no-untyp
         terms = min(DEPTH, k - start)
         _fetch(zero, y + start * b[2], b[2], b[3], terms, columns, panel, width)
         more = 1 if add or start > 0 else 0
-        _strips(zero, end - first, x + start * a[3], a[2], a[3], panel, z, c[2], terms, bottom - top, last, more)
+        ahead, after = y + (start + terms) * b[2], min(DEPTH, k - start - terms) if b[3] == size else 0
+        rows = bottom - top
+        _strips(zero, end - first, x + start * a[3], a[2], a[3], panel, z, c[2], terms, rows, last, more, ahead, b[2], after)
 
 
 @loop
