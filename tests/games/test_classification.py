@@ -11,6 +11,10 @@ import pytest
 from dessine.data import Examples, Split
 from dessine.experiment import Experiment
 from dessine.games import Classification, Context
+from dessine.games.measures.exam import confusion
+from dessine.games.pictures.answers import mistakes
+from dessine.games.pictures.decisions import first_weights
+from dessine.games.pictures.learning import at_start
 from dessine.registry import SpecError
 from dessine.streams import Streams
 
@@ -47,9 +51,9 @@ def test_one_output_is_right_when_its_error_is_under_half_the_way_between_the_ta
     answers = np.array([[[0.01], [-0.01], [1.4], [-3.0]]])
     target = np.array([[1.0], [1.0], [1.0], [-1.0]])
     examples = Examples(np.zeros((4, 2)), target)
-    assert game._right(answers, examples).tolist() == [[True, False, True, False]]
+    assert game.right(answers, examples).tolist() == [[True, False, True, False]]
     strict = built(signs(), TANH, threshold=0.1)
-    assert strict._right(answers, examples).tolist() == [[False, False, False, False]]
+    assert strict.right(answers, examples).tolist() == [[False, False, False, False]]
 
 
 def test_a_class_that_the_test_lacks_has_no_success_and_one_more_is_refused() -> None:
@@ -64,10 +68,10 @@ def test_a_class_that_the_test_lacks_has_no_success_and_one_more_is_refused() ->
 
 def test_large_examples_are_tested_in_smaller_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     game = built(classes(), [{"type": "dense", "units": 3}], batch=10)
-    whole = game._answers(game.test, game._fixed())
+    whole = game.answers(game.test, game.fixed())
     monkeypatch.setattr("dessine.data.dataset.ROOM", 7 * 3 * 8)
     assert game.test.at_once(2_000, np.float64) == 7
-    for one, other in zip(whole, game._answers(game.test, game._fixed()), strict=True):
+    for one, other in zip(whole, game.answers(game.test, game.fixed()), strict=True):
         np.testing.assert_allclose(one, other)
 
 
@@ -164,10 +168,10 @@ def test_each_replicate_is_the_single_run_with_its_seed() -> None:
 def test_confusion_counts_who_is_taken_for_whom() -> None:
     game = built(classes(n=30), [{"type": "dense", "units": 3}])
     answers = np.eye(3)[(game.test_classes + 1) % 3][None]
-    confusion = game._confusion(answers)
+    told = confusion(game, answers)
     counts = np.bincount(game.test_classes, minlength=3)
-    np.testing.assert_array_equal(confusion, np.roll(np.diag(counts), 1, axis=1))
-    assert confusion.sum() == 30
+    np.testing.assert_array_equal(told, np.roll(np.diag(counts), 1, axis=1))
+    assert told.sum() == 30
 
 
 def test_mistakes_come_worst_first() -> None:
@@ -176,7 +180,7 @@ def test_mistakes_come_worst_first() -> None:
     data = Split(Examples(x, y), Examples(x, y))
     game = built(data, [{"type": "dense", "units": 2}])
     answers = np.array([[[0.2, 0.8], [0.1, 0.9], [0.0, 2.0], [0.6, 0.5]]])
-    images, labels = game._mistakes(answers)
+    images, labels = mistakes(game, answers)
     assert labels == ["0 → 1", "0 → 1", "1 → 0"]
     assert images.shape == (3, 2, 2, 1)
 
@@ -185,7 +189,7 @@ def test_the_worst_mistake_of_one_output_is_the_surest() -> None:
     x, y = np.zeros((2, 2, 2, 1), np.uint8), np.array([0, 1])
     data = Split(Examples(x, y), Examples(x, y))
     game = built(data, [{"type": "dense", "units": 1}], loss="binary_cross_entropy")
-    _, labels = game._mistakes(np.array([[[1.5], [-1.0]]]))  # sure to 82 % and to 73 %
+    _, labels = mistakes(game, np.array([[[1.5], [-1.0]]]))  # sure to 82 % and to 73 %
     assert labels == ["0 → 1", "1 → 0"]
 
 
@@ -193,11 +197,11 @@ def test_the_worst_mistake_of_one_output_is_the_surest() -> None:
 def test_a_network_that_is_gone_is_right_in_nothing(loss: str) -> None:
     game = built(classes(), [{"type": "dense", "units": 3}], r=2, loss=loss)
     game.player.network.theta[0] = np.nan
-    answers = game._answers(game.test, game._fixed())[0]
+    answers = game.answers(game.test, game.fixed())[0]
     assert game.report()["test_success"][0] == 0
     assert not game.report()["class_success"][0].any()
-    np.testing.assert_array_equal(game._confusion(answers), game._confusion(answers[1:]))
-    assert game._confusion(answers[:1]).sum() == 0
+    np.testing.assert_array_equal(confusion(game, answers), confusion(game, answers[1:]))
+    assert confusion(game, answers[:1]).sum() == 0
 
 
 def test_map_of_two_outputs_is_coloured_by_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +258,7 @@ def test_learning_is_shown_from_before_the_first_step() -> None:
     for _ in range(20):
         game.turn()
     now = game.player.network.theta.copy()
-    told = game._at_start()
+    told = at_start(game)
     assert (told["step"], told["examples"]) == (0, 0)
     for key, value in first.items():
         np.testing.assert_array_equal(told[key], value)
@@ -264,11 +268,11 @@ def test_learning_is_shown_from_before_the_first_step() -> None:
 def test_weights_are_shown_as_what_learning_has_changed() -> None:
     x, y = np.random.default_rng(0).integers(0, 256, (8, 2, 2, 1), np.uint8), np.array([0, 1] * 4)
     game = built(Split(Examples(x, y), Examples(x, y)), [{"type": "dense", "units": 2, "init": "gaussian"}])
-    moved = game._first_weights()
+    moved = first_weights(game)
     assert moved is not None
     assert not moved.any()
     game.turn()
-    moved = game._first_weights()
+    moved = first_weights(game)
     assert moved is not None
     assert moved.any()
 

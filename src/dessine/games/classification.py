@@ -1,4 +1,7 @@
-"""Classification: one network is told the right answers, and is tested on examples it has not seen."""
+"""Classification: one network is told the right answers, and is tested on examples it has not seen.
+
+Which answers are right stands in `task.py`, how it does in its tests in `measures/exam.py`, what is drawn in `pictures/`.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +14,24 @@ import numpy as np
 
 from dessine.data import Examples, Split
 from dessine.data.batches import Batches
-from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games, refuse_beyond_memory
+from dessine.games.game import Array, Context, Game, Probe, games, refuse_beyond_memory
+from dessine.games.measures.exam import exam, scores, tested
 from dessine.games.one_by_one import OneByOne
+from dessine.games.pictures.answers import save_answers
+from dessine.games.pictures.decisions import show
+from dessine.games.pictures.learning import save_learnt
 from dessine.games.player import Player, measured
-from dessine.intervals import POSITIVE, SHARE, share_interval, summarise_repeats
-from dessine.losses import Loss, SoftmaxCrossEntropy, sigmoid
+from dessine.games.task import PORTION, Task
+from dessine.intervals import SHARE, share_interval, summarise_repeats
+from dessine.losses import Loss, SoftmaxCrossEntropy
 from dessine.nn import Mode
 from dessine.nn.layer import size
 from dessine.registry import Count, Like, Positive, Share, SpecError, did_you_mean
 from dessine.streams import Streams
 
-PORTION = 2000
-"""Test examples that pass the network together, or fewer if they are large: enough for the BLAS, few enough for memory."""
-
-QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
-"""Of the weights of each layer, kept over time."""
-
 
 @games.register("classification")
-class Classification(Game):
+class Classification(Task, Game):
     """A network learns to name the class of an example (the student report's chapter 1).
 
     network: the layers, and how they learn
@@ -207,66 +209,10 @@ class Classification(Game):
         return self.total / self.count if measure else last
 
     def report(self) -> dict[str, Any]:
-        """The test, or that on the validation part, and how the weights of each layer are spread."""
-        answers, loss = self._answers(self.watched, self._fixed())
-        right = self._right(answers, self.watched)
-        members = [self.watched_classes == c for c in range(len(self.classes))]
-        with np.errstate(invalid="ignore"):  # NaN for a class of which the test has none
-            by_class = np.stack([right[:, of].sum(-1) for of in members], -1) / [of.sum() for of in members]
-        return {
-            "examples": self.done * self.batch_size,
-            f"{self.way}_success": right.mean(-1),
-            f"{self.way}_loss": loss,
-            "class_success": by_class,
-            "weights": self._spread(self.player.network.theta),
-        }
+        return {"examples": self.done * self.batch_size} | exam(self)
 
     def tested(self) -> dict[str, Any]:
-        if self.way == "test":
-            return {}
-        answers, loss = self._answers(self.test, self._fixed())
-        return {"test_success": self._right(answers, self.test).mean(-1), "test_loss": loss}
-
-    def _spread(self, theta: Array) -> dict[str, Array]:
-        """Layer -> (R, quantiles) of its parameters, which are part of theta, (R, P)."""
-        parts = self.player.network.slices.items()
-        return {key: np.quantile(theta[:, part], QUANTILES, axis=-1).T.astype(np.float64) for key, part in parts}
-
-    def _fixed(self) -> Streams:
-        return Streams(self.streams.seed + FIXED_SEED, self.streams.replicates)
-
-    def _answers(self, examples: Examples, streams: Streams, count: int | None = None) -> tuple[Array, Array]:
-        """What the network says of the first `count` examples, (R, N, outputs), and its loss, (R,): outside training."""
-        n = min(count or len(examples), len(examples))
-        mode, said, total = Mode(streams, train=False, record=False), [], np.zeros(streams.replicates)
-        portion = examples.at_once(PORTION, self.dtype)
-        for start in range(0, n, portion):
-            part = np.arange(start, min(start + portion, n))
-            x = examples.floats(part, self.dtype)
-            y, _ = self.player.network.forward(np.broadcast_to(x, (streams.replicates, *x.shape)), mode)
-            target = np.broadcast_to(examples.y[part], (streams.replicates, *examples.y[part].shape))  # type: ignore[index]
-            value, _ = self.loss(y, target)
-            total += value * (len(part) / n)
-            said.append(y)
-        return np.concatenate(said, 1), total
-
-    def _right(self, answers: Array, examples: Examples) -> Array:
-        """(R, N) whether each answer is right."""
-        target = examples.y[: answers.shape[1]]  # type: ignore[index]
-        if self.outputs == 1:
-            low, high = self.span
-            value = sigmoid(answers) if self.loss.squash else answers
-            right: Array = np.abs(value - target)[..., 0] < self.threshold * (high - low)
-            return right
-        # The largest of NaNs would be the first of them, and a network that is gone right in all of the first class.
-        return np.isfinite(answers).all(-1) & (answers.argmax(-1) == (target if target.ndim == 1 else target.argmax(-1)))
-
-    def _named(self, answers: Array) -> Array:
-        """(R, N) the index of the class nearest to each answer."""
-        if self.outputs > 1:
-            return answers.argmax(-1)
-        value = sigmoid(answers) if self.loss.squash else answers
-        return (value[..., 0] > sum(self.span) / 2).astype(int)
+        return tested(self)
 
     def state(self) -> dict[str, Array]:
         state = {f"order.{k}": v for k, v in self.batches.state().items()}
@@ -295,105 +241,10 @@ class Classification(Game):
         }
 
     def show(self, path: Path, context: Context) -> None:
-        """The map of its decisions where the plane is the input, the first layer's weights where images are."""
-        caption = f"{context.title}, step {context.step:,}"
-        if self.train.shape == (2,):
-            from dessine.plots.maps import save_map
-
-            rows, columns = context.grid
-            shown = min(self.streams.replicates, rows * columns)
-            span = self.span if self.outputs == 1 else (0.0, 1.0)  # of several outputs the map shows which is the largest
-            save_map(path, self._on_plane(), self.train.x, self.train_classes, shown, caption, span)
-        elif (w := self._first_weights()) is not None:
-            from dessine.plots.weights import save_weights
-
-            up, across = context.grid
-            first, names = w[: up * across], [f"{c:g}" for c in self.classes]
-            what = f"what learning has changed in the weights of {len(first)} of {len(w)} neurons (red: less, blue: more)"
-            labels = names if len(w) == len(names) and len(self.player.layers) == 1 and len(first) == len(w) else ()
-            save_weights(path, first, across, self._of_first(f"{caption}: {what}"), labels)
-
-    def _on_plane(self, side: int = 101) -> Array:
-        """(R, side, side) the output, or the index of the named class, on a grid of [-1, 1]^2 or what the data covers."""
-        low, high = self.train.x.min(), self.train.x.max()
-        axis = np.linspace(low, high, side)
-        points = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
-        answer = np.asarray(self.train.y)[:1]
-        examples = Examples(points, np.broadcast_to(answer, (len(points), *answer.shape[1:])))
-        answers, _ = self._answers(examples, self._fixed())
-        value: Array = self._named(answers) if self.outputs > 1 else (sigmoid(answers) if self.loss.squash else answers)
-        return value.reshape(len(answers), side, side)
-
-    def _first_weights(self) -> Array | None:
-        """(units, H, W, channels): how far the first layer's weights of replicate 0 have moved, if they see whole images.
-
-        Of the weights themselves, random numbers in the beginning, noise is all that one sees.
-        """
-        shape, network = self.train.shape, self.player.network
-        at_start = network.views(self.start[0])
-        for name, w in network.parameters().items():
-            if name.endswith(".w"):
-                whole = w.ndim == 3 and w.shape[1] == size(shape) and len(shape) == 3
-                return (w[0] - at_start[name][0]).T.reshape(-1, *shape) if whole else None
-        return None
-
-    def _at_start(self) -> dict[str, Any]:
-        """The test on the way before anything was learnt, as a record for the curves."""
-        network = self.player.network
-        now = network.theta.copy(), network.buffers.copy()
-        network.theta[...], network.buffers[...] = self.start
-        answers, loss = self._answers(self.watched, self._fixed())
-        network.theta[...], network.buffers[...] = now
-        success, spread = self._right(answers, self.watched).mean(-1), self._spread(self.start[0])
-        told = {f"{self.way}_success": success.tolist(), f"{self.way}_loss": loss.tolist(), "weights": spread}
-        return {"step": 0, "examples": 0} | told
+        show(self, path, context)
 
     def save_plots(self, folder: Path, records: list[dict[str, Any]], context: Context) -> list[Path]:
-        from dessine.plots.curves import save_gradients
-        from dessine.plots.learning import save_learning, save_weight_spread
-
-        title, first, draw = context.title, self._of_first(context.title), context.pictures.draw
-        since_start = [self._at_start(), *records]
-        made = draw(save_learning, folder, since_start, title, self.way)
-        made += draw(save_weight_spread, folder, since_start, first)
-        made += draw(save_gradients, folder, records, title)
-        answers, _ = self._answers(self.test, self._fixed())
-        return made + self._judged(folder, answers, context)
-
-    def _judged(self, folder: Path, answers: Array, context: Context) -> list[Path]:
-        """Pictures of what it answers to the test."""
-        from dessine.plots.learning import save_confusion, save_mistakes
-
-        names, draw = [f"{c:g}" for c in self.classes], context.pictures.draw
-        made = draw(save_confusion, folder, self._confusion(answers), names, context.title)
-        if len(self.test.shape) == 3:
-            made += draw(save_mistakes, folder, *self._mistakes(answers), self._of_first(context.title))
-        return made
-
-    def _of_first(self, title: str) -> str:
-        """The title of a picture that shows the first repeat only."""
-        return f"{title}, repeat 0 of {self.streams.replicates}" if self.streams.replicates > 1 else title
-
-    def _confusion(self, answers: Array) -> Array:
-        """(classes, classes) test examples of class i that were named j, mean over the replicates with finite answers."""
-        k, n, finite = len(self.classes), answers.shape[1], np.isfinite(answers).all((1, 2))
-        cells = self.test_classes[:n] * k + self._named(answers[finite])
-        counts: Array = sum((np.bincount(row, minlength=k * k) for row in cells), np.zeros(k * k))
-        return counts.reshape(k, k) / max(finite.sum(), 1)
-
-    def _mistakes(self, answers: Array, most: int = 64) -> tuple[Array, list[str]]:
-        """The images that replicate 0 got wrong, worst first, each with "true → predicted"; how bad is told by the outputs."""
-        named, true = self._named(answers)[0], self.test_classes[: answers.shape[1]]
-        wrong = np.flatnonzero(named != true)
-        at = answers[0]
-        if self.outputs > 1:
-            badness = at[wrong, named[wrong]] - at[wrong, true[wrong]]
-        else:
-            value = sigmoid(at) if self.loss.squash else at
-            badness = np.abs(value[wrong, 0] - np.asarray(self.test.y)[wrong, 0])
-        worst = wrong[np.argsort(-badness, kind="stable")][:most]
-        images = self.test.images(self.test.floats(worst, np.float32))
-        return images, [f"{self.classes[true[i]]:g} → {self.classes[named[i]]:g}" for i in worst]
+        return save_learnt(self, folder, records, context)
 
     def evaluate(
         self,
@@ -408,29 +259,13 @@ class Classification(Game):
 
         Raises SpecError for a name in `only` that is none of these scores.
         """
-        streams = Streams(seed, self.streams.replicates)
-        scores: dict[str, Any] = {}
-        parts = {"train": self.train, "validation": self.watched, "test": self.test}
-        for name, examples in parts.items():
-            if name == "validation" and self.way == "test":
-                continue
-            answers, loss = self._answers(examples, streams, count)
-            right = self._right(answers, examples).mean(-1)
-            success = {"of": "repeats", "examples": answers.shape[1], "repeats": right.tolist()}
-            scores[f"{name}_success"] = summarise_repeats(right, SHARE) | success
-            scores[f"{name}_loss"] = summarise_repeats(loss, POSITIVE) | {"of": "repeats"}
-        hits = self._right(answers, self.test)
-        true = self.test_classes[: answers.shape[1]]
-        scores["class_success"] = {
-            f"{c:g}": float(hits[:, true == i].mean()) for i, c in enumerate(self.classes) if (true == i).any()
-        }
-        scores["confusion"] = self._confusion(answers).tolist()
+        found, answers = scores(self, count, seed)
         if only is not None and "all" not in only:
             for name in only:
-                if name not in scores:
-                    raise SpecError(f"no score '{name}'{did_you_mean(name, scores)} (this run has: {', '.join(scores)})")
-            return {name: scores[name] for name in only}
-        return scores | {"pictures": [str(p) for p in self._judged(folder, answers, context)]}
+                if name not in found:
+                    raise SpecError(f"no score '{name}'{did_you_mean(name, found)} (this run has: {', '.join(found)})")
+            return {name: found[name] for name in only}
+        return found | {"pictures": [str(p) for p in save_answers(self, folder, answers, context)]}
 
     def probes(self) -> list[Probe]:
         network = self.player.network
