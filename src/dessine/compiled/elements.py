@@ -6,6 +6,7 @@ Operations and their order are those of the plain forms, so that no bit differs.
 from __future__ import annotations
 
 from dessine.compiled.loops import loop
+from dessine.compiled.pool import lead, pack
 
 PART = 65_536
 """Numbers of one block of work: some 20 us."""
@@ -22,25 +23,29 @@ def _blocks(x):  # type: ignore[no-untyped-def]
 
 
 @loop
-def pieces(x, y, below):  # type: ignore[no-untyped-def]
+def pieces(mail, x, y, below):  # type: ignore[no-untyped-def]
     """y = x above 0, x below under it; y may be x."""
-    for i in range(_blocks(x)):
-        _pieces(x, y, below, i)
+    function, arguments = pack(_pieces, (x, y, below))
+    lead(mail, function, arguments, _blocks(x))
 
 
 @loop
 def _pieces(x, y, below, i):  # type: ignore[no-untyped-def]
     first, last = _part(x, i)
     x, y = x[first:last], y[first:last]
-    for j in range(x.size):
-        y[j] = x[j] if x[j] > 0 else x[j] * below
+    if below == 0:  # a product would make no number of an infinite one
+        for j in range(x.size):
+            y[j] = below if x[j] <= 0 else x[j]
+    else:
+        for j in range(x.size):
+            y[j] = x[j] if x[j] > 0 else x[j] * below
 
 
 @loop
-def through_pieces(y, dy, da, below):  # type: ignore[no-untyped-def]
+def through_pieces(mail, y, dy, da, below):  # type: ignore[no-untyped-def]
     """da = dy where y is above 0, dy below elsewhere."""
-    for i in range(_blocks(y)):
-        _through_pieces(y, dy, da, below, i)
+    function, arguments = pack(_through_pieces, (y, dy, da, below))
+    lead(mail, function, arguments, _blocks(y))
 
 
 @loop
@@ -52,10 +57,10 @@ def _through_pieces(y, dy, da, below, i):  # type: ignore[no-untyped-def]
 
 
 @loop
-def keep(x, drawn, threshold, scale, y):  # type: ignore[no-untyped-def]
+def keep(mail, x, drawn, threshold, scale, y):  # type: ignore[no-untyped-def]
     """y = x scale where what was drawn is not under the threshold, x 0 elsewhere. drawn: (n,), threshold: a whole number."""
-    for i in range(_blocks(x)):
-        _keep(x, drawn, threshold, scale, y, i)
+    function, arguments = pack(_keep, (x, drawn, threshold, scale, y))
+    lead(mail, function, arguments, _blocks(x))
 
 
 @loop

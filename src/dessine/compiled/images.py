@@ -2,10 +2,11 @@
 
 The plain forms are in `nn/conv.py` and `nn/correlation.py`. Sums are made in another order, so that numbers agree to rounding.
 
-Everywhere: x (N, H, W, C) the larger images, y (N, rows, columns, M) the smaller ones, w (kh * kw * C, M); places: rows and
-columns; kernel: kh and kw; stride; above, left: zeros before the first row and column of x; block: images whose windows are
-held at a time. f, after the bias, has the slope `below` under 0 and `over` above it. Where an array has no numbers, it is not
-wanted.
+Everywhere: x (R, N, H, W, C) the larger images, y (R, N, rows, columns, M) the smaller ones, w (R, kh * kw * C, M), b (R, M) or
+(R, 0); places: rows and columns; kernel: kh and kw; stride; above, left: zeros before the first row and column of x; block:
+images whose windows are held at a time. f, after the bias, has the slope `below` under 0 and `over` above it. A batch is cut
+into so many parts, which the cores share; the parts' gradients are dw (R, parts, kh * kw * C, M) and db (R, parts, M). Where an
+array has no numbers, it is not wanted.
 """
 
 from __future__ import annotations
@@ -13,11 +14,19 @@ from __future__ import annotations
 import numpy as np
 
 from dessine.compiled.loops import loop
+from dessine.compiled.pool import lead, pack
+
+
+@loop
+def _part(x, parts, i):  # type: ignore[no-untyped-def]
+    """Of block i, the replicate, the part, its first image and the one after its last."""
+    n, p = x.shape[1], i % parts
+    return i // parts, p, n * p // parts, n * (p + 1) // parts
 
 
 @loop
 def gather(x, rows, places, kernel, stride, above, left):  # type: ignore[no-untyped-def]
-    """rows (N * rows * columns, kh * kw * C) becomes the numbers under each window, 0 beyond the border."""
+    """Of x (N, H, W, C), rows (N * rows * columns, kh * kw * C) becomes the numbers under each window, 0 beyond the border."""
     n, h, w, c = x.shape
     run, row = kernel[1] * c, 0
     lines = x.reshape(n * h, w * c)
@@ -102,67 +111,111 @@ def _repeated(b, times):  # type: ignore[no-untyped-def]
 
 
 @loop
-def correlate(x, w, b, y, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
-    """y = f(windows of x times w, plus b): what `Conv2d` does."""
-    n, area = len(x), places[0] * places[1]
-    rows, bias = np.empty((min(block, n) * area, w.shape[0]), x.dtype), _repeated(b, places[1])
-    for i in range(0, n, block):
-        j = min(i + block, n)
-        part = rows[: (j - i) * area]
-        gather(x[i:j], part, places, kernel, stride, above, left)
-        np.dot(part, w, y[i:j].reshape((j - i) * area, w.shape[1]))
-        _bend(y[i:j].reshape((j - i) * places[0], places[1] * w.shape[1]), bias, below, over)
+def _add_to(dw, first, a, b):  # type: ignore[no-untyped-def]
+    """dw += a transposed times b; or, at first, it becomes that."""
+    if first:
+        np.dot(a.T, b, dw)
+    else:
+        dw += np.dot(a.T, b)
 
 
 @loop
-def correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
-    """From dE/dy, write dE/dx into dx, and add to dw and db."""
-    n, area, m = len(x), places[0] * places[1], w.shape[1]
-    rows = np.empty((min(block, n) * area, w.shape[0]), x.dtype)
-    da, total = np.empty((min(block, n) * area, m), x.dtype), np.zeros((places[1], m), x.dtype)
-    for i in range(0, n, block):
-        j = min(i + block, n)
+def correlate(mail, x, w, b, y, places, kernel, stride, above, left, block, below, over, parts):  # type: ignore[no-untyped-def]
+    """y = f(windows of x times w, plus b): what `Conv2d` does."""
+    given = (x, w, b, y, places, kernel, stride, above, left, block, below, over, parts)
+    function, arguments = pack(_correlate, given)
+    lead(mail, function, arguments, len(x) * parts)
+
+
+@loop
+def _correlate(x, w, b, y, places, kernel, stride, above, left, block, below, over, parts, part):  # type: ignore[no-untyped-def]
+    r, _, begin, end = _part(x, parts, part)
+    w, area, m = w[r], places[0] * places[1], w.shape[2]
+    rows, bias = np.empty((min(block, end - begin) * area, len(w)), x.dtype), _repeated(b[r], places[1])
+    for i in range(begin, end, block):
+        j = min(i + block, end)
+        held = rows[: (j - i) * area]
+        gather(x[r, i:j], held, places, kernel, stride, above, left)
+        np.dot(held, w, y[r, i:j].reshape((j - i) * area, m))
+        _bend(y[r, i:j].reshape((j - i) * places[0], places[1] * m), bias, below, over)
+
+
+@loop
+def correlate_back(mail, x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, block, below, over, parts):  # type: ignore[no-untyped-def]
+    """From dE/dy, write dE/dx into dx, and the parts' gradients into dw and db."""
+    given = (x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, block, below, over, parts)
+    function, arguments = pack(_correlate_back, given)
+    lead(mail, function, arguments, len(x) * parts)
+
+
+@loop
+def _correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, block, below, over, parts, part):  # type: ignore[no-untyped-def]
+    r, p, begin, end = _part(x, parts, part)
+    w, dw, db, area, m = w[r], dw[r, p], db[r, p], places[0] * places[1], w.shape[2]
+    rows = np.empty((min(block, end - begin) * area, len(w)), x.dtype)
+    da, total = np.empty((min(block, end - begin) * area, m), x.dtype), np.zeros((places[1], m), x.dtype)
+    for i in range(begin, end, block):
+        j = min(i + block, end)
         size, lines = (j - i) * area, ((j - i) * places[0], places[1] * m)
-        part, error = rows[:size], da[:size]
-        _unbend(y[i:j].reshape(lines), dy[i:j].reshape(lines), error.reshape(lines), total.reshape(-1), below, over)
+        held, error = rows[:size], da[:size]
+        _unbend(y[r, i:j].reshape(lines), dy[r, i:j].reshape(lines), error.reshape(lines), total.reshape(-1), below, over)
         if dw.size:
-            gather(x[i:j], part, places, kernel, stride, above, left)
-            dw += np.dot(part.T, error)
+            gather(x[r, i:j], held, places, kernel, stride, above, left)
+            _add_to(dw, i == begin, held, error)
         if dx.size:
-            np.dot(error, w.T, part)
-            scatter(part, dx[i:j], places, kernel, stride, above, left)
+            np.dot(error, w.T, held)
+            scatter(held, dx[r, i:j], places, kernel, stride, above, left)
+    db[:] = 0
     for j in range(places[1]):
         db += total[j]
 
 
 @loop
-def paint(y, w, b, x, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
+def paint(mail, y, w, b, x, places, kernel, stride, above, left, block, below, over, parts):  # type: ignore[no-untyped-def]
     """x = f(windows of y times w transposed, added up where they overlap, plus b): what `Conv2dTranspose` does."""
-    n, area, line = len(y), places[0] * places[1], x.shape[2] * x.shape[3]
-    rows, bias = np.empty((min(block, n) * area, w.shape[0]), y.dtype), _repeated(b, x.shape[2])
-    for i in range(0, n, block):
-        j = min(i + block, n)
-        part = rows[: (j - i) * area]
-        np.dot(y[i:j].reshape((j - i) * area, w.shape[1]), w.T, part)
-        scatter(part, x[i:j], places, kernel, stride, above, left)
-        _bend(x[i:j].reshape((j - i) * x.shape[1], line), bias, below, over)
+    given = (y, w, b, x, places, kernel, stride, above, left, block, below, over, parts)
+    function, arguments = pack(_paint, given)
+    lead(mail, function, arguments, len(x) * parts)
 
 
 @loop
-def paint_back(y, w, x, dx, dy, dw, db, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
-    """From dE/dx, write dE/dy into dy, and add to dw and db."""
-    n, area, c, line = len(y), places[0] * places[1], x.shape[3], x.shape[2] * x.shape[3]
-    rows = np.empty((min(block, n) * area, w.shape[0]), y.dtype)
-    da, total = np.empty((min(block, n), *x.shape[1:]), y.dtype), np.zeros((x.shape[2], c), y.dtype)
-    for i in range(0, n, block):
-        j = min(i + block, n)
-        part, lines = rows[: (j - i) * area], ((j - i) * x.shape[1], line)
-        error = da[: j - i]
-        _unbend(x[i:j].reshape(lines), dx[i:j].reshape(lines), error.reshape(lines), total.reshape(-1), below, over)
-        gather(error, part, places, kernel, stride, above, left)
+def _paint(y, w, b, x, places, kernel, stride, above, left, block, below, over, parts, part):  # type: ignore[no-untyped-def]
+    r, _, begin, end = _part(x, parts, part)
+    w, area, m, h, line = w[r], places[0] * places[1], w.shape[2], x.shape[2], x.shape[3] * x.shape[4]
+    rows, bias = np.empty((min(block, end - begin) * area, len(w)), y.dtype), _repeated(b[r], x.shape[3])
+    for i in range(begin, end, block):
+        j = min(i + block, end)
+        held = rows[: (j - i) * area]
+        np.dot(y[r, i:j].reshape((j - i) * area, m), w.T, held)
+        scatter(held, x[r, i:j], places, kernel, stride, above, left)
+        _bend(x[r, i:j].reshape((j - i) * h, line), bias, below, over)
+
+
+@loop
+def paint_back(mail, y, w, x, dx, dy, dw, db, places, kernel, stride, above, left, block, below, over, parts):  # type: ignore[no-untyped-def]
+    """From dE/dx, write dE/dy into dy, and the parts' gradients into dw and db."""
+    given = (y, w, x, dx, dy, dw, db, places, kernel, stride, above, left, block, below, over, parts)
+    function, arguments = pack(_paint_back, given)
+    lead(mail, function, arguments, len(x) * parts)
+
+
+@loop
+def _paint_back(y, w, x, dx, dy, dw, db, places, kernel, stride, above, left, block, below, over, parts, part):  # type: ignore[no-untyped-def]
+    r, p, begin, end = _part(x, parts, part)
+    w, dw, db, area, m = w[r], dw[r, p], db[r, p], places[0] * places[1], w.shape[2]
+    h, line = x.shape[2], x.shape[3] * x.shape[4]
+    rows = np.empty((min(block, end - begin) * area, len(w)), y.dtype)
+    da, total = np.empty((min(block, end - begin), *x.shape[2:]), y.dtype), np.zeros((x.shape[3], x.shape[4]), y.dtype)
+    for i in range(begin, end, block):
+        j = min(i + block, end)
+        size, lines = (j - i) * area, ((j - i) * h, line)
+        held, error = rows[:size], da[: j - i]
+        _unbend(x[r, i:j].reshape(lines), dx[r, i:j].reshape(lines), error.reshape(lines), total.reshape(-1), below, over)
+        gather(error, held, places, kernel, stride, above, left)
         if dy.size:
-            np.dot(part, w, dy[i:j].reshape((j - i) * area, w.shape[1]))
+            np.dot(held, w, dy[r, i:j].reshape(size, m))
         if dw.size:
-            dw += np.dot(part.T, y[i:j].reshape((j - i) * area, w.shape[1]))
-    for j in range(x.shape[2]):
+            _add_to(dw, i == begin, held, y[r, i:j].reshape(size, m))
+    db[:] = 0
+    for j in range(x.shape[3]):
         db += total[j]

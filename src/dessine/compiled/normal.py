@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from dessine.compiled.loops import loop
+from dessine.compiled.pool import lead, pack
 
 PART = 65_536
 """Numbers of one block of work, about: some 20 us."""
@@ -30,13 +31,13 @@ def _part(x, i):  # type: ignore[no-untyped-def]
 
 
 @loop
-def moments(x, mean, var):  # type: ignore[no-untyped-def]
+def moments(mail, x, mean, var):  # type: ignore[no-untyped-def]
     """Mean and variance over the rows."""
     r, n, c = x.shape
     k = _parts(x)
     total, squares = np.empty((r, k, c)), np.empty((r, k, c))
-    for i in range(r * k):
-        _moments(x, total, squares, i)
+    function, arguments = pack(_moments, (x, total, squares))
+    lead(mail, function, arguments, r * k)
     for of in range(r):
         for i in range(1, k):
             _add_moments(n * i // k, total[of, 0], squares[of, 0], n * (i + 1) // k - n * i // k, total[of, i], squares[of, i])
@@ -80,10 +81,10 @@ def _add_moments(n, total, squares, m, sums, more):  # type: ignore[no-untyped-d
 
 
 @loop
-def scale(x, mean, steep, shift, y):  # type: ignore[no-untyped-def]
+def scale(mail, x, mean, steep, shift, y):  # type: ignore[no-untyped-def]
     """y = (x - mean) steep + shift."""
-    for i in range(len(x) * _parts(x)):
-        _scale(x, mean, steep, shift, y, i)
+    function, arguments = pack(_scale, (x, mean, steep, shift, y))
+    lead(mail, function, arguments, len(x) * _parts(x))
 
 
 @loop
@@ -97,12 +98,12 @@ def _scale(x, mean, steep, shift, y, i):  # type: ignore[no-untyped-def]
 
 
 @loop
-def slopes(x, mean, dy, total, offset):  # type: ignore[no-untyped-def]
+def slopes(mail, x, mean, dy, total, offset):  # type: ignore[no-untyped-def]
     """The sums of dy (x - mean), and of dy."""
     k = _parts(x)
     sums = np.zeros((len(x), k, 2, x.shape[2]))
-    for i in range(len(x) * k):
-        _slopes(x, mean, dy, sums, i)
+    function, arguments = pack(_slopes, (x, mean, dy, sums))
+    lead(mail, function, arguments, len(x) * k)
     for r in range(len(x)):
         for i in range(1, k):
             sums[r, 0] += sums[r, i]
@@ -121,10 +122,10 @@ def _slopes(x, mean, dy, sums, i):  # type: ignore[no-untyped-def]
 
 
 @loop
-def back(x, mean, dy, steep, through_var, through_mean, dx):  # type: ignore[no-untyped-def]
+def back(mail, x, mean, dy, steep, through_var, through_mean, dx):  # type: ignore[no-untyped-def]
     """dx = dy steep - (x - mean) through_var - through_mean."""
-    for i in range(len(x) * _parts(x)):
-        _back(x, mean, dy, steep, through_var, through_mean, dx, i)
+    function, arguments = pack(_back, (x, mean, dy, steep, through_var, through_mean, dx))
+    lead(mail, function, arguments, len(x) * _parts(x))
 
 
 @loop

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from dessine.compiled.loops import loop
+from dessine.compiled.pool import lead, pack
 
 
 @loop
@@ -122,38 +123,53 @@ def _unbend(y, dy, da, total, below, over):  # type: ignore[no-untyped-def]
 
 
 @loop
-def correlate(x, w, b, y, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
+def correlate(mail, x, w, b, y, places, kernel, stride, above, left, block, below, over, parts):  # type: ignore[no-untyped-def]
     """y = f(windows of x times w, plus b)."""
-    n, h, width, _ = x.shape
-    m, wide = w.shape[1], _size(places, kernel, stride)[1]
+    given = (x, w, b, y, places, kernel, stride, above, left, below, over, parts)
+    function, arguments = pack(_correlate, given)
+    lead(mail, function, arguments, len(x) * parts)
+
+
+@loop
+def _correlate(x, w, b, y, places, kernel, stride, above, left, below, over, parts, part):  # type: ignore[no-untyped-def]
+    r, p, n, h, width = part // parts, part % parts, x.shape[1], x.shape[2], x.shape[3]
+    w, b, m, wide = w[r], b[r], w.shape[2], _size(places, kernel, stride)[1]
     planes, held = np.zeros(_planes(places, kernel, stride), x.dtype), np.empty((len(w), places[0] * wide), x.dtype)
     a, bias = np.empty((places[0], wide, m), x.dtype), np.zeros((places[1], m), x.dtype)
     if b.size:
         bias[:] = b
-    for i in range(n):
-        _deal(x[i].reshape(h, width), planes, places, kernel, stride, above, left)
+    for i in range(n * p // parts, n * (p + 1) // parts):
+        _deal(x[r, i].reshape(h, width), planes, places, kernel, stride, above, left)
         _hold(planes, held, places, kernel, stride)
         np.dot(held.T, w, a.reshape(places[0] * wide, m))
-        _bend(a, bias.reshape(places[1] * m), y[i], below, over)
+        _bend(a, bias.reshape(places[1] * m), y[r, i], below, over)
 
 
 @loop
-def correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, block, below, over):  # type: ignore[no-untyped-def]
-    """From dE/dy, write dE/dx into dx, and add to dw and db."""
-    n, h, width, _ = x.shape
-    m, wide = w.shape[1], _size(places, kernel, stride)[1]
+def correlate_back(mail, x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, block, below, over, parts):  # type: ignore[no-untyped-def]
+    """From dE/dy, write dE/dx into dx, and the parts' gradients into dw and db."""
+    given = (x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, below, over, parts)
+    function, arguments = pack(_correlate_back, given)
+    lead(mail, function, arguments, len(x) * parts)
+
+
+@loop
+def _correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, below, over, parts, part):  # type: ignore[no-untyped-def]
+    r, p, n, h, width = part // parts, part % parts, x.shape[1], x.shape[2], x.shape[3]
+    w, dw, db, m, wide = w[r], dw[r, p], db[r, p], w.shape[2], _size(places, kernel, stride)[1]
     planes, held = np.zeros((2, _planes(places, kernel, stride)), x.dtype), np.empty((len(w), places[0] * wide), x.dtype)
     da, total = np.zeros((places[0], wide, m), x.dtype), np.zeros((places[1], m), x.dtype)
     error = da.reshape(places[0] * wide, m)
-    for i in range(n):
-        _unbend(y[i], dy[i], da, total.reshape(places[1] * m), below, over)
+    dw[:], db[:] = 0, 0
+    for i in range(n * p // parts, n * (p + 1) // parts):
+        _unbend(y[r, i], dy[r, i], da, total.reshape(places[1] * m), below, over)
         if dw.size:
-            _deal(x[i].reshape(h, width), planes[0], places, kernel, stride, above, left)
+            _deal(x[r, i].reshape(h, width), planes[0], places, kernel, stride, above, left)
             _hold(planes[0], held, places, kernel, stride)
             dw += np.dot(held, error)
         if dx.size:
             np.dot(w, error.T, held)
             _add_up(held, planes[1], places, kernel, stride)
-            _collect(planes[1], dx[i].reshape(h, width), places, kernel, stride, above, left)
+            _collect(planes[1], dx[r, i].reshape(h, width), places, kernel, stride, above, left)
     for j in range(places[1]):
         db += total[j]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from dessine.compiled.loops import loop
+from dessine.compiled.pool import lead, pack
 
 PART = 65_536
 """Numbers of x in one block of work, about."""
@@ -41,10 +42,10 @@ def _seen(x, y, size, stride, left):  # type: ignore[no-untyped-def]
 
 
 @loop
-def largest(x, y, place, size, stride, above, left):  # type: ignore[no-untyped-def]
+def largest(mail, x, y, place, size, stride, above, left):  # type: ignore[no-untyped-def]
     """y becomes the largest number of each window, and place, (N, rows, columns, C), the first where it stands in its image."""
-    for i in range(_blocks(x)[0]):
-        _largest(x, y, place, size, stride, above, left, i)
+    function, arguments = pack(_largest, (x, y, place, size, stride, above, left))
+    lead(mail, function, arguments, _blocks(x)[0])
 
 
 @loop
@@ -75,10 +76,10 @@ def _largest(x, y, place, size, stride, above, left, block):  # type: ignore[no-
 
 
 @loop
-def largest_back(dy, place, dx):  # type: ignore[no-untyped-def]
+def largest_back(mail, dy, place, dx):  # type: ignore[no-untyped-def]
     """dx becomes the sums of what windows give to the place of their largest number."""
-    for i in range(_blocks(dx)[0]):
-        _largest_back(dy, place, dx, i)
+    function, arguments = pack(_largest_back, (dy, place, dx))
+    lead(mail, function, arguments, _blocks(dx)[0])
 
 
 @loop
@@ -100,10 +101,10 @@ def _inside(m, stride, left, count, w):  # type: ignore[no-untyped-def]
 
 
 @loop
-def mean(x, y, size, stride, above, left, share):  # type: ignore[no-untyped-def]
+def mean(mail, x, y, size, stride, above, left, share):  # type: ignore[no-untyped-def]
     """y becomes the sum of each window times `share`; the border is 0."""
-    for i in range(_blocks(x)[0]):
-        _mean(x, y, size, stride, above, left, share, i)
+    function, arguments = pack(_mean, (x, y, size, stride, above, left, share))
+    lead(mail, function, arguments, _blocks(x)[0])
 
 
 @loop
@@ -130,10 +131,10 @@ def _mean(x, y, size, stride, above, left, share, block):  # type: ignore[no-unt
 
 
 @loop
-def mean_back(dy, dx, size, stride, above, left, share):  # type: ignore[no-untyped-def]
+def mean_back(mail, dy, dx, size, stride, above, left, share):  # type: ignore[no-untyped-def]
     """dx becomes, for each number, the sum of the errors of the windows that see it, times `share`."""
-    for i in range(_blocks(dx)[0]):
-        _mean_back(dy, dx, size, stride, above, left, share, i)
+    function, arguments = pack(_mean_back, (dy, dx, size, stride, above, left, share))
+    lead(mail, function, arguments, _blocks(dx)[0])
 
 
 @loop

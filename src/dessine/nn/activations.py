@@ -11,6 +11,7 @@ from scipy.special import erfc
 
 from dessine.compiled import COMPILED, enabled, own
 from dessine.registry import Node, NonNegative, Positive, Registry, SpecError
+from dessine.threads import mailbox
 
 Array = np.ndarray
 Backward = Callable[[Array], Array]
@@ -187,13 +188,22 @@ class Tanh(Activation):
         return (-2 * self.k * self.alpha**2) * t * (1 - t * t)
 
 
+def _pieces(x: Array, below: float) -> Array:
+    """x above 0, below x under it: compiled."""
+    from dessine.compiled.elements import pieces
+
+    y = np.empty_like(own(x))
+    pieces(mailbox(), own(x).reshape(-1), y.reshape(-1), x.dtype.type(below))
+    return y
+
+
 def _through_pieces(y: Array, dy: Array, below: float) -> Array:
     """dy times the slope: 1 where y, or x, is above 0, and `below` elsewhere."""
     if y.size >= COMPILED and enabled() and y.dtype == dy.dtype:
         from dessine.compiled.elements import through_pieces
 
         da = np.empty_like(own(dy))
-        through_pieces(own(y).reshape(-1), own(dy).reshape(-1), da.reshape(-1), dy.dtype.type(below))
+        through_pieces(mailbox(), own(y).reshape(-1), own(dy).reshape(-1), da.reshape(-1), dy.dtype.type(below))
         return da
     return np.where(y > 0, dy, dy * below)
 
@@ -205,7 +215,7 @@ class Relu(Activation):
     least = 0.0
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
-        y = np.maximum(x, 0)
+        y = _pieces(x, 0.0) if x.size >= COMPILED and enabled() else np.maximum(x, 0)
         return y, lambda dy: _through_pieces(y, dy, 0.0)
 
     def forward_(self, x: Array) -> Backward:
@@ -230,10 +240,7 @@ class LeakyRelu(Activation):
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
         if x.size >= COMPILED and enabled():
-            from dessine.compiled.elements import pieces
-
-            y = np.empty_like(own(x))
-            pieces(own(x).reshape(-1), y.reshape(-1), x.dtype.type(self.alpha))
+            y = _pieces(x, self.alpha)
         else:
             y = x * self.alpha
             np.maximum(x, y, out=y)

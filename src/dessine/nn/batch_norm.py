@@ -11,6 +11,7 @@ from dessine.nn.initialisers import Gaussian, Zeros
 from dessine.nn.layer import Array, Backward, BackwardAlong, Declaration, Layer, Mode, Shape, Wanted, layers
 from dessine.nn.normalising import along
 from dessine.registry import Positive, Share
+from dessine.threads import mailbox
 
 
 @layers.register("batch_norm")
@@ -112,7 +113,7 @@ class Rows:
         from dessine.compiled.normal import moments
 
         found = self._channels(2)
-        moments(self.x, *found)
+        moments(mailbox(), self.x, *found)
         return self.channels(found[0]), self.channels(found[1])
 
     def scaled(self, mean: Array, steep: Array, shift: Array) -> Array:
@@ -122,7 +123,7 @@ class Rows:
         from dessine.compiled.normal import scale
 
         y = np.empty_like(self.x)
-        scale(self.x, *_rows(mean, steep, shift), y)
+        scale(mailbox(), self.x, *_rows(mean, steep, shift), y)
         return y
 
     def slopes(self, mean: Array, dy: Array) -> tuple[Array, Array]:
@@ -132,7 +133,7 @@ class Rows:
         from dessine.compiled.normal import slopes
 
         found = self._channels(2)
-        slopes(self.x, *_rows(mean), dy, *found)
+        slopes(mailbox(), self.x, *_rows(mean), dy, *found)
         return self.channels(found[0]), self.channels(found[1])
 
     def back(self, mean: Array, dy: Array, steep: Array, through_var: Array, through_mean: Array) -> Array:
@@ -142,7 +143,7 @@ class Rows:
         from dessine.compiled.normal import back
 
         dx = np.empty_like(self.x)
-        back(self.x, *_rows(mean), dy, *_rows(steep, through_var, through_mean), dx)
+        back(mailbox(), self.x, *_rows(mean), dy, *_rows(steep, through_var, through_mean), dx)
         return dx
 
     def _channels(self, count: int) -> Array:

@@ -8,7 +8,6 @@ each part of a batch, so that threads can share it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from dessine.nn.initialisers import Initialiser, Zeros
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, Wanted, layers
 from dessine.nn.windows import Border, Extra, Pair, Size, Windows, image, pair
 from dessine.registry import Count, Like, SpecError
-from dessine.threads import share
+from dessine.threads import mailbox, one_blas_thread
 
 PARTS = 4
 """Of a batch, each a job; their gradients are added in a fixed order: the result does not depend on threads."""
@@ -101,40 +100,31 @@ class _Convolution(Layer):
     def _forward_compiled(self, x: Array, y: Array) -> Backward:
         """The same, part by part; returns the backward. x: contiguous."""
         ahead, back = self._loops()
-        jobs = [(r, part) for r in range(len(x)) for part in self._parts(x.shape[1])]
-        slopes = straight(self.activation)
-        numbers = (*self.products.geometry(), *(x.dtype.type(slope) for slope in slopes or (1.0, 1.0)))
-        throughs: dict[int, Callable[[Array], Array]] = {}
-
-        def one(i: int, r: int, part: slice) -> None:
-            b = self.b[r].reshape(-1) if self.bias else np.empty(0, x.dtype)
-            ahead(x[r, part], self.w[r], b, y[r, part], *numbers)
-            if slopes is None:
-                throughs[i] = self.activation.forward_(y[r, part])
-
-        share([partial(one, i, *job) for i, job in enumerate(jobs)])
+        slopes, parts = straight(self.activation), self._parts(x.shape[1])
+        numbers = (*self.products.geometry(), *(x.dtype.type(slope) for slope in slopes or (1.0, 1.0)), parts)
+        b = own(self.b.reshape(len(x), -1)) if self.bias else np.empty((len(x), 0), x.dtype)
+        with one_blas_thread():
+            ahead(mailbox(), x, own(self.w), b, y, *numbers)
+        through = None if slopes else self.activation.forward_(y)
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            dy, dx = own(dy), np.empty(x.shape if inputs else (len(x), 0, *x.shape[2:]), x.dtype)
-            dw, db = np.zeros((len(jobs), *self.w.shape[1:]), x.dtype), np.zeros((len(jobs), self.channels), x.dtype)
-
-            def one(i: int, r: int, part: slice) -> None:
-                error = own(throughs[i](dy[r, part])) if slopes is None else dy[r, part]
-                wanted = dw[i] if params else dw[i, :0]
-                back(x[r, part], self.w[r], y[r, part], error, dx[r, part], wanted, db[i], *numbers)
-
-            share([partial(one, i, *job) for i, job in enumerate(jobs)])
-            for i, (r, _) in enumerate(jobs if params else []):  # now that nobody needs the old weights, in this order
-                self.dw[r] += dw[i]
+            dy = own(dy if through is None else through(dy))
+            dx = np.empty(x.shape if inputs else (len(x), 0, *x.shape[2:]), x.dtype)
+            dw = np.empty((len(x), parts, *(self.w.shape[1:] if params else (0, 0))), x.dtype)
+            db = np.empty((len(x), parts, self.channels), x.dtype)
+            with one_blas_thread():
+                back(mailbox(), x, own(self.w), y, dy, dx, dw, db, *numbers)
+            for i in range(parts if params else 0):  # now that nobody needs the old weights, in this order
+                self.dw += dw[:, i]
                 if self.bias:
-                    self.db[r] += db[i].reshape(self.db[r].shape)
+                    self.db += db[:, i].reshape(self.db.shape)
             return dx if inputs else None
 
         return backward
 
-    def _parts(self, b: int) -> list[slice]:
-        k = PARTS if b * self.products.rows * self.w[0].size > ENOUGH else 1
-        return [slice(b * i // k, b * (i + 1) // k) for i in range(k) if b * i // k < b * (i + 1) // k]
+    def _parts(self, b: int) -> int:
+        """Of a batch: by the size of one replicate's alone."""
+        return max(1, min(PARTS, b)) if b * self.products.rows * self.w[0].size > ENOUGH else 1
 
     def _fan(self, large: int, small: int) -> tuple[int, int]:
         """Numbers in a window, and sums over windows that one number of the larger image enters, on average.

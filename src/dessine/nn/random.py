@@ -9,6 +9,7 @@ import numpy as np
 from dessine.compiled import COMPILED, enabled, own
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, layers
 from dessine.registry import Count, Decay, Positive, SpecError
+from dessine.threads import mailbox
 
 
 @layers.register("dropout")
@@ -43,7 +44,7 @@ class Dropout(Layer):
 
             def kept(x: Array) -> Array:
                 y = np.empty_like(own(x))
-                keep(own(x).reshape(-1), drawn.reshape(-1), threshold, scale, y.reshape(-1))
+                keep(mailbox(), own(x).reshape(-1), drawn.reshape(-1), threshold, scale, y.reshape(-1))
                 return y
 
             return kept(x), lambda dy, params=True, inputs=True: kept(dy) if inputs else None
