@@ -15,6 +15,9 @@ import numpy as np
 COMPILED = 16_384
 """Numbers from which a compiled loop takes the place of NumPy's passes: fewer do not repay the half second to load it."""
 
+SHARED = 131_072
+"""Numbers from which it is worth to wake a thread for a pass over them."""
+
 
 def enabled() -> bool:
     """Whether loops are compiled here."""

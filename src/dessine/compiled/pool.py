@@ -194,10 +194,11 @@ def _take(mail):  # type: ignore[no-untyped-def]
 def lead(mail, function, arguments, blocks):  # type: ignore[no-untyped-def]
     """Have all blocks done; raises MemoryError if one failed, for compiled work fails of nothing else.
 
-    Alone, if nobody looks into the mailbox, or if somebody else's work is in it.
+    Who is still waking finds it in the mailbox, and takes what is left. Alone, if nobody may help, or if somebody else's work
+    is there.
     """
     failed = False
-    shared = 1 < blocks <= MOST and _read(mail, AWAKE) > 0 and _read(mail, HELPERS) > 0
+    shared = 1 < blocks <= MOST and _read(mail, HELPERS) > 0
     if shared and _time(mail[CLOCK]) >= _read(mail, ALONE) and _swap(mail, LED, 0, 1):
         _write(mail, FUNCTION, function)
         _write(mail, ARGUMENTS, arguments)

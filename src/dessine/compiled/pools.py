@@ -14,7 +14,7 @@ import numpy as np
 from dessine.compiled.loops import loop
 from dessine.compiled.pool import lead, pack
 
-PART = 65_536
+PART = 32_768
 """Numbers of x in one block of work, about."""
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import erfc
 
-from dessine.compiled import COMPILED, enabled, own
+from dessine.compiled import COMPILED, SHARED, enabled, own
 from dessine.registry import Node, NonNegative, Positive, Registry, SpecError
 from dessine.threads import mailbox
 
@@ -193,7 +193,7 @@ def _pieces(x: Array, below: float) -> Array:
     from dessine.compiled.elements import pieces
 
     y = np.empty_like(own(x))
-    pieces(mailbox(), own(x).reshape(-1), y.reshape(-1), x.dtype.type(below))
+    pieces(mailbox(x.size >= SHARED), own(x).reshape(-1), y.reshape(-1), x.dtype.type(below))
     return y
 
 
@@ -203,7 +203,7 @@ def _through_pieces(y: Array, dy: Array, below: float) -> Array:
         from dessine.compiled.elements import through_pieces
 
         da = np.empty_like(own(dy))
-        through_pieces(mailbox(), own(y).reshape(-1), own(dy).reshape(-1), da.reshape(-1), dy.dtype.type(below))
+        through_pieces(mailbox(y.size >= SHARED), own(y).reshape(-1), own(dy).reshape(-1), da.reshape(-1), dy.dtype.type(below))
         return da
     return np.where(y > 0, dy, dy * below)
 

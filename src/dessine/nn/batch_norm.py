@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from dessine.compiled import enabled, own
+from dessine.compiled import SHARED, enabled, own
 from dessine.nn.initialisers import Gaussian, Zeros
 from dessine.nn.layer import Array, Backward, BackwardAlong, Declaration, Layer, Mode, Shape, Wanted, layers
 from dessine.nn.normalising import along
@@ -113,7 +113,7 @@ class Rows:
         from dessine.compiled.normal import moments
 
         found = self._channels(2)
-        moments(mailbox(), self.x, *found)
+        moments(self._mail(), self.x, *found)
         return self.channels(found[0]), self.channels(found[1])
 
     def scaled(self, mean: Array, steep: Array, shift: Array) -> Array:
@@ -123,7 +123,7 @@ class Rows:
         from dessine.compiled.normal import scale
 
         y = np.empty_like(self.x)
-        scale(mailbox(), self.x, *_rows(mean, steep, shift), y)
+        scale(self._mail(), self.x, *_rows(mean, steep, shift), y)
         return y
 
     def slopes(self, mean: Array, dy: Array) -> tuple[Array, Array]:
@@ -133,7 +133,7 @@ class Rows:
         from dessine.compiled.normal import slopes
 
         found = self._channels(2)
-        slopes(mailbox(), self.x, *_rows(mean), dy, *found)
+        slopes(self._mail(), self.x, *_rows(mean), dy, *found)
         return self.channels(found[0]), self.channels(found[1])
 
     def back(self, mean: Array, dy: Array, steep: Array, through_var: Array, through_mean: Array) -> Array:
@@ -143,8 +143,11 @@ class Rows:
         from dessine.compiled.normal import back
 
         dx = np.empty_like(self.x)
-        back(mailbox(), self.x, *_rows(mean), dy, *_rows(steep, through_var, through_mean), dx)
+        back(self._mail(), self.x, *_rows(mean), dy, *_rows(steep, through_var, through_mean), dx)
         return dx
+
+    def _mail(self) -> Array:
+        return mailbox(self.x.size >= SHARED)
 
     def _channels(self, count: int) -> Array:
         return np.empty((count, len(self.x), self.x.shape[2]), self.x.dtype)

@@ -104,7 +104,7 @@ class _Convolution(Layer):
         numbers = (*self.products.geometry(), *(x.dtype.type(slope) for slope in slopes or (1.0, 1.0)), parts)
         b = own(self.b.reshape(len(x), -1)) if self.bias else np.empty((len(x), 0), x.dtype)
         with one_blas_thread():
-            ahead(mailbox(), x, own(self.w), b, y, *numbers)
+            ahead(mailbox(len(x) * parts > 1), x, own(self.w), b, y, *numbers)
         through = None if slopes else self.activation.forward_(y)
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
@@ -113,7 +113,7 @@ class _Convolution(Layer):
             dw = np.empty((len(x), parts, *(self.w.shape[1:] if params else (0, 0))), x.dtype)
             db = np.empty((len(x), parts, self.channels), x.dtype)
             with one_blas_thread():
-                back(mailbox(), x, own(self.w), y, dy, dx, dw, db, *numbers)
+                back(mailbox(len(x) * parts > 1), x, own(self.w), y, dy, dx, dw, db, *numbers)
             for i in range(parts if params else 0):  # now that nobody needs the old weights, in this order
                 self.dw += dw[:, i]
                 if self.bias:

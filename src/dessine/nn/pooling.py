@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessine.compiled import enabled, own
+from dessine.compiled import SHARED, enabled, own
 from dessine.nn.layer import Array, Backward, BackwardAlong, Declaration, Layer, Mode, Shape, layers
 from dessine.nn.windows import Extra, Pair, Size, Windows, image, pair
 from dessine.registry import SpecError
@@ -83,13 +83,13 @@ class MaxPool(_Pool):
         shape, x = x.shape, x.reshape(-1, *x.shape[2:])
         y = np.empty((len(x), *self.windows.places, shape[-1]), x.dtype)
         place = np.empty(y.shape, np.int32)
-        largest(mailbox(), x, y, place, *self._geometry())
+        largest(mailbox(x.size >= SHARED), x, y, place, *self._geometry())
 
         def backward(dy: Array, params: object = True, inputs: bool = True) -> Array | None:
             if not inputs:
                 return None
             dx = np.empty(x.shape, dy.dtype)
-            largest_back(mailbox(), own(dy).reshape(y.shape), place, dx)
+            largest_back(mailbox(x.size >= SHARED), own(dy).reshape(y.shape), place, dx)
             return dx.reshape(shape)
 
         return y.reshape(*shape[:2], *y.shape[1:]), backward
@@ -157,13 +157,13 @@ class AveragePool(_Pool):
 
         shape, x = x.shape, x.reshape(-1, *x.shape[2:])
         y = np.empty((len(x), *self.windows.places, shape[-1]), x.dtype)
-        mean(mailbox(), x, y, *self._geometry(), share)
+        mean(mailbox(x.size >= SHARED), x, y, *self._geometry(), share)
 
         def backward(dy: Array, params: object = True, inputs: bool = True) -> Array | None:
             if not inputs:
                 return None
             dx = np.empty(x.shape, dy.dtype)
-            mean_back(mailbox(), own(dy).reshape(y.shape), dx, *self._geometry(), share)
+            mean_back(mailbox(x.size >= SHARED), own(dy).reshape(y.shape), dx, *self._geometry(), share)
             return dx.reshape(shape)
 
         return y.reshape(*shape[:2], *y.shape[1:]), backward

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from dessine.compiled import COMPILED, enabled, own
+from dessine.compiled import COMPILED, SHARED, enabled, own
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, layers
 from dessine.registry import Count, Decay, Positive, SpecError
 from dessine.threads import mailbox
@@ -44,7 +44,7 @@ class Dropout(Layer):
 
             def kept(x: Array) -> Array:
                 y = np.empty_like(own(x))
-                keep(mailbox(), own(x).reshape(-1), drawn.reshape(-1), threshold, scale, y.reshape(-1))
+                keep(mailbox(x.size >= SHARED), own(x).reshape(-1), drawn.reshape(-1), threshold, scale, y.reshape(-1))
                 return y
 
             return kept(x), lambda dy, params=True, inputs=True: kept(dy) if inputs else None
