@@ -57,14 +57,67 @@ def test_gradient_matches_finite_differences(name: str) -> None:
     assert_gradient_matches_finite_differences(loss, TORCH[inputs])
 
 
-@pytest.mark.parametrize("name", game_losses.members)
+ONE_BY_ONE = [name for name, loss in game_losses.members.items() if not loss.paired]
+"""Losses that judge each example by itself."""
+
+
+@pytest.mark.parametrize("name", ONE_BY_ONE)
 def test_both_sides_of_a_game_match_finite_differences(name: str) -> None:
     loss, y = GameLoss.of(name), TORCH["logits"]
     assert_gradient_matches_finite_differences(loss.generator, y)
     assert_gradient_matches_finite_differences(lambda x: loss.critic(x, TORCH["smooth"]), y)
 
 
+def of_both(count: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of real and of generated examples, beside none of which hinge has its kink, and their labels."""
+    y = np.random.default_rng(3).uniform(-0.9, 0.9, (2, 2 * count, 1))
+    return y, np.repeat([0.9, 0.0], count)[None, :, None]
+
+
 @pytest.mark.parametrize("name", game_losses.members)
+def test_what_a_game_is_played_for_matches_finite_differences(name: str) -> None:
+    loss, (y, labels) = GameLoss.of(name), of_both()
+    assert_gradient_matches_finite_differences(lambda x: loss.critic_of_both(x, labels), y)
+    assert_gradient_matches_finite_differences(loss.generator_of_both, y)
+
+
+@pytest.mark.parametrize("name", game_losses.members)
+def test_gradients_bend_along_a_direction_as_differences_say(name: str) -> None:
+    loss, (y, labels), h = GameLoss.of(name), of_both(), 1e-6
+    s = np.random.default_rng(4).standard_normal(y.shape)
+    for gradient, bent in (
+        (lambda x: loss.critic_of_both(x, labels)[1], loss.critic_along(y, s)),
+        (lambda x: loss.generator_of_both(x)[1], loss.generator_along(y, s)),
+    ):
+        np.testing.assert_allclose(bent, (gradient(y + h * s) - gradient(y - h * s)) / (2 * h), atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ONE_BY_ONE)
+def test_what_a_critic_minimises_of_both_sides_is_the_sum_of_both(name: str) -> None:
+    loss, (y, labels) = GameLoss.of(name), of_both()
+    value, dy = loss.critic_of_both(y, labels)
+    sides = [loss.critic(y[:, part], labels[:, part]) for part in (slice(3), slice(3, None))]
+    np.testing.assert_allclose(value, sides[0][0] + sides[1][0], rtol=1e-14)
+    np.testing.assert_allclose(dy, np.concatenate([dy for _, dy in sides], 1), rtol=1e-14)
+    value, dy = loss.generator_of_both(y)
+    alone = loss.generator(y[:, 3:])
+    np.testing.assert_array_equal(value, alone[0])
+    np.testing.assert_array_equal(dy[:, 3:], alone[1])
+    assert not dy[:, :3].any()
+
+
+def test_pairs_are_judged_by_how_far_the_real_one_is_ahead() -> None:
+    loss, y = GameLoss.of("relativistic"), np.array([[[3.0], [1.0], [1.0], [1.0]]])
+    ahead = np.array([2.0, 0.0])
+    np.testing.assert_allclose(loss.critic_of_both(y, np.array(1.0))[0], np.log1p(np.exp(-ahead)).mean())
+    np.testing.assert_allclose(loss.generator_of_both(y)[0], np.log1p(np.exp(ahead)).mean())
+    for of in (lambda x: loss.critic_of_both(x, np.array(1.0)), loss.generator_of_both):
+        np.testing.assert_allclose(of(y + 100)[0], of(y)[0])  # only differences count
+        np.testing.assert_allclose(of(y)[1].sum(1), 0, atol=1e-16)
+        np.testing.assert_allclose(of(0 * y)[0], np.log(2))
+
+
+@pytest.mark.parametrize("name", ONE_BY_ONE)
 def test_a_critic_that_is_right_loses_less_and_a_generator_that_deceives_it_too(name: str) -> None:
     loss, up, down = GameLoss.of(name), np.full((1, 3, 1), 0.9), np.full((1, 3, 1), 0.1)
     assert loss.critic(up, np.array(1.0))[0] < loss.critic(down, np.array(1.0))[0]
@@ -159,7 +212,9 @@ def test_float32_gradients_are_small_but_right_where_a_player_wins(size: float) 
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_huge_float32_logits_stay_finite(size: float) -> None:
     logits = np.full((2, 3, 1), size, dtype=np.float32)
-    results = [GameLoss.of(name).generator(logits) for name in game_losses.members]
+    apart = np.concatenate([logits, -logits], axis=1)
+    results = [GameLoss.of(name).generator_of_both(apart) for name in game_losses.members]
+    results += [GameLoss.of("relativistic").critic_of_both(apart, np.array(1.0))]
     results += [GameLoss.of("minimax").critic(logits, np.array(t)) for t in (0.0, 0.7, 1.0)]
     y = np.concatenate([logits, -logits], axis=2)
     results += [Loss.of(name)(y, np.ones_like(y)) for name in losses.members]

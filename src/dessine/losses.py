@@ -112,7 +112,9 @@ class SoftmaxCrossEntropy(Loss):
 class GameLoss(Node):
     """What the two players of a GAN minimise, told by the critic's outputs l, one for each example.
 
-    Both values are means over a batch; the critic's is the sum of one over real and one over generated examples.
+    Both values are means over a batch; the critic's is the sum of one over real and one over generated examples. The methods
+    `..._of_both` are what a game plays for. They see all outputs at once, (R, 2 B, 1): of B real examples, then of as many
+    generated ones. As they stand here, each side is judged by itself, and a loss need only say how.
     """
 
     registry = game_losses
@@ -120,6 +122,29 @@ class GameLoss(Node):
     """Whether l is a logit, D(x) = sigmoid(l) being the probability of "real"; else D(x) = l, any number."""
     labelled: ClassVar[bool] = True
     """Whether the critic can be given labels between 0 and 1."""
+    paired: ClassVar[bool] = False
+    """Whether examples are judged against one another, so that nothing can be said of one side alone, or of its labels."""
+
+    def critic_of_both(self, logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the critic minimises, (R,), and its gradient by `logits`. target: as in `critic`."""
+        value, dlogits = self.critic(logits, target)
+        return 2 * value, 2 * dlogits  # the mean over both sides is half the sum of their means
+
+    def critic_along(self, logits: np.ndarray, s: np.ndarray) -> np.ndarray:
+        """How that gradient changes along s, of the logits' shape, whatever the targets."""
+        return 2 * self.curvature(logits) * s
+
+    def generator_of_both(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the generator minimises, (R,), and its gradient by `logits`."""
+        n, dlogits = logits.shape[1] // 2, np.zeros_like(logits)
+        value, dlogits[:, n:] = self.generator(logits[:, n:])
+        return value, dlogits
+
+    def generator_along(self, logits: np.ndarray, s: np.ndarray) -> np.ndarray:
+        """How that gradient changes along s."""
+        n, along = logits.shape[1] // 2, np.zeros_like(logits)
+        along[:, n:] = self.generator_curvature(logits[:, n:]) * s[:, n:]
+        return along
 
     def critic(self, logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What the critic minimises.
@@ -258,3 +283,44 @@ class Wasserstein(Straight):
         """(1 - 2 t) l: minus f for real, plus f for generated examples."""
         sign = np.broadcast_to(1 - 2 * np.asarray(target, logits.dtype), logits.shape)
         return _batch_mean(sign * logits), sign / logits.dtype.type(logits.shape[1])
+
+
+@game_losses.register("relativistic")
+class Relativistic(GameLoss):
+    """D minimises log(1 + exp(D(G(z)) - D(x))), of a real and a generated example, and G log(1 + exp(D(x) - D(G(z)))).
+
+    RpGAN, Jolicoeur-Martineau 2019; with r1_r2 as the constraint it is the game of R3GAN, Huang et al. 2024.
+    The pairs are the first of either batch, the second, and so on. D tells which of two is real: what it says of one example
+    means nothing by itself, for D may be shifted by any number; only differences count. D cannot win by saying "generated" of
+    a mode and its copies, as with one boundary for all: each real example must beat samples that may be of its own mode. Both
+    losses are log 2 = 0.69 where D cannot tell; a small one is a side's victory.
+    """
+
+    probability = False
+    labelled = False
+    paired = True
+
+    def critic_of_both(self, logits: np.ndarray, target: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """softplus(-(real - generated)); there are no labels to look at."""
+        return self._ahead(logits, 1)
+
+    def generator_of_both(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """softplus(real - generated)."""
+        return self._ahead(logits, -1)
+
+    def _ahead(self, logits: np.ndarray, sign: int) -> tuple[np.ndarray, np.ndarray]:
+        """softplus(-gap), the mean over pairs, and its gradient; gap: of real before generated ones, times sign."""
+        n = logits.shape[1] // 2
+        gap = sign * (logits[:, :n] - logits[:, n:])
+        d = sign * sigmoid(-gap) / n
+        return _batch_mean(softplus(-gap)), np.concatenate([-d, d], 1)
+
+    def critic_along(self, logits: np.ndarray, s: np.ndarray) -> np.ndarray:
+        n = logits.shape[1] // 2
+        gap = logits[:, :n] - logits[:, n:]
+        d = sigmoid(gap) * sigmoid(-gap) / n * (s[:, :n] - s[:, n:])
+        return np.concatenate([d, -d], 1)
+
+    def generator_along(self, logits: np.ndarray, s: np.ndarray) -> np.ndarray:
+        """The same: softplus bends alike at a gap and at its opposite."""
+        return self.critic_along(logits, s)

@@ -465,3 +465,18 @@ def test_a_picture_on_the_way_changes_no_step(tmp_path: Path) -> None:
     for game in (shown, plain):
         game.turn()
     assert_same(contents(shown.generator), contents(plain.generator))
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "text"),
+    [
+        ({"label_swap": 0.1}, ("label_swap",), "no labels to swap"),
+        ({"real_labels": [0.9, 0.9]}, ("real_labels",), "no labels to smooth"),
+        ({"moves": {}}, ("moves",), "in one move: take n_critic"),
+    ],
+)
+def test_what_needs_one_side_alone_is_refused_where_examples_are_compared(options, path, text):
+    layers = [{"type": "dense", "units": 1}]
+    with pytest.raises(SpecError, match=text) as caught:
+        Adversarial(Player(layers), Player(layers), loss="relativistic", **options)
+    assert caught.value.problems[0].path == path

@@ -47,6 +47,10 @@ CASES: dict[str, dict[str, Any]] = {
     "unrolled": {"unrolled": {"steps": 3, "eta": 0.1}},
     "unrolled_least_squares": {"loss": "least_squares", "unrolled": {"steps": 3, "eta": 0.1}},
     "average": {"average": 0.9},
+    "relativistic": {"loss": "relativistic", "n_critic": 2},
+    "relativistic_pack": {"loss": "relativistic", "pack": 2},
+    "relativistic_unrolled": {"loss": "relativistic", "unrolled": {"steps": 3, "eta": 0.1}},
+    "r3gan": {"loss": "relativistic", "constraint": {"type": "r1_r2", "gamma": 0.7}},
 }
 
 

@@ -37,8 +37,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "average": {"average": 0.9},
     "rotation_pairs": {"rotation_pairs": 2},
     "moves": {"moves": {"real": 2, "shared": 1, "generated": 1, "alone": 1}, "average": 0.9, "pack": 2},
-    **{loss: {"loss": loss} for loss in ("minimax", "non_saturating", "least_squares", "hinge", "wasserstein")},
+    **{loss: {"loss": loss} for loss in ("minimax", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic")},
     **{name: {"loss": "wasserstein", "constraint": name} for name in ("clip", "rescale", "spectral_norm", "gradient_penalty")},
+    **{name: {"loss": "relativistic", "constraint": name} for name in ("r1", "r2", "r1_r2")},
+    "relativistic, simultaneous": {"loss": "relativistic", "update": "simultaneous", "pack": 2, "rotation_pairs": 1},
+    "relativistic, unrolled": {"loss": "relativistic", "unrolled": {"steps": 2}, "n_critic": 2},
     "much": {
         "critic_warmup": 2,
         "instance_noise": {"sigma": 0.1},
@@ -70,7 +73,9 @@ def made(
     **options: Any,
 ) -> Adversarial:
     data = data or points()
-    normalised = [] if constraint == "gradient_penalty" else ["batch_norm"]  # which mixes what it must see one by one
+    normalised = (
+        [] if constraint in ("gradient_penalty", "r1", "r2", "r1_r2") else ["batch_norm"]
+    )  # which mixes what it must see one by one
     critic = critic or [DENSE, *normalised, *DRAWS, {"type": "dense", "units": 1}]
     size = int(np.prod(data.train.shape))
     g = Player([DENSE, "batch_norm", *DRAWS, {"type": "dense", "units": size, "activation": "tanh"}], optimizer)  # type: ignore[list-item]

@@ -62,8 +62,9 @@ def test_optimizer_keeps_the_dtype(name: str, momentum: float, dtype: type) -> N
 def test_losses_keep_the_dtype_of_the_outputs_whatever_the_targets(dtype: type) -> None:
     y = inputs((3,), dtype)
     results = [Loss.of(name)(y, target.astype(t)) for name in losses.members for t in "fdiB" for target in (np.ones(y.shape),)]
-    results += [GameLoss.of(name).critic(y[..., :1], np.ones((2, 5, 1))) for name in game_losses.members]
-    results += [GameLoss.of(name).generator(y[..., :1]) for name in game_losses.members]
+    both = np.concatenate([y, y], 1)[..., :1]
+    results += [GameLoss.of(name).critic_of_both(both, np.ones((2, 10, 1))) for name in game_losses.members]
+    results += [GameLoss.of(name).generator_of_both(both) for name in game_losses.members]
     for value, dy in results:
         assert (value.dtype, dy.dtype) == (dtype, dtype)
 

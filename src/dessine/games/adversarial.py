@@ -23,7 +23,7 @@ from dessine.games.measures.said import losses, said
 from dessine.games.measures.steepness import critic_gradient
 from dessine.games.measures.turning import turning
 from dessine.games.measures.verdict import verdicts
-from dessine.games.pair import Pair
+from dessine.games.pair import Pair, as_logits
 from dessine.games.pictures.curves import save_curves
 from dessine.games.pictures.samples import caption, show
 from dessine.games.pictures.walk import save_samples
@@ -244,19 +244,22 @@ class Adversarial(Pair, Game):
         g, d, b = self.generator.network, self.discriminator.network, self.batch_size
         real = packed(self.batches.next(self.dtype)[0], self.pack)
         z = self.latent.draw(self.streams, b, self.dtype)
-        label = np.ones((self.streams.replicates, real.shape[1], 1), self.dtype)
+        n = real.shape[1]
+        generated, labels = self.shown(self.made(z)), np.repeat(np.array([1, 0], self.dtype), n)[None, :, None]
 
         def critic(mode: Mode) -> Array:
-            y, backward = d.forward(real, mode)
-            value, dy = self.loss.critic(y.reshape(label.shape), label)
-            backward(dy.reshape(y.shape), inputs=False)
+            (y, backward), (y_generated, backward_generated) = (d.forward(x, mode) for x in (real, generated))
+            value, dy = self.loss.critic_of_both(np.concatenate([as_logits(y), as_logits(y_generated)], 1), labels)
+            backward(dy[:, :n].reshape(y.shape), inputs=False)
+            backward_generated(dy[:, n:].reshape(y.shape), inputs=False)
             return value
 
         def generator(mode: Mode) -> Array:
             x, generator_backward = g.forward(z, mode)
             y, backward = d.forward(packed(x.reshape(*x.shape[:2], *self.examples.shape), self.pack), mode)
-            value, dy = self.loss.generator(y.reshape(label.shape))
-            dx = backward(dy.reshape(y.shape), params=False)
+            y_real, _ = d.forward(real, mode)
+            value, dy = self.loss.generator_of_both(np.concatenate([as_logits(y_real), as_logits(y)], 1))
+            dx = backward(dy[:, n:].reshape(y.shape), params=False)
             assert dx is not None
             generator_backward(unpacked(dx, self.pack).reshape(x.shape), inputs=False)
             return value

@@ -14,6 +14,10 @@ def refuse_contradictions(pair: Pair) -> None:
     if not pair.loss.labelled and (pair.labels.low, pair.labels.high) != (1.0, 1.0):
         text = f"the {pair.loss.type} loss has no labels to smooth: its critic could win by shifting all it says"
         raise SpecError(text, ("real_labels",))
+    if pair.loss.paired and pair.labels.swap:
+        raise SpecError(
+            f"the {pair.loss.type} loss has no labels to swap: it compares a real and a generated example", ("label_swap",)
+        )
     if pair.generator.is_penalised:
         raise SpecError("only a discriminator has real examples to be penalised at", ("generator", "constraint"))
     if pair.unrolled is not None and pair.discriminator.constraint is not None:
@@ -56,11 +60,11 @@ def _outline_discriminator(pair: Pair) -> None:
     if pair.loss.probability:
         player.read_as_logits()
     last = player.last_activation()
-    if last is not None and last.type == "sigmoid" and pair.loss.type in ("wasserstein", "hinge"):
+    if last is not None and last.type == "sigmoid" and pair.loss.type in ("wasserstein", "hinge", "relativistic"):
         text = f"ends in a sigmoid, but the {pair.loss.type} critic says any number: take linear"
         raise SpecError(text, ("discriminator", "layers", len(player.layers) - 1))
     outputs = size(player.outline(pair.pack_shape(), "discriminator"))
-    for layer in player.layers:
+    for layer in (place.layer for place in player.places()):
         if pack > 1 and pair.batch_size // pack < layer.least_batch:
             text = f"leaves {pair.batch_size // pack} packs of a batch, a {layer.type} layer needs {layer.least_batch}"
             raise SpecError(text, ("pack",))

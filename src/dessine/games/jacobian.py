@@ -6,7 +6,7 @@ import numpy as np
 
 from dessine.games.field import same_draws
 from dessine.games.game import Array
-from dessine.games.pair import Pair
+from dessine.games.pair import Pair, as_logits
 from dessine.games.remedies import packed, unpacked
 from dessine.nn import Mode
 from dessine.nn.tangent import along
@@ -25,7 +25,7 @@ class Jacobian:
         one = pair.examples.floats(np.arange(n), pair.dtype)
         self.real = packed(np.broadcast_to(one, (fixed.replicates, *one.shape)), pair.pack)
         self.z = pair.latent.draw(fixed, n, pair.dtype)
-        self.labels = [np.full((1, self.real.shape[1], 1), t, pair.dtype) for t in (pair.labels.mean, 0.0)]
+        self.labels = np.repeat(np.array([pair.labels.mean, 0.0], pair.dtype), self.real.shape[1])[None, :, None]
         self.again, self.mode = same_draws(fixed), Mode(fixed, record=False)
 
     def along(self, w: Array) -> Array:
@@ -38,13 +38,15 @@ class Jacobian:
         by_d, by_g = np.split(w.astype(pair.dtype), [d.theta.shape[1]], 1)
         x, t, generator_back = along(g, self.z, np.zeros_like(self.z), mode, by_g)
         shown, moved = (packed(a.reshape(*a.shape[:2], *pair.examples.shape), pair.pack) for a in (x, t))
-        for side, way, label in ((real, np.zeros_like(real), self.labels[0]), (shown, moved, self.labels[1])):
-            y, s, back = along(d, side, way, mode, by_d)
-            logits, slope = (a.reshape(*a.shape[:2], 1) for a in (y, s))
-            dy, ds = pair.loss.curvature(logits) * slope, pair.loss.critic(logits, label)[1]
-            back(dy.reshape(y.shape), ds.reshape(y.shape))
+        sides = (real, np.zeros_like(real)), (shown, moved)
+        (y, s, back_real), (y_shown, s_shown, back) = (along(d, side, way, mode, by_d) for side, way in sides)
+        logits, slope = (np.concatenate([as_logits(a), as_logits(b)], 1) for a, b in ((y, y_shown), (s, s_shown)))
+        dy, ds = pair.loss.critic_along(logits, slope), pair.loss.critic_of_both(logits, self.labels)[1]
+        n = real.shape[1]
+        back_real(dy[:, :n].reshape(y.shape), ds[:, :n].reshape(y.shape))
+        back(dy[:, n:].reshape(y.shape), ds[:, n:].reshape(y.shape))
         told = d.grad.copy()
-        dy, ds = pair.loss.generator_curvature(logits) * slope, pair.loss.generator(logits)[1]
-        by_shown = back(dy.reshape(y.shape), ds.reshape(y.shape))
+        dy, ds = pair.loss.generator_along(logits, slope), pair.loss.generator_of_both(logits)[1]
+        by_shown = back(dy[:, n:].reshape(y.shape), ds[:, n:].reshape(y.shape))
         generator_back(*(unpacked(a, pair.pack).reshape(x.shape) for a in by_shown))
         return np.concatenate([told, g.grad], 1).astype(np.float64)

@@ -90,35 +90,28 @@ class Pair:
         real, generated = self.shown(batch.real), self.shown(batch.made)
         mode, n = Mode(self.streams), real.shape[1]
         targets = [self.told(1.0, n), self.told(0.0, n)]
-        scale = 1
         if net.mixes_examples:
             passes = [net.forward(x, mode) for x in (real, generated)]
+        elif held is not None and self.discriminator.is_penalised:
+            passes = [held.judge(net, real, generated, mode, self.streams["penalty"])]
         else:  # one pass for both is faster, and the same when no layer looks across examples
-            if held is not None and self.discriminator.is_penalised:
-                passes = [held.judge(net, real, generated, mode, self.streams["penalty"])]
-            else:
-                passes = [net.forward(np.concatenate([real, generated], 1), mode)]
-            targets = [np.concatenate(targets, 1)]
-            scale = 2  # the mean over both batches is half the sum of their means
-        total, logits, errors = np.zeros(self.streams.replicates), [], []
-        for (y, backward), target in zip(passes, targets, strict=True):
-            value, dy = self.loss.critic(y.reshape(*y.shape[:2], 1), target)
-            errors.append((backward, (dy * self.dtype.type(scale)).reshape(y.shape)))
-            total = total + value * scale
-            logits.append(y.reshape(*y.shape[:2]))
-        joined = np.concatenate(logits, 1)
-        said = {"real": joined[:, :n], "generated": joined[:, n:]}
+            passes = [net.forward(np.concatenate([real, generated], 1), mode)]
+        logits = np.concatenate([as_logits(y) for y, _ in passes], 1)
+        value, dy = self.loss.critic_of_both(logits, np.concatenate(targets, 1))
+        parts = zip(passes, np.split(dy, len(passes), 1), strict=True)
+        errors = [(backward, part.reshape(y.shape)) for (y, backward), part in parts]
+        said = {"real": logits[:, :n, 0], "generated": logits[:, n:, 0]}
         penalise = None
         if self.discriminator.is_penalised:
             ((backward, dy),), errors = errors, []
             penalise = partial(backward, dy)
-        return Look("discriminator", self.discriminator, total, errors, penalise, said=said)
+        return Look("discriminator", self.discriminator, value.astype(np.float64), errors, penalise, said=said)
 
     def critic_look_at(self, side: str, x: Array) -> Look:
         """The discriminator's look at one side alone: x, (R, B, *shape), are `real` or `generated`."""
         x = self.shown(x)
         y, backward = self.discriminator.network.forward(x, Mode(self.streams))
-        value, dy = self.loss.critic(y.reshape(*y.shape[:2], 1), self.told(float(side == "real"), x.shape[1]))
+        value, dy = self.loss.critic(as_logits(y), self.told(float(side == "real"), x.shape[1]))
         said = {side: y.reshape(*y.shape[:2])}
         return Look("discriminator", self.discriminator, value, [(backward, dy.reshape(y.shape))], said=said)
 
@@ -146,7 +139,12 @@ class Pair:
             real, n = self.shown(batch.real), shown.shape[1]
             return self.unrolled.error(net, self.loss, real, shown, (self.told(1.0, n), self.told(0.0, n)), mode)
         y, backward = net.forward(shown, mode)
-        value, dy = self.loss.generator(y.reshape(*y.shape[:2], 1))
+        if self.loss.paired:
+            real, _ = net.forward(self.shown(batch.real), mode)
+            value, dy = self.loss.generator_of_both(np.concatenate([as_logits(real), as_logits(y)], 1))
+            dy = dy[:, real.shape[1] :]
+        else:
+            value, dy = self.loss.generator(as_logits(y))
         dx = backward(dy.reshape(y.shape), params=False)
         assert dx is not None
         return value, dx
@@ -154,7 +152,7 @@ class Pair:
     @property
     def generator_sees_real(self) -> bool:
         """Whether the generator looks at real examples, too."""
-        return self.feature_matching is not None or self.unrolled is not None
+        return self.feature_matching is not None or self.unrolled is not None or self.loss.paired
 
     def made(self, z: Array) -> Array:
         """(R, B, *shape) for the discriminator to learn from: the generator plays and learns nothing."""
@@ -201,6 +199,11 @@ class Pair:
         mode = Mode(streams, train=False, record=False)
         parts = [self.generator.network.forward(z[:, i : i + PORTION], mode)[0] for i in range(0, count, PORTION)]
         return np.concatenate(parts, 1).reshape(len(z), count, *self.examples.shape)
+
+
+def as_logits(y: Array) -> Array:
+    """What a network says, one number of each example, (R, B, 1)."""
+    return y.reshape(*y.shape[:2], 1)
 
 
 class Batch:

@@ -16,7 +16,7 @@ import numpy as np
 from dessine.scores.finding import LEAST, Case, Evidence, Finding, Rule, all_, measured, none
 from dessine.scores.lines import Array, above, below, kind
 
-UNDECIDED = {"minimax": log(4), "non_saturating": log(4), "hinge": 2.0, "least_squares": 0.25}
+UNDECIDED = {"minimax": log(4), "non_saturating": log(4), "hinge": 2.0, "least_squares": 0.25, "relativistic": log(2)}
 """Loss of a discriminator that cannot tell one side from the other; for least squares, if it aims at numbers that are 1 apart.
 A Wasserstein critic has none: its scale is its own."""
 

@@ -13,6 +13,9 @@ def ignorant(pair: Pair) -> dict[str, float]:
     anything: penalties have no place in them, and the scale of a generator's straight loss is the critic's own."""
     if pair.discriminator.is_penalised:
         return {}
+    if pair.loss.paired:
+        ((even,), _) = pair.loss.generator_of_both(np.zeros((1, 2, 1)))
+        return {"discriminator": float(even), "generator": float(even)}
     swap = pair.labels.swap
     real, swapped = (share * (pair.labels.low + pair.labels.high) / 2 for share in (1 - swap, swap))
     y = np.linspace(-5, 5, 1001).reshape(-1, 1, 1)

@@ -18,6 +18,9 @@ class Ratios(Rule):
     def refuse(self, pair: Pair) -> None:
         for name in pair.critic_moves.given():
             raise SpecError(f"give {name} or moves, not both", ("moves",))
+        if pair.loss.paired:
+            text = f"the {pair.loss.type} loss compares real and generated examples, in one move: take n_critic"
+            raise SpecError(text, ("moves",))
         if pair.discriminator.is_penalised:
             text = "a gradient penalty needs real and generated examples in one move: take n_critic"
             raise SpecError(text, ("moves",))

@@ -33,34 +33,45 @@ class Unrolled(Node):
     ) -> tuple[Array, Array]:
         """The value (R,), and its gradient by `generated`, (R, B, ...). labels: of real and generated, (R, B, 1)."""
         again, start, steps = same_draws(mode.streams), critic.theta.copy(), []
-        sides = (real, labels[0]), (generated, labels[1])
+        sides, told, n = (real, generated), np.concatenate(labels, 1), real.shape[1]
         for _ in range(self.steps):
             steps.append(critic.theta.copy())
             again()
-            for x, label in sides:
-                y, backward = critic.forward(x, mode)
-                _, dy = loss.critic(y.reshape(*y.shape[:2], 1), label)
-                backward(dy.reshape(y.shape), inputs=False)
+            passes = [critic.forward(x, mode) for x in sides]
+            _, dy = loss.critic_of_both(_joined([y for y, _ in passes]), told)
+            for (y, backward), part in zip(passes, (dy[:, :n], dy[:, n:]), strict=True):
+                backward(part.reshape(y.shape), inputs=False)
             critic.theta[...] -= self.eta * _taken(critic)
         again()
         y, backward = critic.forward(generated, mode)
-        value, dy = loss.generator(y.reshape(*y.shape[:2], 1))
+        if loss.paired:
+            y_real, backward_real = critic.forward(real, mode)
+            value, dy = loss.generator_of_both(_joined([y_real, y]))
+            backward_real(dy[:, :n].reshape(y_real.shape), inputs=False)
+            dy = dy[:, n:]
+        else:
+            value, dy = loss.generator(_joined([y]))
         dx = backward(dy.reshape(y.shape))
         assert dx is not None
         dtheta = _taken(critic)
         for theta in reversed(steps):
             critic.theta[...] = theta
             again()
-            for x, label in sides:  # of v, the scalar product of dtheta with the gradient of the critic's loss
-                y, s, back = along(critic, x, np.zeros_like(x), mode, dtheta)
-                logits = y.reshape(*y.shape[:2], 1)
-                _, dv_ds = loss.critic(logits, label)
-                dv_dy = loss.curvature(logits) * s.reshape(logits.shape)
-                by_x, _ = back(dv_dy.reshape(y.shape), dv_ds.reshape(y.shape))
+            # Of v, the scalar product of dtheta with the gradient of the critic's loss.
+            ways = [along(critic, x, np.zeros_like(x), mode, dtheta) for x in sides]
+            logits, slope = _joined([y for y, _, _ in ways]), _joined([s for _, s, _ in ways])
+            dv_dy, (_, dv_ds) = loss.critic_along(logits, slope), loss.critic_of_both(logits, told)
+            for (y, _, back), part in zip(ways, (slice(n), slice(n, None)), strict=True):
+                by_x, _ = back(dv_dy[:, part].reshape(y.shape), dv_ds[:, part].reshape(y.shape))
             dx = dx - self.eta * by_x  # the last side's, the generated one's
             dtheta = dtheta - self.eta * _taken(critic)
         critic.theta[...] = start
         return value, dx
+
+
+def _joined(said: list[Array]) -> Array:
+    """(R, sum of B, 1)."""
+    return np.concatenate([y.reshape(*y.shape[:2], 1) for y in said], 1)
 
 
 def _taken(network: Network) -> Array:
