@@ -21,6 +21,7 @@ NAMES = list(optimizers.members)
 VARIANTS: list[dict[str, Any]] = [{"type": name} for name in NAMES]
 VARIANTS += [{"type": name, "centered": True} for name in ("rmsprop", "adadelta")]
 VARIANTS += [{**v, "momentum": 0.75, "weight_decay": 0.125, "eta": 0.05} for v in VARIANTS]
+VARIANTS += [{"type": "gradient_descent", "momentum": -0.5}, {"type": "adam", "beta1": -0.5, "momentum": -0.25}]
 
 
 def follow(optimizer: Optimizer, theta: np.ndarray, pulls: np.ndarray) -> np.ndarray:

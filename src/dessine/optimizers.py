@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from dessine.compiled import enabled
-from dessine.registry import Decay, Node, NonNegative, Positive, Registry
+from dessine.registry import Decay, Momentum, Node, NonNegative, Positive, Registry
 from dessine.threads import mailbox, share
 
 CHUNK = 524_288
@@ -34,12 +34,15 @@ class Optimizer(Node):
     """A rule of descent: theta <- theta - eta * direction.
 
     With weight decay, g + weight_decay * theta stands for the gradient g in every rule. With momentum, every rule's
-    direction d is replaced by a velocity: v <- momentum * v + d; theta <- theta - eta * v.
+    direction d is replaced by a velocity: v <- momentum * v + d; theta <- theta - eta * v. That is Polyak's heavy ball,
+    theta_(t+1) = theta_t - eta d_t + momentum (theta_t - theta_(t-1)). In a game, whose field turns, a momentum under 0 damps
+    (Gidel et al. 2019, "Negative momentum for improved game dynamics"): alternating plain descent on the bilinear game
+    circles for ever, and converges with -0.5.
     """
 
     registry = optimizers
 
-    def __init__(self, eta: Positive, momentum: Decay = 0.0, weight_decay: NonNegative = 0.0):
+    def __init__(self, eta: Positive, momentum: Momentum = 0.0, weight_decay: NonNegative = 0.0):
         self.eta = eta
         self.momentum = momentum
         self.weight_decay = weight_decay
@@ -152,11 +155,11 @@ class GradientDescent(Optimizer):
     """Plain gradient descent: the direction is the gradient.
 
     eta: learning rate
-    momentum: share of the last update that is kept; 0 for none
+    momentum: share of the last update that is kept; 0 for none; negative ones damp the turning of a game
     weight_decay: this times the parameters is added to the gradient
     """
 
-    def __init__(self, eta: Positive = 0.01, momentum: Decay = 0.0, weight_decay: NonNegative = 0.0):
+    def __init__(self, eta: Positive = 0.01, momentum: Momentum = 0.0, weight_decay: NonNegative = 0.0):
         super().__init__(eta, momentum, weight_decay)
 
     @property
@@ -177,7 +180,7 @@ class AdaGrad(Optimizer):
 
     eta: learning rate
     epsilon: added to the root, against division by zero
-    momentum: share of the last update that is kept; 0 for none
+    momentum: share of the last update that is kept; 0 for none; negative ones damp the turning of a game
     weight_decay: this times the parameters is added to the gradient
     """
 
@@ -185,7 +188,7 @@ class AdaGrad(Optimizer):
         self,
         eta: Positive = 0.01,
         epsilon: Positive = 1e-10,
-        momentum: Decay = 0.0,
+        momentum: Momentum = 0.0,
         weight_decay: NonNegative = 0.0,
     ):
         super().__init__(eta, momentum, weight_decay)
@@ -246,7 +249,7 @@ class RmsProp(Optimizer):
     gamma: decay of the running means
     epsilon: added to the root, against division by zero
     centered: divide by the standard deviation of the gradient in place of its root mean square
-    momentum: share of the last update that is kept; 0 for none
+    momentum: share of the last update that is kept; 0 for none; negative ones damp the turning of a game
     weight_decay: this times the parameters is added to the gradient
     """
 
@@ -256,7 +259,7 @@ class RmsProp(Optimizer):
         gamma: Decay = 0.99,
         epsilon: Positive = 1e-8,
         centered: bool = False,
-        momentum: Decay = 0.0,
+        momentum: Momentum = 0.0,
         weight_decay: NonNegative = 0.0,
     ):
         super().__init__(eta, momentum, weight_decay)
@@ -294,7 +297,7 @@ class AdaDelta(Optimizer):
     rho: decay of the running means
     epsilon: added under both roots; it sets the size of the first steps
     centered: divide by the standard deviation of the gradient in place of its root mean square
-    momentum: share of the last update that is kept; 0 for none
+    momentum: share of the last update that is kept; 0 for none; negative ones damp the turning of a game
     weight_decay: this times the parameters is added to the gradient
     """
 
@@ -304,7 +307,7 @@ class AdaDelta(Optimizer):
         rho: Decay = 0.9,
         epsilon: Positive = 1e-6,
         centered: bool = False,
-        momentum: Decay = 0.0,
+        momentum: Momentum = 0.0,
         weight_decay: NonNegative = 0.0,
     ):
         super().__init__(eta, momentum, weight_decay)
@@ -342,20 +345,20 @@ class Adam(Optimizer):
     direction (m / (1 - beta1^t)) / (sqrt(n / (1 - beta2^t)) + epsilon).
 
     eta: learning rate
-    beta1: decay of the mean gradient
+    beta1: decay of the mean gradient; may be negative, as momentum may
     beta2: decay of the mean square
     epsilon: added to the root, against division by zero
-    momentum: share of the last update that is kept, beyond what beta1 does; 0 for none
+    momentum: share of the last update that is kept, beyond what beta1 does; 0 for none, may be negative
     weight_decay: this times the parameters is added to the gradient
     """
 
     def __init__(
         self,
         eta: Positive = 0.001,
-        beta1: Decay = 0.9,
+        beta1: Momentum = 0.9,
         beta2: Decay = 0.999,
         epsilon: Positive = 1e-8,
-        momentum: Decay = 0.0,
+        momentum: Momentum = 0.0,
         weight_decay: NonNegative = 0.0,
     ):
         super().__init__(eta, momentum, weight_decay)

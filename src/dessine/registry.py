@@ -29,6 +29,7 @@ Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Le(1)]
 Decay = Annotated[float, Ge(0), Lt(1)]
+Momentum = Annotated[float, Gt(-1), Lt(1)]
 Part = Annotated[float, Ge(0), Lt(1)]  # of what must not be taken whole
 PATH = "a file or folder"
 PathText = Annotated[str, PATH]  # `spec/document.py` makes it absolute

@@ -27,6 +27,19 @@ PLATEAU = {"type": "plateau", "most": 5, "window": 2, "tolerance": 0.0}
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "simultaneous": {"update": "simultaneous"},
+    "generator_first": {"update": {"type": "alternating", "first": "generator"}, "n_critic": 2, "critic_warmup": 1},
+    "optimistic": {"update": "optimistic", "average": 0.9},
+    "optimistic_in_turn": {
+        "update": {"type": "optimistic", "order": "alternating"},
+        "n_critic": 2,
+        "constraint": "spectral_norm",
+    },
+    "extragradient": {"update": "extragradient", "average": 0.9, "loss": "wasserstein", "constraint": "gradient_penalty"},
+    "extragradient_in_turn": {
+        "update": {"type": "extragradient", "by": "descent", "second": "same", "order": "alternating", "first": "generator"},
+        "constraint": "spectral_norm",
+        "n_critic": 2,
+    },
     "critic_warmup": {"critic_warmup": 3},
     "critic_extra": {"critic_extra": {"moves": 3, "first": 1, "every": 2}},
     "until": {"until": PLATEAU},

@@ -107,7 +107,7 @@ class Adversarial(Pair, Game):
         self.critic_moves = CriticMoves(n_critic, critic_warmup, extra, None if until is None else Until.of(until))
         self.update = Rule.of(update)
         if moves is not None:
-            if not isinstance(self.update, Alternating):
+            if not isinstance(self.update, Alternating) or self.update.first != "discriminator":
                 raise SpecError("give update or moves, not both", ("moves",))
             self.update = Ratios(Moves.of(moves))
         self.labels = Labels(real_labels[0], real_labels[1], label_swap)

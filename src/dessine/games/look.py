@@ -52,6 +52,16 @@ class Look:
             self.loss, self.penalise = self.loss + self.penalty, None
         return self
 
+    def pull_back(self) -> Self:
+        """Make of the gradient that the player has the one by what its optimizer moves."""
+        self.player.pull_back()
+        return self
+
+    def step(self, amend: Callable[[Array], None] | None = None) -> Self:
+        """Step along the gradient that the player has, pulled back. amend: as in `Player.step`."""
+        self.player.step(amend)
+        return self._end()
+
     def move(self) -> Self:
         """Step along the gradient that the player has, whatever has been made of it since it was taken."""
         self.player.move()

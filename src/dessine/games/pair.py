@@ -6,7 +6,7 @@ A look is taken here; who learns from which look, and when, is a rule of play (`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cached_property, partial
 from typing import Any
@@ -125,10 +125,18 @@ class Pair:
         then = None if self.average is None else self.average.follow
         return Look("generator", self.generator, value, [(backward, dx.reshape(x.shape))], made=made, then=then)
 
-    def field(self) -> tuple[Look, Look]:
+    def looks(self, names: Sequence[str], batch: Batch | None = None) -> list[Look]:
+        """A look of each player named, at one batch and where both stand now."""
+        look_of, batch = {"discriminator": self.critic_look, "generator": self.generator_look}, batch or self.batch()
+        return [look_of[name](batch) for name in names]
+
+    def field(self) -> list[Look]:
         """The discriminator's look and the generator's, at one batch and where both stand now: the game's field."""
-        batch = self.batch()
-        return self.critic_look(batch), self.generator_look(batch)
+        return self.looks(["discriminator", "generator"])
+
+    def player(self, name: str) -> Player:
+        """The discriminator or the generator."""
+        return {"discriminator": self.discriminator, "generator": self.generator}[name]
 
     def _aim(self, shown: Array, batch: Batch) -> tuple[Array, Array]:
         """What the generator minimises on what it has shown, (R,), and its gradient by it."""
@@ -226,3 +234,9 @@ class Batch:
     def made(self) -> Array:
         """(R, B, *shape) of these latents, by a generator that learns nothing from them."""
         return self._pair.made(self.latent)
+
+    def again(self) -> Batch:
+        """The same examples and latents, of which the generator makes what it makes when it is asked."""
+        batch = Batch(self._pair)
+        vars(batch).update({name: value for name, value in vars(self).items() if name in ("real", "latent")})
+        return batch

@@ -150,13 +150,63 @@ class Player(Node):
 
     def move(self) -> None:
         """Step along the gradient, constrain, clear."""
-        net, held = self.network, self.constraint or Constraint()
-        held.pull_back_(net)
+        self.pull_back()
+        self.step()
+
+    @property
+    def held(self) -> Constraint:
+        """What holds it, be it nothing."""
+        return self.constraint or Constraint()
+
+    @property
+    def moved(self) -> Array:
+        """What its optimizer moves, (R, P): the parameters, or what its constraint makes them from."""
+        return self.held.moved(self.network)
+
+    def pull_back(self) -> None:
+        """Make of the gradient the one by what the optimizer moves."""
+        self.held.pull_back_(self.network)
+
+    def step(self, amend: Callable[[Array], None] | None = None) -> None:
+        """The half of a move that follows: step along the gradient, constrain, clear.
+
+        amend: may change what the optimizer has moved, (R, P), in place, before it is constrained
+        """
+        net, held = self.network, self.held
         if self.gauge is not None:
             self.gauge.before(net, self.optimizer)
-        held.step(net, self.optimizer)
+        if amend is None:
+            held.step(net, self.optimizer)
+        else:
+            self.optimizer.step(self.moved, net.grad, clear=True)
+            amend(self.moved)
+            held.apply_(net)
         if self.gauge is not None:
             self.gauge.after(net, held)
+
+    def look_ahead(self, plain: bool = False) -> None:
+        """A step, not measured, to where one looks and comes back. plain: theta - eta * gradient, whatever the optimizer."""
+        net, held = self.network, self.held
+        if not plain:
+            held.step(net, self.optimizer)
+            return
+        w = self.moved
+        w -= net.grad * net.dtype.type(self.optimizer.eta)
+        net.grad.fill(0)
+        held.apply_(net)
+
+    def way_back(self, optimizer: bool = False) -> Callable[[], None]:
+        """A function that brings the parameters back to where they are now; and what the optimizer keeps, if so."""
+        theta, held = self.network.theta.copy(), self.held.state()
+        kept = self.optimizer.state() if optimizer else None
+
+        def back() -> None:
+            self.network.theta[...] = theta
+            self.held.restore(held)
+            if kept is not None:
+                self.optimizer.restore(kept)
+
+        return back
 
     def state(self) -> dict[str, Array]:
         """Everything that training changes, random streams apart."""

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dessine.games.look import Look
-from dessine.games.pair import Pair
-from dessine.games.play.rule import Rule, rules
+from dessine.games.pair import Batch, Pair
+from dessine.games.play.order import Name, Ordered
+from dessine.games.play.rule import rules
 
 
 @rules.register("alternating")
-class Alternating(Rule):
+class Alternating(Ordered):
     """The discriminator moves, as often as n_critic and its like say, then the generator (Goodfellow et al. 2014, algorithm 1).
 
-    Each move is on a batch of its own.
+    first: who begins a turn; the generator in the Dirac-GAN of Mescheder et al. 2018
+    Each move is along the player's own gradient, psi <- psi - eta dL_D/dpsi (theta, psi), then, with the new psi,
+    theta <- theta - eta dL_G/dtheta (theta, psi), at a batch of its own.
     """
 
-    def real_batches(self, pair: Pair) -> float:
-        return pair.critic_moves.n_critic + pair.generator_sees_real
+    def __init__(self, first: Name = "discriminator"):
+        super().__init__("alternating", first)
 
-    def turn(self, pair: Pair) -> list[Look]:
-        moves, looks = pair.critic_moves, list[Look]()
-        for batch in pair.batches_ahead(moves.warmup if pair.done == 1 else 0):
-            pair.critic_look(batch).learn()
-        for batch in pair.batches_ahead(moves.least(pair.done)):
-            looks.append(pair.critic_look(batch).learn())
-        while moves.again(pair.done, [look.loss for look in looks]):
-            looks.append(pair.critic_look().learn())
-        return [*looks, pair.generator_look().learn()]
+    def moves(self, pair: Pair, names: Sequence[Name], batch: Batch | None = None) -> list[Look]:
+        return [look.learn() for look in pair.looks(names, batch)]

@@ -4,6 +4,7 @@ A rule is given a `Pair`. From it come looks, each a loss at the parameters of t
 
     pair.critic_look()      the discriminator's, at a fresh batch of real and generated examples
     pair.generator_look()   the generator's, at a fresh batch
+    pair.looks(names)       one of each player named, at one batch
     pair.field()            one of each, at one batch: the field of the game
     pair.critic_look_at(side, x)    the discriminator's at one side alone
 
@@ -12,9 +13,11 @@ and with a look a player moves:
     look.learn()        takes the gradient and moves along it
     look.gradient()     only adds the gradient to `look.player.network.grad`, (R, P), where a rule may change it
     look.move()         steps along what stands there, holds the constraint and clears it
+    look.pull_back(), look.step()   the two halves of that: gradient of what the optimizer moves, step
 
 So simultaneous descent is `[look.learn() for look in pair.field()]`, and alternating descent
 `[pair.critic_look().learn(), pair.generator_look().learn()]`. How the gradients change along a direction, `jacobian.py` tells.
+A rule that only changes how a move is made is an `Ordered` one (`order.py`), and writes `moves`.
 
 To add a rule: write its file in this folder, a class with `@rules.register("name")` whose options are its constructor's and
 whose docstring gives the formula and the source; import it in `__init__.py`; add a case to SETTINGS of

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dessine.games.look import Look
-from dessine.games.pair import Pair
-from dessine.games.play.rule import Rule, rules
-from dessine.registry import SpecError
+from dessine.games.pair import Batch, Pair
+from dessine.games.play.order import Name, Ordered
+from dessine.games.play.rule import rules
 
 
 @rules.register("simultaneous")
-class Simultaneous(Rule):
-    """Both players move along the field at one point, theta <- theta - eta v(theta) (Mescheder et al. 2017, algorithm 1)."""
+class Simultaneous(Ordered):
+    """Both players move along the field at one point, w <- w - eta v(w) (Mescheder et al. 2017, algorithm 1).
 
-    def refuse(self, pair: Pair) -> None:
-        for name in pair.critic_moves.given():
-            raise SpecError("simultaneous moves are one of each player in a turn: take update alternating", (name,))
+    w are the parameters of both, and v(w) = (dL_D/dpsi, dL_G/dtheta), each player's gradient of its own loss, at one batch.
+    """
 
-    def real_batches(self, pair: Pair) -> float:
-        return 1
+    def __init__(self) -> None:
+        super().__init__("simultaneous")
 
-    def turn(self, pair: Pair) -> list[Look]:
-        return [look.learn() for look in pair.field()]
+    def moves(self, pair: Pair, names: Sequence[Name], batch: Batch | None = None) -> list[Look]:
+        return [look.learn() for look in pair.looks(names, batch)]

@@ -1,0 +1,140 @@
+"""Each rule of play on the bilinear game, held against its theory: the spectral radius of the linear map that a turn is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dessine.data import Examples, Split
+from dessine.games import Adversarial, Player
+from dessine.optimizers import Optimizer
+from dessine.registry import SpecError
+from dessine.streams import Streams
+
+Array = np.ndarray
+ETA = 0.2
+
+
+def bilinear(momentum: float = 0.0, **options: Any) -> Adversarial:
+    """L_D = psi theta = -L_G: the data are the point 0, the critic says psi x, the generator theta."""
+    rule = {"type": "gradient_descent", "eta": ETA, "momentum": momentum}
+    one = [{"type": "dense", "units": 1, "bias": False}]
+    game = Adversarial(Player(one, rule), Player(one, rule), {"size": 1}, "wasserstein", scored=0, **options)  # type: ignore[arg-type]
+    data = Examples(np.zeros((4, 1)), None)
+    game.build(Split(data, data), 4, Streams(0), np.float64)
+    game.latent.draw = lambda streams, count, dtype: np.ones((1, count, 1))  # type: ignore[method-assign]
+    return game
+
+
+def spectral_radius(game: Adversarial) -> float:
+    """Of a turn, as a map of parameters and of all that optimizers and the rule keep."""
+    game.turn()
+    kept = {name: np.array(value) for name, value in game.state().items()}
+    moving = [name for name in kept if name.endswith((".theta", ".velocity")) or name.startswith("update.")]
+
+    def after(i: int) -> list[float]:
+        game.restore(kept | {name: np.full_like(kept[name], name == moving[i]) for name in moving})
+        game.turn()
+        now = game.state()
+        return [float(now[name].item()) for name in moving]
+
+    return float(np.abs(np.linalg.eigvals(np.array([after(i) for i in range(len(moving))]))).max())
+
+
+def largest_root(*coefficients: complex) -> float:
+    return float(np.abs(np.roots(coefficients)).max())
+
+
+def in_turn(beta: float) -> float:
+    """Of alternating descent with momentum: (l - 1)^2 (l - beta)^2 + eta^2 l^3 = 0 (Gidel et al. 2019)."""
+    return largest_root(*np.polyadd(np.poly([1, 1, beta, beta]), [ETA**2, 0, 0, 0]))
+
+
+EXTRA_IN_TURN = np.array([[1, 0], [ETA, 1 - ETA**2]]) @ np.array([[1 - ETA**2, -ETA], [0, 1]])
+
+THEORY: list[tuple[Any, float, float]] = [
+    ("simultaneous", 0.0, np.sqrt(1 + ETA**2)),
+    ("alternating", 0.0, 1.0),
+    ({"type": "alternating", "first": "generator"}, 0.0, 1.0),
+    ("alternating", -0.5, in_turn(-0.5)),
+    ("alternating", 0.5, in_turn(0.5)),
+    ("simultaneous", -0.3, largest_root(1, -(1 - 0.3 - 1j * ETA), -0.3)),
+    ("extragradient", 0.0, np.sqrt(1 - ETA**2 + ETA**4)),
+    ({"type": "extragradient", "by": "descent", "second": "same"}, 0.0, np.sqrt(1 - ETA**2 + ETA**4)),
+    ({"type": "extragradient", "order": "alternating"}, 0.0, float(np.abs(np.linalg.eigvals(EXTRA_IN_TURN)).max())),
+    ("optimistic", 0.0, largest_root(1, -(1 - 2j * ETA), -1j * ETA)),
+]
+
+
+@pytest.mark.parametrize(("update", "momentum", "expected"), THEORY, ids=str)
+def test_on_the_bilinear_game_a_turn_has_the_spectral_radius_of_the_theory(
+    update: Any, momentum: float, expected: float
+) -> None:
+    assert spectral_radius(bilinear(momentum, update=update)) == pytest.approx(expected, rel=1e-7)
+
+
+def test_negative_momentum_converges_where_plain_descent_circles_and_positive_momentum_does_not() -> None:
+    assert in_turn(-0.5) < 1 < in_turn(0.5)
+
+
+def test_who_moves_first_answers_to_the_other_at_rest() -> None:
+    for first, moved in (("discriminator", (-ETA, 1 - ETA**2)), ("generator", (-ETA, 1.0))):
+        game = bilinear(update={"type": "alternating", "first": first})
+        for player, value in zip((game.discriminator, game.generator), (0.0, 1.0), strict=True):
+            player.network.theta[...] = value
+        game.turn()
+        np.testing.assert_allclose([game.discriminator.network.theta.item(), game.generator.network.theta.item()], moved)
+
+
+@pytest.mark.parametrize("update", ["extragradient", "optimistic"])
+def test_with_order_alternating_the_critic_moves_n_critic_times(update: str) -> None:
+    game, moves = bilinear(update={"type": update, "order": "alternating"}, n_critic=3), list[str]()
+    for name, player in game.players.items():
+        step = player.step
+        player.step = lambda amend=None, step=step, name=name: moves.append(name) or step(amend)  # type: ignore[misc, func-returns-value, method-assign]
+    game.turn()
+    assert moves == ["discriminator"] * 3 + ["generator"]
+
+
+def test_extra_adam_knows_both_looks_and_descent_ahead_leaves_it_alone() -> None:
+    steps = {}
+    for by in ("optimizer", "descent"):
+        game = bilinear(update={"type": "extragradient", "by": by})
+        game.turn()
+        steps[by] = game.discriminator.optimizer.t, game.generator.optimizer.t
+    assert steps == {"optimizer": (2, 2), "descent": (1, 1)}
+
+
+@pytest.mark.parametrize("update", ["extragradient", "optimistic"])
+def test_in_one_order_no_other_players_moves_are_counted(update: str) -> None:
+    with pytest.raises(SpecError, match=f"take update {{type: {update}, order: alternating}}") as error:
+        bilinear(update=update, n_critic=2)
+    assert error.value.problems[0].path == ("n_critic",)
+
+
+def test_settings_of_an_order_that_say_nothing_are_refused() -> None:
+    with pytest.raises(SpecError, match="simultaneous moves have no first one"):
+        bilinear(update={"type": "optimistic", "first": "generator"})
+    with pytest.raises(SpecError, match="give update or moves, not both"):
+        bilinear(update={"type": "alternating", "first": "generator"}, moves={})
+
+
+def test_optimistic_adam_is_that_of_the_paper() -> None:
+    """w_t = w_(t-1) - 2 eta m_t / (sqrt v_t + eps) + eta m_(t-1) / (sqrt v_(t-1) + eps), means corrected for their start."""
+    game = bilinear(update="optimistic")
+    w = np.array([0.5, 0.75])  # psi, theta
+    rule = {"type": "adam", "eta": 0.1, "beta1": 0.5, "beta2": 0.75, "epsilon": 1e-6}
+    for player, value in zip((game.discriminator, game.generator), w, strict=True):
+        player.optimizer, player.network.theta[...] = Optimizer.of(rule), value
+    m, v, last = np.zeros(2), np.zeros(2), np.zeros(2)
+    for t in range(1, 6):
+        g = np.array([w[1], -w[0]])
+        m, v = 0.5 * m + 0.5 * g, 0.75 * v + 0.25 * g * g
+        d = m / (1 - 0.5**t) / (np.sqrt(v / (1 - 0.75**t)) + 1e-6)
+        w, last = w - 0.2 * d + 0.1 * last, d
+        game.turn()
+        np.testing.assert_allclose(
+            [game.discriminator.network.theta.item(), game.generator.network.theta.item()], w, rtol=1e-10
+        )
