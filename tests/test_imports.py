@@ -20,6 +20,7 @@ FLOORS = [
     ["data", "runs", "plots", "spec"],
     ["scores", "reports"],
     ["games"],
+    ["choosing"],
     ["experiment"],
     ["sweeps"],
     ["cli"],

@@ -15,13 +15,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Le, MaxLen
 
+from dessine.choosing import Best, Choice, Patience, Stop
 from dessine.data import Dataset, Split
 from dessine.games import Context, Game
 from dessine.games.warnings import warnings
 from dessine.games.watch import Watch, told
 from dessine.paths import LONGEST_NAME
 from dessine.plots import Pictures
-from dessine.registry import DEFAULTS, Count, Like, Node, Problems, SpecError, Whole
+from dessine.registry import DEFAULTS, Count, Like, Node, Problem, Problems, SpecError, Whole
 from dessine.runs.checkpoint import Damaged
 from dessine.runs.files import RunError, own, write_json
 from dessine.runs.run import Run, outcome, picture_name
@@ -40,12 +41,20 @@ class Training(Node):
     steps: turns of the game
     epochs: passes over the training examples, instead of steps
     batch_size: examples per batch
+    stop: when to end before the last step
     """
 
-    def __init__(self, steps: Count | None = None, epochs: Count | None = None, batch_size: Count = 64):
+    def __init__(
+        self,
+        steps: Count | None = None,
+        epochs: Count | None = None,
+        batch_size: Count = 64,
+        stop: Like[Stop] | None = None,
+    ):
         if (steps is None) == (epochs is None):
             raise SpecError("give steps or epochs, one of the two (`steps: null` takes an inherited one away)")
         self.steps, self.epochs, self.batch_size = steps, epochs, batch_size
+        self.stop = None if stop is None else Stop.of(stop)
 
 
 class Outputs(Node):
@@ -56,6 +65,7 @@ class Outputs(Node):
         epoch of a classification; 0: none
     checkpoint: steps between two checkpoints; left out: 1000, or one epoch of a classification
     keep: how many checkpoints stay
+    best: metric or score, such as test_success or scores.frechet, by which the best checkpoint of each repeat stays, too
     grid: rows and columns of the sample grid
     gif: whether the sample grids become a GIF at the end
     plots: whether curves are drawn at the end
@@ -70,13 +80,14 @@ class Outputs(Node):
         grid: list[Count] = [8, 8],  # noqa: B006
         gif: bool = True,
         plots: bool = True,
+        best: str | None = None,
     ):
         if len(grid) != 2:
             raise SpecError("expects [rows, columns]", ("grid",))
         if grid[0] * grid[1] > 10_000:
             raise SpecError("takes at most 10,000 pictures", ("grid",))
         self.metrics, self.samples, self.checkpoint, self.keep = metrics, samples, checkpoint, keep
-        self.grid, self.gif, self.plots = (grid[0], grid[1]), gif, plots
+        self.grid, self.gif, self.plots, self.best = (grid[0], grid[1]), gif, plots, best
 
 
 class Experiment(Node):
@@ -97,6 +108,8 @@ class Experiment(Node):
     metrics_period: int
     samples_period: int
     checkpoint_period: int
+    best: Choice | None = None
+    stops_by: Choice | None = None
 
     def __init__(
         self,
@@ -137,6 +150,7 @@ class Experiment(Node):
             for layer in (place.layer for player in self.game.players.values() for place in player.places()):
                 if batch < layer.least_batch:
                     raise SpecError(f"must be at least {layer.least_batch} for a {layer.type} layer, got {batch}")
+        self._choose(problems)
         problems.tell()
         epochs = self.training.epochs
         self.steps = self.training.steps or max(1, round((epochs or 1) * self.game.turns_per_epoch()))
@@ -145,9 +159,36 @@ class Experiment(Node):
         self.samples_period = self.game.sample_period() if samples is None else samples
         self.checkpoint_period = self.outputs.checkpoint or self.game.checkpoint_period()
 
+    def _choose(self, problems: Problems) -> None:
+        """By what the best checkpoint is kept, and by what the run stops, among all that the game can be judged by."""
+        known, stop = self.game.directions(self.split), self.training.stop
+        if self.outputs.best is not None:
+            with problems.below("outputs", "best"):
+                self.best = Choice.of(self.outputs.best, known)
+        if stop is not None and self.repeats > 1:
+            with problems.below("training", "stop"):
+                raise SpecError("each repeat would end at another step: take repeats 1, and a sweep over seeds")
+        if stop is not None and stop.metric is not None:
+            with problems.below("training", "stop", "metric"):
+                self.stops_by = Choice.of(stop.metric, known)
+
+    def looks_at_test(self) -> Iterator[Problem]:
+        """What is chosen by the test, which then no longer tells how good the chosen one is on new examples."""
+        for path, choice in ((("outputs", "best"), self.best), (("training", "stop", "metric"), self.stops_by)):
+            if choice and choice.metric.startswith("test_"):
+                yield Problem(
+                    path, "chooses by the test: data.validation=0.1 keeps training examples apart to choose by instead"
+                )
+
+    def apart(self) -> list[str]:
+        """Metrics that are chosen or stopped by, and that the game measures for nothing else: at checkpoints."""
+        asked = [choice.metric for choice in (self.best, self.stops_by) if choice]
+        return list(dict.fromkeys(metric for metric in asked if not self.game.is_on_lines(metric)))
+
     def is_logged(self, step: int) -> bool:
-        """Whether `step` ends with a line of metrics."""
-        return step % self.metrics_period == 0 or step == self.steps
+        """Whether `step` ends with a line of metrics: so do all checkpoints, where something is chosen by them."""
+        chosen = (self.best is not None or self.apart()) and step % self.checkpoint_period == 0
+        return step % self.metrics_period == 0 or step == self.steps or bool(chosen)
 
     def next_event(self, step: int) -> int:
         """The first step after `step` at which something is written."""
@@ -262,11 +303,13 @@ def train(
     pictures = pictures_of(run, say)
     with stop_requests() as stop, np.errstate(all="ignore"), one_blas_thread():
         watch, pace, stopping = _cut(experiment, run, step, say), Pace(), False
+        best = None if experiment.best is None else Best(experiment.best, run, experiment.repeats, say)
+        patience, enough = _patience(experiment, run), ""
         if step == 0:
             if experiment.is_shown(0):
                 _show(experiment, run, 0, pictures)
             _save(experiment, run, 0)
-        while step < last and not stopping and not watch.gone.all():
+        while step < last and not stopping and not enough and not watch.gone.all():
             n = min(experiment.next_event(step) - step, pace.turns)
             logging = experiment.is_logged(step + n)
             with pace.timed(n):
@@ -275,9 +318,12 @@ def train(
             stopping = stop()
             if stopping:
                 say("stopping: saves, and draws its curves; Ctrl-C again stops at once")
-            saving = stopping or step == last or step % experiment.checkpoint_period == 0
+            due = step == last or step % experiment.checkpoint_period == 0
+            saving = stopping or due
             record = _record(step, game, seen | game.report()) if logging else {}
             if logging:
+                if due:
+                    _add_apart(experiment, record)
                 run.append_metrics(record)
             if logging or saving:  # no checkpoint holds numbers that the watch has not seen
                 for finding in watch.look(step, seen):
@@ -286,11 +332,21 @@ def train(
                     _remember(experiment, run, watch)
                 if watch.gone.all():
                     break
+            enough = patience.ended(record) if patience and record else ""
             progress(step, record)
-            if experiment.is_shown(step):
+            if experiment.is_shown(step) or enough:
                 _show(experiment, run, step, pictures)
-            if saving:
+            if saving or enough:
+                if best is not None and record and (due or enough):  # whenever the user stops it, the same are candidates
+                    best.offer(step, record, game.state(), game.streams.state())
                 _save(experiment, run, step)
+    if watch.gone.all() and patience and "diverged" in patience.stop.on:
+        enough = f"diverged: {told(watch.found[-1], experiment.repeats)}"
+    if enough:
+        say(f"stops at step {step:,} of {last:,}: {enough}")
+        run.log(f"stops at step {step:,} of {last:,}: {enough}")
+        run.update(stopped=enough)
+        return finish(experiment, run, step, began, "completed", pictures)
     if watch.gone.all():
         finish(experiment, run, step, began, "failed", pictures)
         raise NonFiniteError(f"stopped at step {step:,} of {last:,}: no replicate is left with finite numbers")
@@ -325,6 +381,31 @@ def _cut(experiment: Experiment, run: Run, step: int, say: Callable[[str], None]
     if run.info().get("non_finite"):
         _remember(experiment, run, watch)
     return watch
+
+
+def _patience(experiment: Experiment, run: Run) -> Patience | None:
+    """What counts the lines for `training.stop`, those that are already there included."""
+    stop = experiment.training.stop
+    if stop is None:
+        return None
+    spec = run.info().get("spec") or {}
+    known, warned = _known(experiment, spec)
+
+    def verdict(records: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+        told = diagnose(records, spec, known, warned=warned)
+        return told.verdict, told.words
+
+    return Patience(stop, experiment.stops_by, verdict, run.metrics())
+
+
+def _add_apart(experiment: Experiment, record: dict[str, Any]) -> None:
+    """Put into a line of metrics what is measured at checkpoints alone."""
+    for metric in experiment.apart():
+        *above, name = metric.split(".")
+        at = record
+        for key in above:
+            at = at.setdefault(key, {})
+        at[name] = _plain(experiment.game.score(metric))
 
 
 def _remember(experiment: Experiment, run: Run, watch: Watch) -> None:
@@ -373,14 +454,16 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
 
     status: failed, or anything else; then it is the step that decides between completed and interrupted.
     """
-    status = status if status == "failed" else outcome(step, experiment.steps)
+    stopped = run.info().get("stopped")
+    status = status if status == "failed" else outcome(step, experiment.steps, stopped)
     records = run.metrics()
     summary = summarise(records, experiment.game.goals)
     if status == "completed" and records:  # the test is looked at now; what the lines hold, choices may have been made by
         summary["last"] = records[-1] | _plain(experiment.game.tested())
     summary |= experiment.game.summary([*records, summary["last"]]) | {"status": status, "step": step}
-    if run.info().get("reason"):
-        summary["reason"] = run.info()["reason"]
+    for key in ("reason", "stopped"):
+        if run.info().get(key):
+            summary[key] = run.info()[key]
     with np.errstate(all="ignore"):
         summary["diagnosis"] = diagnosis(experiment, run, records).plain()
     write_json(own(run.path, "summary.json"), summary)
@@ -412,13 +495,17 @@ def diagnosis(
     """
     info = run.info()
     spec = spec or info.get("spec") or {}
-    if experiment.split.missing:
-        known, doubts = Reference(), []
-    else:
-        known, doubts = experiment.game.reference(experiment.split), warnings(spec, experiment.split) if spec else []
+    known, warned = _known(experiment, spec)
     found = info.get("non_finite") or []
-    warned = [(str(one), one.override, one.hopeless) for one in doubts]
     return diagnose(records, spec, known, repeats=experiment.repeats, non_finite=found, sampled=sampled, warned=warned)
+
+
+def _known(experiment: Experiment, spec: Mapping[str, Any]) -> tuple[Reference, list[tuple[str, str, bool]]]:
+    """What the data let a run reach, and what its config is warned of; nothing where the data are missing."""
+    if experiment.split.missing:
+        return Reference(), []
+    doubts = warnings(spec, experiment.split) if spec else []
+    return experiment.game.reference(experiment.split), [(str(one), one.override, one.hopeless) for one in doubts]
 
 
 def summarise(records: list[dict[str, Any]], goals: Mapping[str, str]) -> dict[str, Any]:

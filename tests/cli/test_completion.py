@@ -35,7 +35,7 @@ def offered(tmp_path, monkeypatch):
     ("words", "wanted"),
     [
         (("train", ""), ["<file>"]),
-        (("train", CONFIG, "training.st"), ["training.steps="]),
+        (("train", CONFIG, "training.ste"), ["training.steps="]),
         (("train", CONFIG, "tr"), ["training."]),
         (("train", CONFIG, "game.loss=min"), ["game.loss=minimax"]),
         (("train", CONFIG, "game.loss", "=", "min"), ["minimax"]),  # as bash takes it apart
@@ -48,7 +48,7 @@ def offered(tmp_path, monkeypatch):
         (("train", "--resume", "r"), ["ring"]),
         (("sweep", CONFIG, "game.loss=minimax,non"), ["game.loss=minimax,non_saturating"]),
         (("config", "check", CONFIG, "dtype=float3"), ["dtype=float32"]),
-        (("check-grad", "no.yaml", "training.st"), ["training.steps="]),
+        (("check-grad", "no.yaml", "training.ste"), ["training.steps="]),
         (("eval", "l"), ["last"]),
         (("eval", "runs/"), ["<file>"]),
         (("eval", "2020-01-01"), ["2020-01-01_00-00-00_ring"]),
@@ -87,7 +87,7 @@ def test_a_real_bash_completes(offered, tmp_path):
     eval "$(_DESSINE_COMPLETE=bash_source dessine)"
     compopt() {{ echo "compopt $*"; }}
     COMP_WORDS=(dessine train {CONFIG} game.loss = min); COMP_CWORD=5; _dessine_completion dessine; echo "${{COMPREPLY[@]}}"
-    COMPREPLY=(); COMP_WORDS=(dessine train {CONFIG} training.st); COMP_CWORD=3; _dessine_completion dessine
+    COMPREPLY=(); COMP_WORDS=(dessine train {CONFIG} training.ste); COMP_CWORD=3; _dessine_completion dessine
     echo "${{COMPREPLY[@]}}"
     """
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120)

@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from dessine.cli.errors import say
-from dessine.cli.loading import by_whom, cells_of, drawn_by, for_each, in_sweep, load_alone
+from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, in_sweep, load_alone, restore
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.terminal import table, text_width
 from dessine.experiment import Experiment, diagnosis
@@ -46,21 +46,23 @@ Examples:
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of these samples.")
 @by_whom
+@at_step
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
-def command(run: str, count: int, seed: int, average: bool | None, as_json: bool, runs_dir: Path) -> None:
+def command(run: str, count: int, seed: int, average: bool | None, at: int | str, as_json: bool, runs_dir: Path) -> None:
     """Say what is the matter with RUN: healthy, collapsing, collapsed, dead, stuck, diverged, memorising or unknown.
 
-    It goes through the lines of metrics and looks at samples of the newest checkpoint: the numbers behind the verdict, each
-    with the threshold that it crosses, the first bad step, and KEY=VALUE to try next. The exit code does not depend on it.
+    It goes through the lines of metrics and looks at samples of the newest checkpoint, or of --step and the lines before
+    it alone: the numbers behind the verdict, each with the threshold that it crosses, the first bad step, and KEY=VALUE to try
+    next. The exit code does not depend on it.
     Of a sweep, each run has one line.
     """
     cells = cells_of(run, runs_dir)
     if not cells:
-        document, lines = _diagnosed(run, runs_dir, count, seed, average)
+        document, lines = _diagnosed(run, runs_dir, count, seed, average, at)
         click.echo(json.dumps(finite(document), indent=2) if as_json else harmless("\n".join(lines)))
         return
-    each = for_each(cells, lambda cell: _diagnosed(cell, runs_dir, count, seed, average))
+    each = for_each(cells, lambda cell: _diagnosed(cell, runs_dir, count, seed, average, at))
     made = [(cell, document) for cell, (document, _) in each]
     sweep = cells[0].parent.parent
     if as_json:
@@ -71,7 +73,9 @@ def command(run: str, count: int, seed: int, average: bool | None, as_json: bool
     click.echo("\n".join(table(("run", "step", "verdict", "why"), rows, text_width(), right=(1,), text=(0, 3))))
 
 
-def _diagnosed(run: str, runs_dir: Path, count: int, seed: int, average: bool | None) -> tuple[dict[str, Any], list[str]]:
+def _diagnosed(
+    run: str, runs_dir: Path, count: int, seed: int, average: bool | None, at: int | str
+) -> tuple[dict[str, Any], list[str]]:
     """Of one run: the document, and the lines for people."""
     found = Run.find(run, runs_dir)
     experiment, resolved = load_alone(found)
@@ -85,7 +89,9 @@ def _diagnosed(run: str, runs_dir: Path, count: int, seed: int, average: bool | 
         records = [record | {"scores": record.get("plain_scores", record.get("scores", {}))} for record in records]
     missing = experiment.split.missing
     with np.errstate(all="ignore"):  # numbers that have run away are what it may be about
-        step, sampled = (None, []) if missing else _samples(found, experiment, count, seed, average)
+        step, sampled = (None, []) if missing else _samples(found, experiment, count, seed, average, at)
+        if at != "last" and step is not None:
+            records = [record for record in records if record["step"] <= step]
         told = diagnosis(experiment, found, records, sampled, resolved)
     if missing:
         told = replace(told, notes=(*told.notes, f"its data are not here ({missing}): {UNSEEN}"))
@@ -97,12 +103,16 @@ def _diagnosed(run: str, runs_dir: Path, count: int, seed: int, average: bool | 
     return document, [f"{found.path}  step {last:,}, {found.status()}{f'; samples by the {whose}' if whose else ''}", *lines]
 
 
-def _samples(run: Run, experiment: Experiment, count: int, seed: int, average: bool | None) -> tuple[int | None, list[Sampled]]:
-    """The step of the newest checkpoint, and what its samples show beside those of the one before it, repeat by repeat."""
+def _samples(
+    run: Run, experiment: Experiment, count: int, seed: int, average: bool | None, at: int | str
+) -> tuple[int | None, list[Sampled]]:
+    """The step of the checkpoint `at`, and what its samples show beside those of the one before it, repeat by repeat."""
     game, drawn = experiment.game, list[np.ndarray]()
     try:
-        newest = run.restore(experiment, say=say)
-    except RunError as error:  # the metrics still tell their part
+        newest = restore(run, experiment, at)
+    except RunError as error:  # the metrics still tell their part, but not of a step that was asked for
+        if at != "last":
+            raise
         say(str(error))
         return None, []
     if newest is None or not isinstance(game, Adversarial):

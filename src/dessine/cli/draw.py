@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from dessine.cli.errors import say
-from dessine.cli.loading import by_whom, cells_of, drawn_by, for_each, open_run
+from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.experiment import Experiment
 from dessine.games.game import FIXED_SEED
@@ -27,9 +27,10 @@ HINT = " (--plain: by its own weights)"
 @click.option("--count", type=click.IntRange(1, 1_000_000), default=64, show_default=True, help="How many.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latents: the same, the same images.")
 @by_whom
+@at_step
 @click.option("--out", type=FILE, required=True, help="FILE.png or FILE.npz")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
-def command(run: str, count: int, seed: int, average: bool | None, out: Path, runs_dir: Path) -> None:
+def command(run: str, count: int, seed: int, average: bool | None, at: int | str, out: Path, runs_dir: Path) -> None:
     """Draw COUNT images with the generator of RUN: a grid (.png), or `images`, float32 in [0, 1], (N, 28, 28) (.npz).
 
     A run with `game.average` draws by the moving average of its generator, and says so.
@@ -42,11 +43,12 @@ def command(run: str, count: int, seed: int, average: bool | None, out: Path, ru
         raise click.UsageError(f"--out {out}: there is no folder {out.parent}")
     cells = cells_of(run, runs_dir)
     if not cells:
-        made = [(Path(run), _draw(run, runs_dir, count, seed, average, out))]
+        made = [(Path(run), _draw(run, runs_dir, count, seed, average, at, out))]
     else:
         each = out.with_name
         made = for_each(
-            cells, lambda cell: _draw(cell, runs_dir, count, seed, average, each(f"{out.stem}_{Path(cell).name}{out.suffix}"))
+            cells,
+            lambda cell: _draw(cell, runs_dir, count, seed, average, at, each(f"{out.stem}_{Path(cell).name}{out.suffix}")),
         )
     for whose in dict.fromkeys(whose for _, (_, whose) in made if whose):
         say(f"drawn by the {whose} of the generator{HINT if average is None else ''}")
@@ -54,9 +56,9 @@ def command(run: str, count: int, seed: int, average: bool | None, out: Path, ru
         click.echo(str(path))
 
 
-def _draw(run: str, runs_dir: Path, count: int, seed: int, average: bool | None, out: Path) -> tuple[Path, str]:
+def _draw(run: str, runs_dir: Path, count: int, seed: int, average: bool | None, at: int | str, out: Path) -> tuple[Path, str]:
     """Of one run. Returns the file, and whose weights have drawn, where there is a choice."""
-    _found, experiment, step = open_run(run, runs_dir, to_draw=True)
+    _found, experiment, step = open_run(run, runs_dir, to_draw=True, at=at)
     whose = drawn_by(experiment, average)
     images = draw_images(experiment, count, seed, average)
     if out.suffix.lower() == ".npz":

@@ -17,7 +17,7 @@ import click
 from dessine.cli.along import measure_checkpoints
 from dessine.cli.completion import scores
 from dessine.cli.errors import say
-from dessine.cli.loading import by_whom, cells_of, drawn_by, for_each, in_sweep, open_run
+from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, in_sweep, open_run
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.terminal import room, table, text_width
 from dessine.games import Context
@@ -57,8 +57,8 @@ INDENT = 2
 
 
 @contextmanager
-def new_folder(run: Path, out: Path | None) -> Iterator[tuple[Path, str]]:
-    """Where results go: `out`, or `run`/eval. Made for what could not be done, it goes again.
+def new_folder(run: Path, out: Path | None, part: str = "") -> Iterator[tuple[Path, str]]:
+    """Where results go: `out`, or `run`/eval, or a `part` of that. Made for what could not be done, it goes again.
 
     A run can be measured where it cannot be written, by a colleague or on a read-only disk: then a folder for the moment, and
     why it is no other.
@@ -66,6 +66,8 @@ def new_folder(run: Path, out: Path | None) -> Iterator[tuple[Path, str]]:
     why = ""
     try:
         path = own_folder(run, "eval") if out is None else out
+        if part and out is None:
+            path = own_folder(path, part)
         path.mkdir(parents=True, exist_ok=True)
         TemporaryFile(dir=path).close()
     except OSError as error:
@@ -81,6 +83,8 @@ def new_folder(run: Path, out: Path | None) -> Iterator[tuple[Path, str]]:
     except BaseException:
         with suppress(OSError):
             path.rmdir()  # only if it is empty
+            if part and out is None:
+                path.parent.rmdir()
         raise
 
 
@@ -106,6 +110,7 @@ class Names(click.ParamType):
     "--checkpoints", is_flag=True, help="Quick scores of every checkpoint, and how the critic's estimate follows them."
 )
 @by_whom
+@at_step
 @click.option("--out", type=PATH, help="The folder that results go to.  [default: RUN/eval]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
@@ -117,11 +122,13 @@ def command(
     every: bool,
     checkpoints: bool,
     average: bool | None,
+    at: int | str,
     out: Path | None,
     as_json: bool,
     runs_dir: Path,
 ) -> None:
-    """Measure RUN with its newest checkpoint; scores and pictures go to RUN/eval/, or to the folder --out.
+    """Measure RUN with its newest checkpoint, or that of --step; scores and pictures go to RUN/eval/ (with --step to a folder
+    in it), or to the folder --out.
 
     A GAN: every score of its samples beside the ceiling (real test examples, measured as if they were generated), the floor
     (noise) and a collapsed baseline (one example repeated), each of as many examples; what its critic says (d_train, d_test
@@ -136,7 +143,9 @@ def command(
     """
     if every and only:
         raise click.UsageError("give --all or --only, not both")
-    ask = _Question(count, seed, [ALL] if every else only, checkpoints, average)
+    if checkpoints and at != "last":
+        raise click.UsageError("give --checkpoints or --step, not both")
+    ask = _Question(count, seed, [ALL] if every else only, checkpoints, average, at)
     cells = cells_of(run, runs_dir)
     if not cells:
         told = _measured(run, runs_dir, ask, out)
@@ -168,14 +177,20 @@ class _Question:
     only: list[str] | None
     checkpoints: bool
     average: bool | None
+    at: int | str
+
+    @property
+    def part(self) -> str:
+        """Of RUN/eval, for another checkpoint than the last."""
+        return {"last": "", "best": "best"}.get(str(self.at), f"step_{self.at:0>9}")
 
 
 def _measured(run: str, runs_dir: Path, ask: _Question, out: Path | None) -> dict[str, Any]:
     """Measure one run, and save what was found."""
-    found, experiment, step = open_run(run, runs_dir)
+    found, experiment, step = open_run(run, runs_dir, at=ask.at)
     drawn_by(experiment, ask.average)
     told: dict[str, Any] = {"run": str(found.path), "step": step, "seed": ask.seed}
-    with new_folder(found.path, out) as (folder, unsaved):
+    with new_folder(found.path, out, ask.part) as (folder, unsaved):
         if ask.checkpoints:
             told |= measure_checkpoints(found, experiment, ask.count, ask.seed, ask.only, folder, ask.average)
             write_json(folder / "checkpoints.json", told)

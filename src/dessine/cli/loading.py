@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from dessine.cli.errors import say
+from dessine.cli.paths import AtStep
 from dessine.data import Split
 from dessine.experiment import Experiment
 from dessine.games import Adversarial
@@ -97,7 +98,7 @@ def _build(
 
 def warned(experiment: Experiment, document: Document, resolved: dict[str, Any]) -> list[str]:
     """What a loaded config allows itself that is hardly meant: one line each, with its place."""
-    return document.lines(warning.problem for warning in warnings(resolved, experiment.split))
+    return document.lines([*(warning.problem for warning in warnings(resolved, experiment.split)), *experiment.looks_at_test()])
 
 
 def cells_of(text: str, runs_dir: Path) -> list[Path]:
@@ -150,6 +151,34 @@ by_whom = click.option(
 """For commands that draw: `average`, as `Game.drawn_by` takes it."""
 
 
+at_step = click.option(
+    "--step",
+    "at",
+    type=AtStep(),
+    default="last",
+    show_default=True,
+    help="The checkpoint: of a step, the best (outputs.best), or the last one.",
+)
+"""For commands that look at a checkpoint: `at`, as `open_run` takes it."""
+
+
+def restore(run: Run, experiment: Experiment, at: int | str) -> int | None:
+    """Take it to the checkpoint `at`: a step, best or last. Returns its step, or None where there is none at all.
+
+    The screen is told by what the best is the best. Raises RunError where the one that is asked for is not there.
+    """
+    if at == "last":
+        return run.restore(experiment, say=say)
+    step, told = run.restore_at(experiment, experiment.repeats, None if at == "best" else int(at))
+    if told:
+        known = [(s, v) for s, v in zip(told["steps"], told["values"], strict=True) if v is not None]
+        of = f"step {step:,}" if len(told["steps"]) == 1 else f"steps {', '.join(f'{s:,}' for s, _ in known[:8])}"
+        more = f", ... of {len(known)} repeats" if len(known) > 8 else ""
+        values = f" ({known[0][1]:.4g})" if len(told["steps"]) == 1 and known else ""
+        say(f"the best checkpoint by {told['metric']}{values} is of {of}{more}")
+    return step
+
+
 def drawn_by(experiment: Experiment, average: bool | None) -> str:
     """Whose weights draw, in words, where there is a choice. Raises UsageError where there is none."""
     try:
@@ -158,10 +187,10 @@ def drawn_by(experiment: Experiment, average: bool | None) -> str:
         raise click.UsageError(str(error)) from None
 
 
-def open_run(text: str, runs_dir: Path, to_draw: bool = False) -> tuple[Run, Experiment, int]:
-    """A saved run with its newest checkpoint restored: the run, the experiment and the step.
+def open_run(text: str, runs_dir: Path, to_draw: bool = False, at: int | str = "last") -> tuple[Run, Experiment, int]:
+    """A saved run with a checkpoint restored: the run, the experiment and the step, that of the first repeat.
 
-    The screen is told of a newer one that cannot be used. to_draw: the data may be missing
+    The screen is told of a newer one than the last that cannot be used. to_draw: the data may be missing; at: as `restore` says
     """
     run = Run.find(text, runs_dir)
     experiment, _ = load_alone(run, to_draw)
@@ -171,7 +200,7 @@ def open_run(text: str, runs_dir: Path, to_draw: bool = False) -> tuple[Run, Exp
             f"{run.path}: its data are not here ({experiment.split.missing}), and this needs them: `{where}` says where they "
             "are now; draw, diagnose and runs report do without"
         )
-    step = run.restore(experiment, say=say)
+    step = restore(run, experiment, at)
     if step is None:
         raise RunError(f"{run.path} holds no checkpoint: nothing was trained")
     return run, experiment, step

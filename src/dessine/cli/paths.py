@@ -45,4 +45,21 @@ class RunName(click.ParamType):
             return self.fail(str(error), param, ctx) if os.sep in text else text
 
 
+class AtStep(click.ParamType):
+    """Which checkpoint of a run: a step, best, or last."""
+
+    name = "N|best|last"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(word) for word in ("best", "last") if word.startswith(incomplete)]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        if value in ("best", "last"):
+            return str(value)
+        text = str(value).replace(",", "")
+        if not (text.isascii() and text.isdigit() and len(text) <= 18):
+            self.fail(f"{value!r} is no checkpoint: expects a step, best or last", param, ctx)
+        return int(text)
+
+
 PATH, FILE, RUN = UserPath(), UserPath(dir_okay=False), RunName()

@@ -36,7 +36,16 @@ PERIOD = 10.0
 """Seconds between two plain lines of progress, on a screen that is no terminal and in log.txt."""
 
 FREE = (
-    *("training.steps", "training.epochs", "outputs.checkpoint", "outputs.keep", "outputs.gif", "outputs.plots"),
+    *(
+        "training.steps",
+        "training.epochs",
+        "training.stop",
+        "outputs.checkpoint",
+        "outputs.best",
+        "outputs.keep",
+        "outputs.gif",
+        "outputs.plots",
+    ),
     *(f"data.{key}" for key in PLACES),
 )
 """What may change when a run goes on: how long it gets, what leaves no trace in the steps already made, and where the data
@@ -131,11 +140,16 @@ def _go_on(run: Run, experiment: Experiment, resolved: dict[str, Any], called: s
     say = _quiet if quiet else _say
     run.sweep_up()
     aside = run.restart() if restart else run.end_restart()
-    if run.is_complete(experiment.steps):
+    stopped = run.info().get("stopped")
+    if run.is_complete(experiment.steps) and not (
+        stopped and resolved["training"]["stop"] != _resolved(run)["training"]["stop"]
+    ):
         if resolved["data"] != _resolved(run)["data"]:
             run.rewrite(dump(resolved), spec=resolved, data=experiment.split.source)
             say(f"{run.path}: its data are now those in {experiment.split.source}, which are the same")
-        say(f"{run.path} is complete: go on for longer with training.steps=N, more than {experiment.steps:,}")
+        longer = f"go on for longer with training.steps=N, more than {experiment.steps:,}"
+        rule = f"it stopped by its own rule ({stopped}); training.stop=null goes on without it"
+        say(f"{run.path} is complete: {rule if stopped else longer}")
         click.echo(str(run.path))
         return
     told: list[str] = [f"begins again; what was there is in {aside}"] if aside else []

@@ -34,9 +34,12 @@ from dessine.games.schedule import CriticExtra, CriticMoves, Moves, Until
 from dessine.losses import GameLoss
 from dessine.nn import Mode
 from dessine.registry import DEFAULTS, Count, Decay, Like, Share, SomeTimes, SpecError, Times
-from dessine.scores.panel import Panel
+from dessine.scores.panel import GLANCED, Panel, directions
 from dessine.scores.reference import Reference
 from dessine.streams import Streams
+
+CHOSEN = 2_000
+"""Samples of which a score is taken that lines of metrics do not have."""
 
 
 @games.register("adversarial")
@@ -68,7 +71,7 @@ class Adversarial(Pair, Game):
 
     headline: ClassVar[dict[str, str]] = {
         "scores.modes": "modes",
-        "scores.frechet": "Frechet",
+        "scores.kernel_distance": "KID",
         "w_estimate": "W",
         "loss.discriminator": "loss D",
         "loss.generator": "loss G",
@@ -121,7 +124,7 @@ class Adversarial(Pair, Game):
         refuse_contradictions(self)
 
     def outline(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
-        self.examples, self.test = data.train, data.test
+        self.examples, self.test, self.watched = data.train, data.test, data.watched
         self.streams, self.dtype, self.batch_size, self.done = streams, np.dtype(dtype), batch_size, 0
         outline(self, self.decay is not None, self.rotation_pairs > 0)
 
@@ -160,6 +163,19 @@ class Adversarial(Pair, Game):
         drawn = self.drawn(max(self.scored, self.batch_size), self.fixed())
         told: dict[str, Any] = scores(self, drawn) | {"critic_gradient": critic_gradient(self, drawn)}
         return told | ({"rotation": turning(self, self.rotation_pairs)} if self.rotation_pairs else {})
+
+    def directions(self, data: Split) -> dict[str, str]:
+        told = {"loss.discriminator": "min", "loss.generator": "min"}
+        told |= {"w_estimate": "min"} if self.loss.type == "wasserstein" else {}
+        there = {f"scores.{name}": way for name, way in directions(data).items() if self.scored or name not in GLANCED}
+        return told | there
+
+    def is_on_lines(self, metric: str) -> bool:
+        return not metric.startswith("scores.") or metric.removeprefix("scores.") in GLANCED
+
+    def score(self, metric: str) -> Array:
+        drawn = self.draw_each(CHOSEN, self.fixed())
+        return np.array([self.panel.value(metric.removeprefix("scores."), x) for x in drawn])
 
     def draw(self, count: int, streams: Streams, replicate: int = 0, average: bool | None = None) -> Array:
         """(count, *shape) images or points from one replicate, outside training, in the data's own scale.

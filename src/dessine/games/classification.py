@@ -211,6 +211,10 @@ class Classification(Task, Game):
     def report(self) -> dict[str, Any]:
         return {"examples": self.done * self.batch_size} | exam(self)
 
+    def directions(self, data: Split) -> dict[str, str]:
+        way = "test" if data.validation is None else "validation"
+        return {f"{way}_success": "max", f"{way}_loss": "min", "loss.network": "min"}
+
     def tested(self) -> dict[str, Any]:
         return tested(self)
 

@@ -34,8 +34,9 @@ def outline(pair: Pair, averaged: bool, rotation: bool) -> None:
     problems, wanted = Problems(), pair.examples.shape
     if pair.batch_size % pair.pack:
         raise SpecError(f"batches of {pair.batch_size} do not fall into packs of {pair.pack}", ("pack",))
-    if len(pair.test) < pair.pack:
-        raise SpecError(f"the {len(pair.test)} test examples do not fill a pack of {pair.pack}", ("pack",))
+    for part, examples in (("test", pair.test), ("validation", pair.watched)):
+        if len(examples) < pair.pack:
+            raise SpecError(f"the {len(examples)} {part} examples do not fill a pack of {pair.pack}", ("pack",))
     if pair.critic_moves.until is not None and pair.streams.replicates > 1:
         raise SpecError("each repeat would end at another move: take repeats 1, and a sweep over seeds", ("until",))
     with problems.below():

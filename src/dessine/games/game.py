@@ -100,6 +100,18 @@ class Game(Node):
         """Metrics that are taken between turns, when a line is logged; changes nothing."""
         return {}
 
+    def directions(self, data: Split) -> dict[str, str]:
+        """By what one state can be better than another: metric -> "min", "max" or "near 1"."""
+        return {}
+
+    def is_on_lines(self, metric: str) -> bool:
+        """Whether every line of metrics has this one of `directions`; else `score` takes it."""
+        return True
+
+    def score(self, metric: str) -> Array:
+        """(R,) one that lines of metrics do not have, as the players are now; changes nothing."""
+        raise NotImplementedError
+
     def tested(self) -> dict[str, Any]:
         """Metrics by the test part, where on the way a validation part was looked at: once, when the last step is made."""
         return {}

@@ -58,6 +58,7 @@ class Pair:
     scored: int
     examples: Examples
     test: Examples
+    watched: Examples  # what is looked at on the way: the validation part, or the test part where there is none
     batches: Batches
     streams: Streams
     dtype: np.dtype[Any]

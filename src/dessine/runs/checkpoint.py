@@ -43,6 +43,10 @@ OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors of the system that are no fault of the file."""
 
 
+BEST = "best.npz"
+"""Beside the checkpoints of steps: the best state of each repeat."""
+
+
 class Damaged(ValueError):
     """A checkpoint that cannot be gone on from; says why."""
 
@@ -73,15 +77,30 @@ def save(path: Path, step: int, arrays: Mapping[str, Array], state: dict[str, An
         os.fsync(file.fileno())
 
 
-def load(folder: Path, step: int, expected: Mapping[str, Array] | None = None) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The arrays and the state of the checkpoint of `step` in the run `folder`.
+def best_of(state: Mapping[str, Any], repeats: int) -> dict[str, Any]:
+    """What the state of `best.npz` says: `metric`, and of each repeat its value in `values`, null for none, and its step in
+    `steps`. Raises Damaged.
+    """
+    told = state.get("best")
+    numbers = told if isinstance(told, dict) else {}
+    values, steps = numbers.get("values"), numbers.get("steps")
+    for several, kinds in ((values, (int, float, type(None))), (steps, (int,))):
+        if not isinstance(several, list) or len(several) != repeats or not all(type(one) in kinds for one in several):
+            raise Damaged("it does not say of which steps it is")
+    return {"metric": str(numbers.get("metric")), "values": values, "steps": steps}
+
+
+def load(
+    folder: Path, step: int | None, expected: Mapping[str, Array] | None = None
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The arrays and the state of the checkpoint of `step` in the run `folder`; of the best one, if it is None.
 
     expected: arrays of the same names, shapes and types; anything else is refused before memory is taken for it. Never more
     than the file's own size is unpacked, nothing is unpickled. Raises Damaged; FileNotFoundError and PermissionError as they
     are.
     """
     try:
-        path = own(folder, f"checkpoints/{name_of(step)}")
+        path = own(folder, f"checkpoints/{BEST if step is None else name_of(step)}")
         with path.open("rb") as file, zipfile.ZipFile(file) as packed:
             arrays = dict(_arrays(packed, os.fstat(file.fileno()).st_size, expected))
         written = arrays.pop("step", None)  # not there in those of older versions
@@ -92,7 +111,7 @@ def load(folder: Path, step: int, expected: Mapping[str, Array] | None = None) -
         if isinstance(error, OSError) and error.errno in OURS:
             raise
         raise Damaged(_why(error)) from None
-    if written is not None and (written.shape or written.dtype.kind not in "iu" or written != step):
+    if step is not None and written is not None and (written.shape or written.dtype.kind not in "iu" or written != step):
         raise Damaged(f"it holds step {written}, not {step:,}")
     if not isinstance(state, dict):
         raise Damaged("its state is no mapping")

@@ -97,6 +97,7 @@ class Info(TypedDict, total=False):
 
     status: Literal["queued", "running", "completed", "interrupted", "failed"]
     reason: str | None
+    stopped: str | None
     command: str
     overrides: list[str]
     seed: Whole

@@ -174,7 +174,7 @@ class Run:
         """
         write_atomically(own(self.path, "config.yaml"), config)
         resumes = [*self.info().get("resumes", []), {"time": _now(), "command": command}]
-        self.update(**fields, **_process(), resumes=resumes, reason=None, ended=None)
+        self.update(**fields, **_process(), resumes=resumes, reason=None, stopped=None, ended=None)
 
     def rewrite(self, config: str, **fields: Any) -> None:
         """Say anew what the run is, without going on with it."""
@@ -207,7 +207,7 @@ class Run:
         for made in MADE:
             if os.path.lexists(self.path / made):
                 os.replace(self.path / made, folder / made)
-        self.update(aside=None, step=0, results={}, non_finite=[], reason=None, seconds=0.0)
+        self.update(aside=None, step=0, results={}, non_finite=[], reason=None, stopped=None, seconds=0.0)
         return folder
 
     def end(self, status: str, seconds: float, **fields: Any) -> None:
@@ -231,9 +231,10 @@ class Run:
         return status_of(self.info(), self.path)
 
     def is_complete(self, steps: int | None = None) -> bool:
-        """Whether the last step is made: of `steps`, or of as many as run.json says that the run has."""
+        """Whether the last step is made, of `steps` or of as many as run.json says that the run has, or none shall follow."""
         info = self.info()
-        return info.get("status") == "completed" and outcome(info.get("step"), steps or info.get("steps")) == "completed"
+        ended = outcome(info.get("step"), steps or info.get("steps"), info.get("stopped"))
+        return info.get("status") == "completed" and ended == "completed"
 
     @contextmanager
     def lock(self, say: Say = silent, force: bool = False) -> Iterator[None]:
@@ -298,6 +299,10 @@ class Run:
             with suppress(IsADirectoryError, PermissionError):  # a folder of that name is none of ours
                 self._checkpoint(old).unlink(missing_ok=True)
 
+    def save_best(self, step: int, arrays: dict[str, Array], state: dict[str, Any]) -> None:
+        """Write what is the best so far, beside the others; step: the last of those that it is of."""
+        checkpoint.save(self.checkpoints / checkpoint.BEST, step, arrays, finite(state))
+
     def _checkpoint(self, step: int) -> Path:
         return self.checkpoints / checkpoint.name_of(step)
 
@@ -326,6 +331,33 @@ class Run:
             return step
 
         return self._newest(take, before, say)
+
+    def restore_at(self, trained: Trained, repeats: int, at: int | None) -> tuple[int, dict[str, Any]]:
+        """Take `trained` to the checkpoint of step `at`, or to the best one if it is None.
+
+        Returns the step, that of the first repeat, and what `checkpoint.best_of` says of the best one. Raises RunError where
+        there is no such checkpoint, or where it cannot be used.
+        """
+        name = checkpoint.BEST if at is None else checkpoint.name_of(at)
+        try:
+            arrays, state = checkpoint.load(self.path, at, trained.expects())
+            told = checkpoint.best_of(state, repeats) if at is None else {}
+            steps = told.get("steps", [at] * repeats)
+            found = [one for one in self.info().get("non_finite") or [] if one["repeat"] < repeats]
+            gone = {one["repeat"] for one in found if one["step"] <= steps[one["repeat"]] or not steps[one["repeat"]]}
+            trained.restore(max(steps), arrays, state, gone)
+        except FileNotFoundError:
+            if at is None:
+                raise RunError(f"{self.path} keeps no best checkpoint: train with outputs.best=METRIC") from None
+            there = [f"{step:,}" for step in self.checkpoint_steps()]
+            some = [*there[:3], "...", *there[-3:]] if len(there) > 7 else there
+            has = f"there are those of {', '.join(some)}" if there else "there is none"
+            raise RunError(
+                f"{self.path} holds no checkpoint of step {at:,}: {has} (outputs.checkpoint, outputs.keep)"
+            ) from None
+        except Damaged as error:
+            raise RunError(f"{self.path / 'checkpoints' / name} is damaged ({error})") from None
+        return steps[0], told
 
     def _newest(self, take: Callable[[int], T], before: int | None, say: Say) -> T | None:
         bad: dict[int, str] = {}
@@ -406,8 +438,13 @@ def _unmade(path: Path, error: OSError) -> Exception:
     return error if full else RunError(f"cannot make the folder {path}: {error.strerror}")
 
 
-def outcome(step: int | None, steps: int | None) -> str:
-    """How a run ends that has made `step` of its `steps`: completed with the last, else interrupted, whoever did the work."""
+def outcome(step: int | None, steps: int | None, stopped: str | None = None) -> str:
+    """How a run ends that has made `step` of its `steps`: completed with the last, else interrupted, whoever did the work.
+
+    stopped: why its own rule has ended it before: that is completed, too
+    """
+    if stopped:
+        return "completed"
     return "interrupted" if step is not None and steps is not None and step < steps else "completed"
 
 
@@ -418,7 +455,7 @@ def status_of(info: dict[str, Any], folder: Path) -> str:
     """
     status = str(info.get("status", "queued"))
     if status == "completed":
-        return outcome(info.get("step"), info.get("steps"))
+        return outcome(info.get("step"), info.get("steps"), info.get("stopped"))
     if status != "running":
         return status
     held = is_held(folder / ".lock")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,22 @@ from dessine.scores.table import ALL, GROUPS, NAMES, NAN, Found, Group, Score, n
 
 Array = np.ndarray
 COLUMNS = ("ceiling", "floor", "collapsed")
+GLANCED = (
+    *("modes", "high_quality", "reverse_kl", "digit_entropy", "digit_confidence", "kernel_distance"),
+    *("region_share", "near_real", "diversity"),
+)
+"""Scores that lines of metrics have, as far as the data do."""
 MOST_CLASSES = 30
 """That a picture can show beside each other."""
+
+
+def directions(data: Split) -> dict[str, str]:
+    """Which way is better, for every score of this data that takes no long time: "min", "max" or "near 1"."""
+    ways = {"higher": "max", "lower": "min", "near 1": "near 1"}
+    told = {name: ways[group.better[name]] for group in GROUPS if group.of(data) and group.quick for name in group.better}
+    own = Own(data, np.float32)
+    there = {"region_share": own.has_regions, "near_real": own.has_neighbours}
+    return told | {name: "max" for name, known in there.items() if known}
 
 
 class Panel:
@@ -43,6 +58,7 @@ class Panel:
             self.goals = {"scores.reverse_kl": "min", "scores.high_quality": "max"}
         elif self.data.digits:
             self.goals = {"scores.kernel_distance": "min"} | ({"scores.reverse_kl": "min"} if data.digits == 3 else {})
+        self._chooser: tuple[int, Bench] | None = None
         self._spreads: dict[int, float] = {}
         self._benches: dict[tuple[int, int], tuple[Bench, dict[int, dict[str, Found]]]] = {}
 
@@ -123,6 +139,16 @@ class Panel:
             return None
         counts = [np.bincount(one, minlength=k) / len(one) for one in (real, drawn)]
         return [names.format(i) for i in range(k)], counts[0], counts[1], len(x)
+
+    def value(self, name: str, x: Array) -> float:
+        """The quick score `name` of (N, *shape) samples, beside validation examples, or training examples without them."""
+        if self._chooser is None or self._chooser[0] != len(x):
+            held = self.data.validation
+            data = self.data if held is None else replace(self.data, train=held, test=held)
+            self._chooser = len(x), Bench(data, self.dtype, len(x), 0, self.judge)
+        bench = self._chooser[1]
+        group = next(group for group in GROUPS if group.of(self.data) and name in group.better)
+        return _measured(group, bench, bench.side(x[: bench.n]))[name].value
 
     def _some(self, examples: Any, n: int, seed: int = 0) -> Array:
         """n examples, or all there are, always the same, in the data's own scale, (n, *shape)."""

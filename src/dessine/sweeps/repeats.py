@@ -10,6 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import numpy as np
 from dessine.data import PLACES
 from dessine.experiment import Experiment, Failed, NonFiniteError, Stopped, finish, pictures_of, stop_requests
 from dessine.plots.fonts import plain
+from dessine.runs import checkpoint
+from dessine.runs.checkpoint import Damaged
 from dessine.runs.files import own, own_folder, write_atomically
 from dessine.runs.inside import files
 from dessine.runs.run import PICTURE, Run
@@ -160,9 +163,21 @@ def _join(experiment: Experiment, run: Run, folders: list[Run]) -> int:
         experiment.game.streams.restore(streams)
         if len({f[0] for f, one in zip(ready, folders, strict=True) if not _gone(one)}) == 1:
             run.save_checkpoint(step, arrays, {"streams": streams}, experiment.outputs.keep)
+    if experiment.best is not None:
+        _join_best(run, folders)
     for picture in files(folders[0].path, "samples", PICTURE.pattern):
         write_atomically(run.samples / picture.name, picture.read_bytes())
     return step
+
+
+def _join_best(run: Run, folders: list[Run]) -> None:
+    """Each repeat's own best state, in one file; none as long as a repeat has none that can be read."""
+    with suppress(FileNotFoundError, Damaged):
+        found = [checkpoint.load(one.path, None) for one in folders]
+        told = [checkpoint.best_of(state, 1) for _, state in found]
+        best = {"metric": told[0]["metric"]} | {key: [one[key][0] for one in told] for key in ("values", "steps")}
+        streams = {purpose: [state["streams"][purpose][0] for _, state in found] for purpose in found[0][1]["streams"]}
+        run.save_best(max(best["steps"]), _stacked([arrays for arrays, _ in found]), {"streams": streams, "best": best})
 
 
 def _gone(one: Run) -> bool:

@@ -16,10 +16,10 @@ def critic_gradient(pair: Pair, drawn: Array) -> dict[str, dict[str, Array]]:
 
 
 def points(pair: Pair, drawn: Array) -> dict[str, Array]:
-    """Where the slope is measured: always the same test examples and latents, as many as a batch."""
-    n = min(pair.batch_size, len(pair.test))
+    """Where the slope is measured: always the same examples that are watched on the way, and latents, as many as a batch."""
+    n = min(pair.batch_size, len(pair.watched))
     n -= n % pair.pack
-    one = pair.test.floats(np.arange(n), pair.dtype)
+    one = pair.watched.floats(np.arange(n), pair.dtype)
     real = np.broadcast_to(one, (pair.streams.replicates, *one.shape))
     share = np.linspace(0, 1, n, dtype=pair.dtype).reshape(-1, *(1 for _ in one.shape[1:]))
     sides = {"real": real, "generated": drawn[:, :n], "interpolated": share * real + (1 - share) * drawn[:, :n]}
