@@ -31,4 +31,4 @@ def _there() -> bool:
 
 def own(x: np.ndarray) -> np.ndarray:
     """x, or a copy if it is not contiguous or must not be written to, for which a loop would be compiled once more."""
-    return np.require(x, requirements="CW")
+    return np.require(x, requirements=["C", "W"])
