@@ -8,7 +8,7 @@ from scipy import stats
 
 from dessine.data import Dataset
 from dessine.data.mixture import Mixture
-from dessine.data.mixtures import Grid, Ring, weights
+from dessine.data.mixtures import Grid, Line, Ring, weights
 from dessine.registry import SpecError
 
 
@@ -42,6 +42,16 @@ def test_grid_goes_from_minus_4_to_4_row_by_row() -> None:
     np.testing.assert_array_equal(mode, split.train.y)
     assert distance.max() < 6 * 0.05
     assert np.mean(distance < 3 * 0.05) == pytest.approx(1 - np.exp(-4.5), abs=0.003)
+
+
+def test_line_has_its_modes_where_they_are_named() -> None:
+    split = Line(at=[-1.0, 4.0], sigma=0.5, imbalance=3, points=40_000, test_points=10).load()
+    x, mode = split.train.x, split.train.y
+    assert mode is not None
+    assert (x.shape, len(split.test)) == ((40_000, 1), 10)
+    np.testing.assert_allclose([x[mode == m].mean() for m in range(2)], [-1, 4], atol=0.02)
+    np.testing.assert_allclose([x[mode == m].std() for m in range(2)], 0.5, rtol=0.03)
+    assert np.mean(mode == 0) == pytest.approx(0.75, abs=0.01)
 
 
 @pytest.mark.parametrize("made", [Ring(sigma=0.1, imbalance=5), Grid(side=2, sigma=0.3)])

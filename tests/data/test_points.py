@@ -7,6 +7,7 @@ import pytest
 
 from dessine.data import Dataset
 from dessine.data.points import Xor
+from dessine.registry import SpecError
 
 
 def test_xor_is_plus_one_where_the_signs_agree() -> None:
@@ -36,3 +37,16 @@ def test_available_counts_what_the_defaults_make() -> None:
     (row,) = Xor.available()
     split = Xor().load()
     assert (row.name, row.train, row.test) == ("xor", len(split.train), len(split.test))
+
+
+def test_listed_points_are_those_that_are_named() -> None:
+    split = Dataset.of({"type": "points", "at": [-1.5, 0.0, 2.0], "times": 2}).load()
+    assert split.train.x.tolist() == [[-1.5], [0.0], [2.0], [-1.5], [0.0], [2.0]]
+    assert split.test.checksum == split.train.checksum
+    assert Dataset.of("points").load().train.x.tolist() == [[0.0]]
+
+
+@pytest.mark.parametrize("node", [{"at": []}, {"at": ["a"]}, {"at": [[0, 0]]}, {"at": [0.0] * 1000, "times": 20_000}])
+def test_points_that_cannot_be_are_refused(node: dict[str, object]) -> None:
+    with pytest.raises(SpecError, match=r"at|times"):
+        Dataset.of({"type": "points", **node})

@@ -89,6 +89,7 @@ LAYERS: dict[str, list[tuple[tuple[int, ...], dict[str, Any]]]] = {
         ((4, 6, 2), {"mode": "bilinear"}),
         ((2, 9, 1), {"factor": [1, 3], "mode": "bilinear"}),
     ],
+    "constant": [((3,), {}), (IMAGE, {"shape": [4, 2, 3], "init": "zeros"})],
     "maxout": [((3,), {"units": 4}), (IMAGE, {"units": 2, "pieces": 5}), ((3,), {"units": 2, "pieces": 1})],
     "layer_norm": [((4,), {}), (IMAGE, {}), ((3,), {"epsilon": 0.1})],
     "group_norm": [((4,), {"groups": 2}), (IMAGE, {"groups": 2}), (IMAGE, {"groups": 1, "epsilon": 0.1})],

@@ -159,7 +159,10 @@ def mutated(node: dict[str, Any], shape: tuple[int, ...], what: str) -> Network:
     return network
 
 
-@pytest.mark.parametrize(("node", "shape"), [c for c in LAYER_CASES if few(alone(*c.values))])  # type: ignore[arg-type]
+FELT = [c for c in LAYER_CASES if c.values[0]["type"] != "constant"]  # type: ignore[index]  whose gradient by its input is 0
+
+
+@pytest.mark.parametrize(("node", "shape"), [c for c in FELT if few(alone(*c.values))])  # type: ignore[arg-type]
 def test_check_notices_a_wrong_gradient_of_the_inputs(node: dict[str, Any], shape: tuple[int, ...]) -> None:
     with pytest.raises(AssertionError, match="inputs"):
         check(mutated(node, shape, "inputs"), train=True, batch=5)

@@ -28,6 +28,7 @@ CASES: list[tuple[Any, float, float, float | None]] = [
     ("orthogonal", 0, np.sqrt(1 / 300), None),
     ({"type": "orthogonal", "gain": 2.0}, 0, np.sqrt(4 / 300), None),
     ("zeros", 0, 0, 0),
+    ({"type": "constant", "value": -1.5}, -1.5, 0, 1.5),
 ]
 
 

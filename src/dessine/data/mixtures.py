@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians in the plane, made on the spot: every mode can be counted, and the true density is known.
+"""Mixtures of Gaussians in the plane and on a line, made on the spot: every mode can be counted, and the true density is known.
 
 What is counted, and how well a generator has learnt a mixture, belongs to `scores/mixture.py`.
 """
@@ -12,6 +12,7 @@ from annotated_types import Ge, Le
 
 from dessine.data.dataset import Array, Dataset, Split, datasets, made
 from dessine.data.mixture import Mixture
+from dessine.data.points import OnLine
 from dessine.registry import Part, Points, Positive, Whole
 
 Modes = Annotated[int, Ge(1), Le(1000)]
@@ -102,6 +103,41 @@ class Grid(Dataset):
         along = self.spacing * (np.arange(self.side) - (self.side - 1) / 2)
         y, x = np.meshgrid(along, along, indexing="ij")
         return Mixture(np.stack([x, y], -1).reshape(-1, 2), weights(self.side**2, self.imbalance), self.sigma)
+
+    def load(self) -> Split:
+        return split(self.mixture(), self.points, self.test_points, self.seed, self.validation)
+
+
+@datasets.register("line")
+class Line(Dataset):
+    """Gaussians on a line: all that is learnt can be drawn as curves, the densities of both sides and what D says.
+
+    at: their means
+    sigma: standard deviation of each
+    imbalance: how many times likelier the first mode is than the last, in equal ratios between; 1 for all alike
+    points: for training
+    test_points: for testing
+    seed: of the points; the run's own seed does not move them
+    validation: share of the training examples, always the same ones, that is kept apart for what is measured on the way
+    The label of a point is its mode, as `at` lists them.
+    """
+
+    def __init__(
+        self,
+        at: OnLine = [-2.0, 2.0],  # noqa: B006
+        sigma: Positive = 0.5,
+        imbalance: Imbalance = 1.0,
+        points: Points = 100_000,
+        test_points: Points = 10_000,
+        seed: Whole = 0,
+        validation: Part = 0.0,
+    ):
+        self.at, self.sigma, self.imbalance = at, sigma, imbalance
+        self.points, self.test_points, self.seed, self.validation = points, test_points, seed, validation
+
+    def mixture(self) -> Mixture:
+        """Of so many modes in one dimension."""
+        return Mixture(np.array(self.at)[:, None], weights(len(self.at), self.imbalance), self.sigma)
 
     def load(self) -> Split:
         return split(self.mixture(), self.points, self.test_points, self.seed, self.validation)

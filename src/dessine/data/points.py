@@ -1,13 +1,18 @@
-"""Points of a square in the plane, made on the spot: XOR."""
+"""Points made on the spot: those of a square in the plane, XOR, and any few on a line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
+from annotated_types import MaxLen, MinLen
 
-from dessine.data.dataset import Array, Dataset, Split, datasets, made
-from dessine.registry import Part, Points, Whole
+from dessine.data.dataset import Array, Dataset, Examples, Split, datasets, made
+from dessine.registry import Part, Points, SpecError, Whole
+
+MOST_POINTS = 10_000_000
+OnLine = Annotated[list[float], MinLen(1), MaxLen(1000)]
 
 
 @datasets.register("xor")
@@ -36,3 +41,21 @@ def in_square(inside: Callable[[Array], Array], points: int, test_points: int, s
 
     rng = np.random.default_rng(seed)
     return made(draw, points, test_points, (rng, *rng.spawn(1)), validation)
+
+
+@datasets.register("points")
+class Listed(Dataset):
+    """The points of a line that are named, and no others; the test examples are the same ones.
+
+    at: where they lie; [0.0] is all that the Dirac-GAN has to learn
+    times: how often each of them is there, so that a batch of so many draws of noise can be taken at one point
+    """
+
+    def __init__(self, at: OnLine = [0.0], times: Points = 1):  # noqa: B006
+        self.at, self.times = at, times
+        if len(at) * times > MOST_POINTS:
+            raise SpecError(f"{len(at)} points {times:,} times are more than {MOST_POINTS:,}", ("times",))
+
+    def load(self) -> Split:
+        examples = Examples(np.tile(np.array(self.at), self.times)[:, None], None)
+        return Split(examples, examples, source="made")

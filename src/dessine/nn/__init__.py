@@ -2,6 +2,7 @@
 
 from dessine.nn.activations import Activation, activations
 from dessine.nn.batch_norm import BatchNorm
+from dessine.nn.constant import Constant
 from dessine.nn.conv import Conv2d, Conv2dTranspose
 from dessine.nn.dense import Dense
 from dessine.nn.group_norm import GroupNorm
@@ -24,6 +25,7 @@ __all__ = [
     "Activation",
     "AveragePool",
     "BatchNorm",
+    "Constant",
     "Conv2d",
     "Conv2dTranspose",
     "Dense",

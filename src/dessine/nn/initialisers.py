@@ -115,6 +115,20 @@ class Orthogonal(Initialiser):
         return np.ascontiguousarray(q if n > m else q.mT).reshape(len(q), *shape)
 
 
+@initialisers.register("constant")
+class Constant(Initialiser):
+    """All the same number.
+
+    value: which one
+    """
+
+    def __init__(self, value: float = 0.0):
+        self.value = value
+
+    def draw(self, stream: Stream, shape: tuple[int, ...], fan: tuple[int, int], dtype: Any) -> Array:
+        return np.full((len(stream.generators), *shape), self.value, dtype)
+
+
 @initialisers.register("zeros")
 class Zeros(Initialiser):
     """All zero."""

@@ -20,7 +20,7 @@ from dessine.nn.network import Network, places
 from dessine.nn.residual import Residual
 from dessine.registry import SpecError
 
-LINEAR = ("batch_norm", "layer_norm", "group_norm")
+LINEAR = ("batch_norm", "layer_norm", "group_norm", "constant")
 """Layers whose output, like an affine one's, is linear in their own parameters."""
 
 Along = tuple[Array, Array, BackwardAlong]
