@@ -20,17 +20,21 @@ from numba.core import cgutils
 from dessine.compiled.loops import intrinsic, loop
 
 LINE = 8  # numbers in a line of the cache: what one core writes shall not be in another's way
-WORK, DONE, AWAKE, CALLED, LED, FUNCTION, ARGUMENTS, FAILED, HELPERS, ALONE, CLOCK, SLEEP, PLACES = range(0, 13 * LINE, LINE)
+WORK, DONE, AWAKE, CALLED, LED, FUNCTION, ARGUMENTS, FAILED, HELPERS, ALONE, PATIENCE, CLOCK, SLEEP, PLACES = range(
+    0, 14 * LINE, LINE
+)
 """In the mailbox: the work at hand, as its number << 40 | its blocks << 20 | blocks taken; blocks done; threads that look into
 it; how often they were called away, for work of Python's; whether somebody's work is in it; its function and arguments; whether
-a block has failed; how many threads may help; the time until which nobody is asked; where the clock is, and sleep."""
+a block has failed; how many threads may help; the time until which nobody is asked, and for how many times
+the time that was lost; where the clock is, and sleep."""
 MOST = (1 << 20) - 1
 """Blocks that work can be shared in."""
 STAYS = 1_000_000
 """Nanoseconds for which a thread looks for more work. The gaps within a step are shorter."""
-LATE, PATIENCE = 500_000, 20
+LATE, LONGEST, CALM = 500_000, 32, 10_000_000
 """Who waits so many nanoseconds longer than a block takes, or sees the clock jump so far, has met a thread, or is one, whose
-core has other work. PATIENCE times as long nobody is asked, as in `dessine.threads`."""
+core has other work. Then nobody is asked for as long, the next time for twice as long, up to LONGEST times, until a thread has
+helped for so many nanoseconds undisturbed."""
 
 
 def _address(name: str) -> int:
@@ -176,6 +180,14 @@ def pack(typing: Any, work: Any, given: Any) -> Any:
 
 
 @loop
+def _lose_patience(mail, now, lost):  # type: ignore[no-untyped-def]
+    """Nobody is asked for a while, after so many nanoseconds that were lost."""
+    times = max(1, _read(mail, PATIENCE))
+    _write(mail, ALONE, now + times * lost)
+    _write(mail, PATIENCE, min(2 * times, LONGEST))
+
+
+@loop
 def _take(mail):  # type: ignore[no-untyped-def]
     """Do one block of the work at hand; whether there was one."""
     work = _read(mail, WORK)
@@ -218,7 +230,7 @@ def lead(mail, function, arguments, blocks):  # type: ignore[no-untyped-def]
             if waited > longest + LATE:
                 _sleep(mail[SLEEP])  # the thread that is waited for may have this core
         if waited > longest + LATE:
-            _write(mail, ALONE, before + (PATIENCE + 1) * waited)
+            _lose_patience(mail, before + waited, waited)
         failed = _read(mail, FAILED) != 0
         _write(mail, LED, 0)
     else:
@@ -243,12 +255,14 @@ def stay(mail):  # type: ignore[no-untyped-def]
         now = _time(mail[CLOCK])
         if helped:
             longest, last = max(longest, now - before), now
+            if longest < LATE and now - began > CALM:
+                _write(mail, PATIENCE, 1)
         elif now - before > LATE or (now - last > longest + LATE and _read(mail, LED)):
-            _write(mail, ALONE, now + PATIENCE * (now - last))
+            _lose_patience(mail, now, now - last)
             break
         elif now - last > STAYS:
             if last == began:
-                _write(mail, ALONE, now + PATIENCE * STAYS)
+                _lose_patience(mail, now, STAYS)
             break
         before = now
     _add(mail, AWAKE, -1)
