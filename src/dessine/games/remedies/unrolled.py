@@ -61,8 +61,8 @@ class Unrolled(Node):
             ways = [along(critic, x, np.zeros_like(x), mode, dtheta) for x in sides]
             logits, slope = _joined([y for y, _, _ in ways]), _joined([s for _, s, _ in ways])
             dv_dy, (_, dv_ds) = loss.critic_along(logits, slope), loss.critic_of_both(logits, told)
-            for (y, _, back), part in zip(ways, (slice(n), slice(n, None)), strict=True):
-                by_x, _ = back(dv_dy[:, part].reshape(y.shape), dv_ds[:, part].reshape(y.shape))
+            for (y, _, back), side in zip(ways, (slice(n), slice(n, None)), strict=True):
+                by_x, _ = back(dv_dy[:, side].reshape(y.shape), dv_ds[:, side].reshape(y.shape))
             dx = dx - self.eta * by_x  # the last side's, the generated one's
             dtheta = dtheta - self.eta * _taken(critic)
         critic.theta[...] = start
