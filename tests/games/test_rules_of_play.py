@@ -9,6 +9,7 @@ import pytest
 
 from dessine.data import Examples, Split
 from dessine.games import Adversarial, Player
+from dessine.games.jacobian import Jacobian
 from dessine.optimizers import Optimizer
 from dessine.registry import SpecError
 from dessine.streams import Streams
@@ -17,11 +18,11 @@ Array = np.ndarray
 ETA = 0.2
 
 
-def bilinear(momentum: float = 0.0, **options: Any) -> Adversarial:
+def bilinear(momentum: float = 0.0, loss: str = "wasserstein", held: Any = None, **options: Any) -> Adversarial:
     """L_D = psi theta = -L_G: the data are the point 0, the critic says psi x, the generator theta."""
     rule = {"type": "gradient_descent", "eta": ETA, "momentum": momentum}
     one = [{"type": "dense", "units": 1, "bias": False}]
-    game = Adversarial(Player(one, rule), Player(one, rule), {"size": 1}, "wasserstein", scored=0, **options)  # type: ignore[arg-type]
+    game = Adversarial(Player(one, rule), Player(one, rule, held), {"size": 1}, loss, scored=0, **options)  # type: ignore[arg-type]
     data = Examples(np.zeros((4, 1)), None)
     game.build(Split(data, data), 4, Streams(0), np.float64)
     game.latent.draw = lambda streams, count, dtype: np.ones((1, count, 1))  # type: ignore[method-assign]
@@ -64,6 +65,8 @@ THEORY: list[tuple[Any, float, float]] = [
     ("extragradient", 0.0, np.sqrt(1 - ETA**2 + ETA**4)),
     ({"type": "extragradient", "by": "descent", "second": "same"}, 0.0, np.sqrt(1 - ETA**2 + ETA**4)),
     ({"type": "extragradient", "order": "alternating"}, 0.0, float(np.abs(np.linalg.eigvals(EXTRA_IN_TURN)).max())),
+    ({"type": "consensus", "weight": 2.0}, 0.0, np.hypot(1 - 2 * ETA, ETA)),
+    ({"type": "consensus", "weight": 2.0, "order": "alternating"}, 0.0, 1 - 2 * ETA),
     ("optimistic", 0.0, largest_root(1, -(1 - 2j * ETA), -1j * ETA)),
 ]
 
@@ -88,7 +91,7 @@ def test_who_moves_first_answers_to_the_other_at_rest() -> None:
         np.testing.assert_allclose([game.discriminator.network.theta.item(), game.generator.network.theta.item()], moved)
 
 
-@pytest.mark.parametrize("update", ["extragradient", "optimistic"])
+@pytest.mark.parametrize("update", ["extragradient", "optimistic", "consensus"])
 def test_with_order_alternating_the_critic_moves_n_critic_times(update: str) -> None:
     game, moves = bilinear(update={"type": update, "order": "alternating"}, n_critic=3), list[str]()
     for name, player in game.players.items():
@@ -107,7 +110,7 @@ def test_extra_adam_knows_both_looks_and_descent_ahead_leaves_it_alone() -> None
     assert steps == {"optimizer": (2, 2), "descent": (1, 1)}
 
 
-@pytest.mark.parametrize("update", ["extragradient", "optimistic"])
+@pytest.mark.parametrize("update", ["extragradient", "optimistic", "consensus"])
 def test_in_one_order_no_other_players_moves_are_counted(update: str) -> None:
     with pytest.raises(SpecError, match=f"take update {{type: {update}, order: alternating}}") as error:
         bilinear(update=update, n_critic=2)
@@ -138,3 +141,80 @@ def test_optimistic_adam_is_that_of_the_paper() -> None:
         np.testing.assert_allclose(
             [game.discriminator.network.theta.item(), game.generator.network.theta.item()], w, rtol=1e-10
         )
+
+
+CONSENSUS: dict[str, dict[str, Any]] = {
+    **{loss: {"loss": loss} for loss in ("minimax", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic")},
+    "drawn": {"pack": 2, "instance_noise": {"sigma": 0.3}, "real_labels": [0.5, 1.0], "label_swap": 0.25},
+    "relativistic drawn": {"loss": "relativistic", "pack": 2, "instance_noise": {"sigma": 0.3}},
+}
+
+
+@pytest.mark.parametrize("name", CONSENSUS)
+def test_the_gradient_of_the_fields_length_is_that_of_finite_differences(name: str) -> None:
+    """J' v against differences of |v|^2 / 2 along random directions; layers that draw and mix examples take part."""
+    dense = {"type": "dense", "units": 5, "activation": "tanh"}
+    inner: list[Any] = [dense, "batch_norm", {"type": "noise", "size": 2}, {"type": "dropout", "p": 0.25}]
+    players = [Player([*inner, {"type": "dense", "units": n}], "adam") for n in (2, 1)]  # type: ignore[list-item]
+    game = Adversarial(*players, {"size": 3}, update="consensus", scored=0, **CONSENSUS[name])
+    data = Examples(np.random.default_rng(1).normal(size=(40, 2)), None)
+    game.build(Split(data, data), 8, Streams(0, 2), np.float64)
+    game.done = 1
+    networks = [game.discriminator.network, game.generator.network]
+    at = Jacobian(game, game.batch())
+
+    def field() -> list[Array]:
+        for net in networks:
+            net.grad.fill(0)
+        at.field()
+        return [net.grad.copy() for net in networks]
+
+    def length() -> Array:
+        return sum((0.5 * np.square(v).sum(-1) for v in field()), np.zeros(2))
+
+    v = field()
+    for net in networks:
+        net.grad.fill(0)
+    at.pulled(*v)
+    pulled, rng, h = [net.grad.copy() for net in networks], np.random.default_rng(2), 1e-6
+    for _ in range(4):
+        w = [rng.normal(size=net.theta.shape) for net in networks]
+        found = []
+        for sign in (1, -1):
+            for net, one in zip(networks, w, strict=True):
+                net.theta += sign * h * one
+            found.append(length())
+            for net, one in zip(networks, w, strict=True):
+                net.theta -= sign * h * one
+        expected = sum((a * b).sum(-1) for a, b in zip(pulled, w, strict=True))
+        np.testing.assert_allclose((found[0] - found[1]) / (2 * h), expected, rtol=2e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("loss", ["minimax", "relativistic", "wasserstein"])
+def test_without_draws_the_field_is_that_of_both_looks(loss: str) -> None:
+    game = bilinear(loss=loss)
+    for net, value in ((game.discriminator.network, 0.7), (game.generator.network, -0.4)):
+        net.theta[...] = value
+    for look in game.field():
+        look.gradient()
+    wanted = [player.network.grad.copy() for player in game.players.values()]
+    for player in game.players.values():
+        player.network.grad.fill(0)
+    Jacobian(game, game.batch()).field()
+    for player, grad in zip(game.players.values(), wanted, strict=True):
+        np.testing.assert_allclose(player.network.grad, grad, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"held": "r1"}, ("discriminator", "constraint")),
+        ({"unrolled": {}}, ("unrolled",)),
+        ({"feature_matching": {"layer": 0}}, ("feature_matching",)),
+    ],
+    ids=str,
+)
+def test_consensus_refuses_what_it_cannot_differentiate(options: dict[str, Any], path: tuple[str, ...]) -> None:
+    with pytest.raises(SpecError, match="take one of the two") as error:
+        bilinear(update="consensus", **options)
+    assert error.value.problems[0].path == path

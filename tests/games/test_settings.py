@@ -34,6 +34,19 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "n_critic": 2,
         "constraint": "spectral_norm",
     },
+    "consensus": {
+        "update": "consensus",
+        "average": 0.9,
+        "instance_noise": {"sigma": 0.2},
+        "pack": 2,
+        "real_labels": [0.5, 1.0],
+    },
+    "consensus_in_turn": {
+        "update": {"type": "consensus", "order": "alternating", "weight": 0.1},
+        "loss": "relativistic",
+        "n_critic": 2,
+        "constraint": "spectral_norm",
+    },
     "extragradient": {"update": "extragradient", "average": 0.9, "loss": "wasserstein", "constraint": "gradient_penalty"},
     "extragradient_in_turn": {
         "update": {"type": "extragradient", "by": "descent", "second": "same", "order": "alternating", "first": "generator"},

@@ -27,7 +27,7 @@ class Optimistic(Ordered):
         super().__init__(order, first)
 
     def attach(self, pair: Pair) -> None:
-        self.last = {name: np.zeros_like(pair.player(name).network.theta) for name in BOTH}
+        self.last: dict[str, Array] = {name: np.zeros_like(pair.player(name).network.theta) for name in BOTH}
 
     def moves(self, pair: Pair, names: Sequence[Name], batch: Batch | None = None) -> list[Look]:
         return [self._move(look) for look in pair.looks(names, batch)]

@@ -28,6 +28,7 @@ What is measured, drawn, scored and saved follows by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from dessine.games.game import Array
 from dessine.games.look import Look
@@ -41,6 +42,8 @@ class Rule(Node):
     """Who moves when in one turn, and along what."""
 
     registry = rules
+    second: ClassVar[bool] = False
+    """Whether it asks for second derivatives of both networks."""
 
     def refuse(self, pair: Pair) -> None:
         """Raises SpecError, from the game's options on, for a game that cannot be played so. Known are options, not data."""
