@@ -18,11 +18,13 @@ Array = np.ndarray
 ETA = 0.2
 
 
-def bilinear(momentum: float = 0.0, loss: str = "wasserstein", held: Any = None, **options: Any) -> Adversarial:
+def bilinear(
+    momentum: float = 0.0, loss: str = "wasserstein", held: Any = None, critic: Any = None, **options: Any
+) -> Adversarial:
     """L_D = psi theta = -L_G: the data are the point 0, the critic says psi x, the generator theta."""
     rule = {"type": "gradient_descent", "eta": ETA, "momentum": momentum}
     one = [{"type": "dense", "units": 1, "bias": False}]
-    game = Adversarial(Player(one, rule), Player(one, rule, held), {"size": 1}, loss, scored=0, **options)  # type: ignore[arg-type]
+    game = Adversarial(Player(one, rule), Player(critic or one, rule, held), {"size": 1}, loss, scored=0, **options)  # type: ignore[arg-type]
     data = Examples(np.zeros((4, 1)), None)
     game.build(Split(data, data), 4, Streams(0), np.float64)
     game.latent.draw = lambda streams, count, dtype: np.ones((1, count, 1))  # type: ignore[method-assign]
@@ -203,6 +205,14 @@ def test_without_draws_the_field_is_that_of_both_looks(loss: str) -> None:
     Jacobian(game, game.batch()).field()
     for player, grad in zip(game.players.values(), wanted, strict=True):
         np.testing.assert_allclose(player.network.grad, grad, rtol=1e-12)
+
+
+def test_only_consensus_asks_for_layers_that_can_be_differentiated_twice() -> None:
+    maxout = {"critic": [{"type": "maxout", "units": 1}]}
+    for update in ("optimistic", "extragradient"):
+        bilinear(update=update, **maxout).turn()
+    with pytest.raises(SpecError, match="second derivatives cannot be taken through the parameters of maxout"):
+        bilinear(update="consensus", **maxout)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from dessine.constraints import constraints
 from dessine.data import datasets
 from dessine.experiment import Experiment
 from dessine.games import games
+from dessine.games.play import rules
 from dessine.games.schedule import untils
 from dessine.losses import game_losses, losses
 from dessine.nn import activations, initialisers, layers
@@ -36,6 +37,7 @@ FAMILIES: dict[str, Registry[Any]] = {
     "optimizers": optimizers,
     "constraints": constraints,
     "untils": untils,
+    "updates": rules,
 }
 CONFIG = "config"
 """Beside the families: the mappings that have no type, from the top of a config down."""

@@ -126,7 +126,7 @@ class Adversarial(Pair, Game):
     def outline(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
         self.examples, self.test, self.watched = data.train, data.test, data.watched
         self.streams, self.dtype, self.batch_size, self.done = streams, np.dtype(dtype), batch_size, 0
-        outline(self, self.decay is not None, self.rotation_pairs > 0 or self.update.second)
+        outline(self, self.decay is not None, self.rotation_pairs > 0 or self.update.twice)
 
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
         self.outline(data, batch_size, streams, dtype)

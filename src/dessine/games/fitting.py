@@ -26,10 +26,10 @@ def refuse_contradictions(pair: Pair) -> None:
         raise SpecError("the generator has one aim: give feature_matching or unrolled", ("unrolled",))
 
 
-def outline(pair: Pair, averaged: bool, second: bool) -> None:
+def outline(pair: Pair, averaged: bool, twice: bool) -> None:
     """Raises SpecError where players, data, batches, repeats or memory do not fit; known are the data, no network is made.
 
-    averaged: whether there is a moving average of the generator; second: whether all is differentiated twice
+    averaged: whether there is a moving average of the generator; twice: whether all is differentiated twice
     """
     problems, wanted = Problems(), pair.examples.shape
     if pair.batch_size % pair.pack:
@@ -48,7 +48,7 @@ def outline(pair: Pair, averaged: bool, second: bool) -> None:
         _outline_discriminator(pair)
     problems.tell()
     for name, player in (("discriminator", pair.discriminator), ("generator", pair.generator)):
-        if second or (pair.unrolled and name == "discriminator"):  # which must be differentiated twice
+        if twice or (pair.unrolled and name == "discriminator"):  # which must be differentiated twice
             try:
                 refuse_along(player.layers, player.declared, parameters=True)
             except SpecError as error:

@@ -27,7 +27,7 @@ class Consensus(Ordered):
     generator once more: they are refused, as is maxout.
     """
 
-    second = True
+    twice = True
 
     def __init__(self, weight: Positive = 10.0, order: Order = "simultaneous", first: Name = "discriminator"):
         super().__init__(order, first)

@@ -42,8 +42,8 @@ class Rule(Node):
     """Who moves when in one turn, and along what."""
 
     registry = rules
-    second: ClassVar[bool] = False
-    """Whether it asks for second derivatives of both networks."""
+    twice: ClassVar[bool] = False
+    """Whether it differentiates both networks twice."""
 
     def refuse(self, pair: Pair) -> None:
         """Raises SpecError, from the game's options on, for a game that cannot be played so. Known are options, not data."""
