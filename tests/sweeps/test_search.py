@@ -7,7 +7,7 @@ from made import finish, sweep_folder
 
 from dessine.spec import Document
 from dessine.sweeps.cells import Planner, Search, Sweep
-from dessine.sweeps.running import Outcome
+from dessine.sweeps.running import Outcome, Running
 from dessine.sweeps.search import SearchError, SearchFeed, probes
 
 pytest.importorskip("optuna")
@@ -154,3 +154,76 @@ def test_a_space_is_checked_at_every_choice_and_both_ends(folder):
     assert [s["kind"] for s in settings if s["kind"] != "a"] == AXES["grid"]["kind"][1:]
     assert {s["eta"] for s in settings} == {1e-4, 1.0}
     assert {s["n"] for s in settings} == {1, 9}
+
+
+def going(search, cell, scores, steps=100):
+    """A run under way, with a line of metrics every ten steps."""
+    run = search.folder.run(cell)
+    records = [{"step": 10 * (i + 1), "score": score} for i, score in enumerate(scores)]
+    finish(run, cell.overrides, status="running", seed=cell.seed or 0, records=records)
+    (run.path / "run.json").write_text(json.dumps({**json.loads((run.path / "run.json").read_text()), "steps": steps}))
+    return Running(cell, run, None, run.path)
+
+
+def pruned(folder, trials=8, seeds=None, pruner="median"):
+    sweep = Sweep.of({"base": "b.yaml", "axes": {"random": {"eta": "uniform(0.0, 1.0)"}}, "seeds": seeds})
+    planner = Planner(sweep, Document({"seed": 0}, ""), lambda document: document.data)
+    return SearchFeed(planner, Search(trials, "score", "maximize", "random", pruner=pruner), "score", folder)
+
+
+def good_ones(search, count=5):
+    for _ in range(count):
+        cell = search.take()
+        assert not search.hopeless([going(search, cell, [0.5, 0.6, 0.7])])
+        end(search, cell, 0.9)
+
+
+def test_a_trial_that_falls_behind_the_median_is_given_up_and_counts_as_done(folder):
+    search = pruned(folder, trials=6)
+    good_ones(search)
+    cell = search.take()
+    one = going(search, cell, [0.4])
+    assert search.hopeless([one]) == [one]
+    one.hopeless = True
+    assert search.hopeless([one]) == []
+    finish(search.folder.run(cell), cell.overrides, status="interrupted", records=[{"step": 10, "score": 0.4}])
+    search.ended(cell, Outcome("given up"))
+    assert values(search)[-1] == ("PRUNED", 0.4)
+    assert search.all_well()
+    assert search.folder.run(cell).info()["reason"] == "given up by the search: other trials do better"
+    again = pruned(folder, trials=6)
+    assert again.take() is None
+    assert again.all_well()
+
+
+def test_without_a_pruner_nothing_is_given_up(folder):
+    search = pruned(folder, trials=6, pruner="none")
+    good_ones(search)
+    assert not search.hopeless([going(search, search.take(), [0.0, 0.0, 0.0])])
+
+
+def test_the_first_tenth_of_a_run_and_half_a_line_do_not_count(folder):
+    search = pruned(folder, trials=6)
+    good_ones(search)
+    cell = search.take()
+    one = going(search, cell, [0.1], steps=1000)
+    assert search.hopeless([one]) == []
+    with (one.run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 200, "sc')
+    assert search.hopeless([one]) == []
+
+
+def test_seeds_are_given_up_together_and_those_that_have_not_begun_do_not_begin(folder):
+    search = pruned(folder, trials=6, seeds=2)
+    for _ in range(5):
+        first, second = search.take(), search.take()
+        assert search.hopeless([going(search, first, [0.5, 0.6]), going(search, second, [0.5, 0.6])]) == []
+        end(search, first, 0.9)
+        end(search, second, 0.9)
+    first = search.take()
+    one = going(search, first, [0.1])
+    assert search.hopeless([one]) == [one]
+    assert search.take() is None
+    finish(search.folder.run(first), first.overrides, status="interrupted")
+    search.ended(first, Outcome("given up"))
+    assert values(search)[-1][0] == "PRUNED"

@@ -69,6 +69,7 @@ Examples:
 @click.option("--trials", type=click.IntRange(1), help="Of a search: settings to try.")
 @click.option("--metric", help="What is compared: a dotted name, or an end of one that is unambiguous.")
 @click.option("--direction", type=click.Choice(["maximize", "minimize"]), help="Of a search.")
+@click.option("--pruner", type=click.Choice(["none", "median", "halving"]), help="Of a search: give up trials on the way.")
 @click.option("--quiet", is_flag=True, help="Print only failures and the sweep's folder.")
 def command(config: Path, words: tuple[str, ...], **options: Any) -> None:
     """Run CONFIG once for every combination of what varies: one ordinary run folder each.

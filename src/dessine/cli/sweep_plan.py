@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ START = 1.5  # seconds that a run takes beside its steps: Python, data, pictures
 class Plan:
     """The sweep, its base and its cells; of a search, cells at the ends of its space. Raises BadSpec.
 
-    asked: options that stand for keys of the file: name, samples, sampler, trials, metric, direction
+    asked: options that stand for keys of the file: name, samples, sampler, trials, metric, direction, pruner
     """
 
     def __init__(self, config: Path, words: Sequence[str], asked: dict[str, Any]):
@@ -94,7 +94,7 @@ class Plan:
         if self.sweep.search is None:
             what: Any = sorted(cell.identity for cell in self.cells)
         else:  # without the number of trials: more of them go on with the same study
-            search = {k: v for k, v in self.data["search"].items() if k != "trials"}
+            search = {k: v for k, v in self.data["search"].items() if k not in ("trials", "pruner")}
             what = [self.cells[0].identity, self.data["axes"], self.data["seeds"], self.data["paired"], search]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
@@ -141,12 +141,17 @@ class Plan:
         asked = search.metric if search else self.metric
         if not asked:
             return dict(game.goals)
-        known = [*game.goals, *flat(game.turn(measure=True) | game.report(), self.experiment.repeats)]
+        told = game.turn(measure=True) | game.report() | ({} if search else game.tested())  # nothing is sought by the test
+        known = [*game.goals, *flat(told, self.experiment.repeats)]
         try:
             name = full_name(asked, dict.fromkeys(known))
         except SpecError as error:
             raise BadSpec([f"metric: {error}"]) from None
-        way = {"maximize": "max", "minimize": "min"}[search.direction] if search else game.goals.get(name, "min")
+        way = (
+            {"maximize": "max", "minimize": "min"}[search.direction]
+            if search
+            else _way(name, {**game.directions(self.experiment.split), **game.goals})
+        )
         return {name: way} | {other: its for other, its in game.goals.items() if other != name}
 
     def notice(self) -> str:
@@ -159,6 +164,12 @@ class Plan:
                 f"train some networks twice; seeds {span} apart do not (seeds: {len(seeds)} in a sweep's YAML)"
             )
         return ""
+
+
+def _way(metric: str, known: Mapping[str, str]) -> str:
+    """Whether min or max of a metric is better, as far as is known."""
+    way = known.get(metric) or known.get(metric.replace("test_", "validation_", 1))
+    return way if way in ("min", "max") else "min"
 
 
 def _anchor_axes(sweep: Document, base: Document, words: Words) -> None:
@@ -191,7 +202,7 @@ def _add(data: dict[str, Any], words: Words, asked: dict[str, Any]) -> None:
         data["name"] = asked["name"]
     if asked["samples"]:
         data["axes"]["samples"] = asked["samples"]
-    search = {key: asked[key] for key in ("sampler", "trials", "direction") if asked[key]}
+    search = {key: asked[key] for key in ("sampler", "trials", "direction", "pruner") if asked.get(key)}
     if search or data.get("search"):
         search |= {"metric": asked["metric"]} if asked["metric"] else {}
         data["search"] = (data.get("search") or {}) | search

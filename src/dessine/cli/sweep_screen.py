@@ -13,7 +13,7 @@ from dessine.letters import clipped
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.running import Outcome, Running, steps_made
 
-MARKS = {"completed": "done", "failed": "FAILED", "killed": "KILLED", "interrupted": "stopped"}
+MARKS = {"completed": "done", "failed": "FAILED", "killed": "KILLED", "interrupted": "stopped", "given up": "given up"}
 
 
 class Screen:

@@ -87,6 +87,9 @@ class Search(Node):
     direction: maximize or minimize
     sampler: tpe learns from earlier trials, random does not
     seed: of the sampler
+    pruner: which trials are given up on the way, by `metric` in their lines of metrics, the mean over the seeds that have come
+        so far: median, those that have never been as good as the median of the others was at this step; halving, all but the
+        best quarter at each of steps that lie four times as far apart (successive halving). Not in the first tenth of a run
     """
 
     def __init__(
@@ -96,8 +99,10 @@ class Search(Node):
         direction: Literal["maximize", "minimize"],
         sampler: Literal["tpe", "random"] = "tpe",
         seed: Whole = 0,
+        pruner: Literal["none", "median", "halving"] = "none",
     ):
         self.trials, self.metric, self.direction, self.sampler, self.seed = trials, metric, direction, sampler, seed
+        self.pruner = pruner
 
 
 class Sweep(Node):

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +24,7 @@ from dessine.sweeps.launchers import INTERRUPTED, Handle, Job, Launcher
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run. status: completed, failed, killed or interrupted; reason: of the last three."""
+    """What became of a run. status: completed, given up, failed, killed or interrupted; reason: of the last three."""
 
     status: str
     reason: str = ""
@@ -44,6 +44,9 @@ class Feed(Protocol):
     def ended(self, cell: Cell, outcome: Outcome) -> None:
         """Called once for every cell that was taken."""
 
+    def hopeless(self, running: Sequence[Running]) -> Sequence[Running]:
+        """Those of the running cells that need not go on; each is named once, and then stops and saves."""
+
 
 class Queue:
     """Cells in order."""
@@ -56,6 +59,9 @@ class Queue:
 
     def ended(self, cell: Cell, outcome: Outcome) -> None:
         pass
+
+    def hopeless(self, running: Sequence[Running]) -> Sequence[Running]:
+        return ()
 
 
 class Watcher(Protocol):
@@ -74,7 +80,10 @@ class Watcher(Protocol):
 
 @dataclass
 class Running:
-    """A cell that has been launched. resumed: whether it goes on; queued: why it does not run yet."""
+    """A cell that has been launched.
+
+    resumed: whether it goes on; queued: why it does not run yet; hopeless: it was told to stop because others do better
+    """
 
     cell: Cell
     run: Run
@@ -82,6 +91,7 @@ class Running:
     log: Path
     resumed: bool = False
     queued: str = ""
+    hopeless: bool = False
     began: float = field(default_factory=time.monotonic)
 
     def look(self, watcher: Watcher) -> None:
@@ -127,12 +137,17 @@ def run_cells(
                     continue
                 running.remove(one)
                 outcome = judge(one.run, code, one.log)
+                if one.hopeless and outcome.status == "interrupted":
+                    outcome = Outcome("given up")
                 bad += outcome.bad
                 feed.ended(one.cell, outcome)
                 watcher.ended(one.cell, outcome, time.monotonic() - one.began)
                 if outcome.bad and fail_fast and not why:
                     why = "one failed"
                     _interrupt(running, watcher, why)
+            for one in feed.hopeless(running) if not why else ():
+                one.hopeless = True
+                one.handle.interrupt()
             if not why and (gone := getattr(launcher, "gone", "")):
                 why = gone
                 _interrupt(running, watcher, why)

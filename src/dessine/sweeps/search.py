@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dessine.runs.documents import line_of
 from dessine.runs.files import own
+from dessine.runs.inside import checked
+from dessine.runs.metrics import flat
+from dessine.runs.run import Run, RunError
 from dessine.spec import inline
 from dessine.sweeps.cells import Axes, Cell, Planner, Search
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.results import read_result, samples
-from dessine.sweeps.running import Outcome
+from dessine.sweeps.running import Outcome, Running
+
+WARM_UP = 0.1
+"""Share of a run's steps in which no trial is given up: GANs begin with noise, whatever becomes of them."""
 
 
 class SearchError(Exception):
@@ -46,13 +56,17 @@ def probes(planner: Planner) -> list[dict[str, Any]]:
 
 @dataclass
 class Trial:
-    """One setting, and its cells, one per seed. open: the cells that have not ended; failed: whether one did not work."""
+    """One setting, and its cells, one per seed.
+
+    open: the cells that have not ended; failed: whether one did not work; hopeless: whether it is given up
+    """
 
     number: int
     cells: list[Cell]
     open: set[str]
     failed: bool = False
     stopped: bool = False
+    hopeless: bool = False
 
 
 class SearchFeed:
@@ -69,6 +83,7 @@ class SearchFeed:
                 study_name="sweep",
                 direction=search.direction,
                 load_if_exists=True,
+                pruner=self._pruner(),
             )
         if self.study.direction.name.lower() != search.direction:
             raise SearchError(f"{folder.path}: its study was made to {self.study.direction.name.lower()}")
@@ -77,9 +92,10 @@ class SearchFeed:
         self.again = deque(t for t in known if t.state == states.RUNNING)
         if retry_failed:
             self.again.extend(t for t in known if t.state == states.FAIL)
-        self.left = search.trials - sum(t.state in (states.COMPLETE, states.FAIL, states.RUNNING) for t in known)
+        self.left = search.trials - sum(t.state != states.WAITING for t in known)
         self.queue: deque[Cell] = deque()
         self.owners: dict[str, list[Trial]] = {}
+        self.curves: dict[str, Curve] = {}
 
     @property
     def trials(self) -> list[list[str]]:
@@ -88,9 +104,9 @@ class SearchFeed:
         return [[self.folder.run(cell).path.name for cell in self._cells(t.number, t.params)] for t in known if t.params]
 
     def all_well(self) -> bool:
-        """Whether every trial has a value."""
+        """Whether every trial has a value, or was given up."""
         states = [t.state.name for t in self.study.get_trials(deepcopy=False)]
-        return states.count("COMPLETE") >= self.search.trials
+        return states.count("COMPLETE") + states.count("PRUNED") >= self.search.trials
 
     def take(self) -> Cell | None:
         while True:
@@ -112,6 +128,50 @@ class SearchFeed:
             trial.failed |= outcome.bad
             trial.stopped |= outcome.status == "interrupted"
             self._tell(trial)
+
+    def hopeless(self, running: Sequence[Running]) -> Sequence[Running]:
+        if self.search.pruner == "none":
+            return []
+        trials = {trial.number: trial for one in running for trial in self.owners[one.cell.identity] if not trial.hopeless}
+        for trial in trials.values():
+            trial.hopeless = self._falls_behind(trial)
+        self.queue = deque(cell for cell in self.queue if not self._drop(cell))
+        return [one for one in running if not one.hopeless and all(t.hopeless for t in self.owners[one.cell.identity])]
+
+    def _drop(self, cell: Cell) -> bool:
+        """Whether a cell that has not begun is wanted no more, for its trials are given up."""
+        trials = self.owners[cell.identity]
+        if not all(trial.hopeless for trial in trials):
+            return False
+        for trial in self.owners.pop(cell.identity):
+            trial.open.discard(cell.identity)
+        return True
+
+    def _falls_behind(self, trial: Trial) -> bool:
+        """Report what is new of a trial, and ask the pruner."""
+        curves = [self.curves.setdefault(c.identity, Curve(self.folder.run(c).path, self.metric)) for c in trial.cells]
+        fresh = [curve.read() for curve in curves]
+        if not any(fresh):
+            return False
+        frozen = self.study.get_trials(deepcopy=False)[trial.number]
+        asked = self.optuna.trial.Trial(self.study, frozen._trial_id)  # as Optuna's guide does it, from another process
+        common = set.intersection(*(set(curve.values) for curve in curves if curve.values))
+        for step in sorted(common - set(frozen.intermediate_values)):
+            if step >= WARM_UP * max(curve.steps for curve in curves):
+                asked.report(float(np.mean([curve.values[step] for curve in curves if curve.values])), step)
+                if asked.should_prune():
+                    return True
+        return False
+
+    def _pruner(self) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pruners = self.optuna.pruners
+            return {
+                "none": pruners.NopPruner,
+                "median": pruners.MedianPruner,
+                "halving": pruners.SuccessiveHalvingPruner,
+            }[self.search.pruner]()
 
     def _ask(self) -> Any:
         number = len(self.study.get_trials(deepcopy=False))
@@ -168,10 +228,56 @@ class SearchFeed:
             return  # an interrupted trial stays open in the study: the same command takes it up again
         rows = [read_result(self.folder.run(cell).path) for cell in trial.cells if self.folder.state(cell) == "completed"]
         values = list(samples(rows, self.metric).values())
-        if trial.failed or not values:
+        if trial.hopeless and len(rows) < len(trial.cells):
+            for cell in trial.cells:
+                with suppress(RunError):
+                    if self.folder.state(cell) == "unfinished":
+                        self.folder.run(cell).update(reason="given up by the search: other trials do better")
+            self.study.tell(trial.number, state=self.optuna.trial.TrialState.PRUNED)
+        elif trial.failed or not values:
             self.study.tell(trial.number, state=self.optuna.trial.TrialState.FAIL)
         else:
             self.study.tell(trial.number, float(np.mean(values)))
+
+
+class Curve:
+    """One metric of a run that is being made, mean over its repeats by step; each `read` takes the new whole lines.
+
+    steps: that the run has in all, once it says so
+    """
+
+    def __init__(self, path: Path, metric: str):
+        self.path, self.metric = path, metric
+        self.steps, self.at = 0, 0
+        self.values: dict[int, float] = {}
+
+    def read(self) -> bool:
+        """Whether there were new ones. What cannot be read now is looked at again."""
+        try:
+            file = checked(self.path, "metrics.jsonl")
+            size = file.stat().st_size
+            if size < self.at:  # begun again, or gone on with from an older checkpoint
+                self.at = 0
+            if size == self.at:
+                return False
+            with file.open("rb") as lines:
+                lines.seek(self.at)
+                whole, newline, _ = lines.read().rpartition(b"\n")
+            self.steps = self.steps or Run(self.path).info().get("steps") or 0
+        except (OSError, RunError):
+            return False
+        self.at += len(whole) + len(newline)
+        for line in whole.splitlines():
+            with suppress(RunError):
+                record = line_of(line)
+                found = flat(record, _width(record)).get(self.metric)
+                self.values[record["step"]] = float(np.mean(found)) if found else float("nan")
+        return bool(newline)
+
+
+def _width(record: dict[str, Any]) -> int:
+    """Repeats of a line of metrics: a loss has one number for each."""
+    return next((len(v) for v in record.get("loss", {}).values() if isinstance(v, list)), 1)
 
 
 def _choices(axes: Axes) -> dict[str, dict[str, dict[str, Any]]]:
