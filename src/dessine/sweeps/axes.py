@@ -65,8 +65,11 @@ def split(text: str, separator: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
-def listed(written: Any) -> list[Any]:
-    """The values of a grid axis: a list as it is, or what a text such as `range(1, 4)` or `1, 2, 5` means. Raises SpecError."""
+def listed(written: Any, twice: bool = False) -> list[Any]:
+    """The values of an axis: a list as it is, or what a text such as `range(1, 4)` or `1, 2, 5` means. Raises SpecError.
+
+    twice: whether a value may come again, as it may where another key that moves with this one tells the cells apart
+    """
     if isinstance(written, list):
         values = written
     elif isinstance(written, str) and (found := _call(written)):
@@ -80,10 +83,20 @@ def listed(written: Any) -> list[Any]:
     if not values:
         raise SpecError("has no values")
     counted = Counter(f"{type(v).__name__} {v!r}" for v in values)
-    twice = [v for v in values if counted[f"{type(v).__name__} {v!r}"] > 1]
-    if twice:
-        raise SpecError(f"has {twice[0]!r} twice")
+    again = [v for v in values if counted[f"{type(v).__name__} {v!r}"] > 1]
+    if again and not twice:
+        raise SpecError(f"has {again[0]!r} twice")
     return values
+
+
+def together(group: dict[str, list[Any]]) -> None:
+    """Whether lists can move together: of one length, and no row of them comes twice. Raises SpecError."""
+    if len({len(values) for values in group.values()}) != 1:
+        raise SpecError(f"the lists differ in length: {', '.join(f'{k} has {len(v)}' for k, v in group.items())}")
+    rows = [repr(row) for row in zip(*group.values(), strict=True)]
+    if len(set(rows)) < len(rows):
+        again = next(row for row in rows if rows.count(row) > 1)
+        raise SpecError(f"has {again[:60]} twice" if len(group) > 1 else f"{next(iter(group))} has a value twice")
 
 
 def distribution(written: Any) -> Draw:
@@ -160,9 +173,8 @@ def _word(words: Words, text: str) -> None:
             key, written = _pair(part)
             if key in known or key in group:
                 raise SpecError(f"{key} is given twice")
-            group[key] = listed(written)
-        if len({len(values) for values in group.values()}) > 1:
-            raise SpecError(f"the lists differ in length: {', '.join(f'{k} has {len(v)}' for k, v in group.items())}")
+            group[key] = listed(written, twice=True)
+        together(group)
         words.zip.append(group)
         return
     key, written = _pair(text)

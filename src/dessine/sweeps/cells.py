@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,7 +23,7 @@ from annotated_types import Ge, Le, MaxLen
 from dessine.paths import LONGEST_NAME
 from dessine.registry import DEFAULTS, Count, Like, Node, SpecError, Whole
 from dessine.spec import BadSpec, Document, change, inline
-from dessine.sweeps.axes import Draw, Words, distribution, draws, listed
+from dessine.sweeps.axes import Draw, Words, distribution, draws, listed, together
 
 MOST_CELLS = 20_000
 
@@ -46,14 +47,12 @@ class Axes(Node):
         seed: Whole = 0,
     ):
         self.grid = {key: _at(("grid", key), listed, values) for key, values in grid.items()}
-        self.zip = [{key: _at(("zip", i, key), listed, v) for key, v in group.items()} for i, group in enumerate(zip)]
+        may = partial(listed, twice=True)
+        self.zip = [{key: _at(("zip", i, key), may, v) for key, v in group.items()} for i, group in enumerate(zip)]
         self.random: dict[str, Draw] = {key: _at(("random", key), distribution, text) for key, text in random.items()}
         self.samples, self.seed = samples, seed
         for i, group in enumerate(self.zip):
-            if len({len(values) for values in group.values()}) != 1:
-                raise SpecError(
-                    f"the lists differ in length: {', '.join(f'{k} has {len(v)}' for k, v in group.items())}", ("zip", i)
-                )
+            _at(("zip", i), together, group)
         keys = [*self.grid, *self.random, *(key for group in self.zip for key in group)]
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice:

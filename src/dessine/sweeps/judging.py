@@ -1,0 +1,299 @@
+"""Theirs beside ours, figure by figure, with a verdict; and the csv in which ours are kept.
+
+What is published belongs to `published.py`. A figure reached with other settings is no reproduction: what differs is said
+beside, and a run that made fewer steps than the authors' is not compared at all.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from dessine.intervals import limits, mean_interval
+from dessine.registry import SpecError
+from dessine.runs.files import RunError, write_atomically
+from dessine.sweeps.cells import Cell
+from dessine.sweeps.folder import SweepFolder
+from dessine.sweeps.published import Column, Published, Row, Theirs
+from dessine.sweeps.results import Result, read_result
+from dessine.sweeps.running import steps_made
+
+Array = np.ndarray
+HEADS = ("row", "column", "seed", "value", "error", "status", "steps", "of")
+CERTAIN = 0.05
+"""Chance of an order as close as ours, or closer, among all orders, up to which it is called the same."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number of ours: of a repeat of a run. value: of the column, NaN where the run does not tell it (yet).
+
+    error: its own standard error, if it has one; steps: that the run has made; of: how many it was to make
+    """
+
+    row: str
+    column: str
+    seed: int
+    value: float
+    error: float | None
+    status: str
+    steps: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One figure: theirs and ours, each between its ends, and the verdict: match, miss, not comparable, or order.
+
+    because: of a verdict that is not comparable; runs: completed ones, and all there should be
+    """
+
+    row: str
+    column: str
+    theirs: Theirs | None
+    mean: float
+    low: float
+    high: float
+    seeds: int
+    runs: tuple[int, int]
+    steps: int
+    of: int
+    verdict: str
+    because: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        theirs = {"figure": self.theirs.mean, "interval": [self.theirs.low, self.theirs.high], "how": self.theirs.how}
+        ours = {"mean": self.mean, "interval": [self.low, self.high], "seeds": self.seeds}
+        runs = {"completed": self.runs[0], "of": self.runs[1]}
+        told = {"row": self.row, "column": self.column, "theirs": theirs if self.theirs else None, "ours": ours}
+        return told | {"runs": runs, "steps": self.steps, "of": self.of, "verdict": self.verdict, "because": self.because}
+
+    @property
+    def told(self) -> str:
+        """The verdict in words."""
+        return f"{self.verdict} because {self.because}" if self.because else self.verdict
+
+
+@dataclass(frozen=True)
+class Order:
+    """How alike two orders of the same rows are. chance: of one as close or closer, among all orders."""
+
+    column: str
+    rows: int
+    spearman: float
+    chance: float
+    verdict: str
+
+    @property
+    def told(self) -> str:
+        return (
+            f"order of {self.rows} rows by {self.column}: Spearman {self.spearman:.2f}, as close or closer by chance "
+            f"{self.chance:.2g}: {self.verdict}"
+        )
+
+
+def measured(published: Published, folder: SweepFolder | None, cells: Sequence[Cell], steps: dict[str, int]) -> list[Value]:
+    """What the runs in `folder` tell of every figure; a run that is not there tells that. steps: setting -> turns of a run."""
+    found = []
+    for row in published.rows:
+        for cell in (c for c in cells if fits(row, c)):
+            run = folder.run(cell) if folder else None
+            result = read_result(run.path) if run and folder and folder.state(cell) != "missing" else None
+            of, made = row.steps or published.steps or steps.get(cell.setting, 0), steps_made(run) if result and run else 0
+            for column in published.columns:
+                found += _values(row.name, column, cell, result, made, of)
+    return found
+
+
+def fits(row: Row, cell: Cell) -> bool:
+    """Whether the cell's runs stand behind the row."""
+    return all(key in cell.values and str(cell.values[key]) == str(value) for key, value in row.cell.items())
+
+
+def _values(row: str, column: Column, cell: Cell, result: Result | None, made: int, of: int) -> list[Value]:
+    """One for each repeat; a run that goes on tells what it has last measured."""
+    status = result.status if result else "missing"
+    nothing = [Value(row, column.name, cell.seed or 0, math.nan, None, status, made, of)]
+    if result is None:
+        return nothing
+    last = _last(result, column.metric)
+    errors = _last(result, column.error) if column.error else []
+    if not last:
+        return nothing
+    scale = abs(column.times)
+    return [
+        Value(
+            row,
+            column.name,
+            result.seed + r,
+            column.times * v + column.plus,
+            scale * errors[r] if errors else None,
+            status,
+            made,
+            of,
+        )
+        for r, v in enumerate(last)
+    ]
+
+
+def _last(result: Result, metric: str) -> list[float]:
+    if metric in result.last:
+        return result.last[metric]
+    _, curve = result.curve(metric)
+    return [float(v) for v in curve[-1]] if len(curve) else []
+
+
+def judge(published: Published, values: Iterable[Value]) -> tuple[list[Judgement], list[Order]]:
+    """Every figure of the table, row by row, and the orders of those columns of which only the order is compared."""
+    values = list(values)
+    columns = {column.name: column for column in published.columns}
+    judged = []
+    for row in published.rows:
+        for name, column in columns.items():
+            own = [v for v in values if v.row == row.name and v.column == name]
+            figure = row.figures.get(name)
+            judged.append(_figure(published, row, column, None if figure is None else published.theirs(figure), own))
+    orders = [_order(name, [j for j in judged if j.column == name]) for name, c in columns.items() if c.compare == "order"]
+    return judged, [order for order in orders if order is not None]
+
+
+def _figure(published: Published, row: Row, column: Column, theirs: Theirs | None, own: list[Value]) -> Judgement:
+    """One cell of the table."""
+    there = {v.seed: v for v in own if math.isfinite(v.value)}
+    x = np.array([v.value for v in there.values()])
+    mean, low, high = _interval(column, x, [v.error for v in there.values()])
+    runs = sum(v.status == "completed" for v in own), len(own)
+    steps, of = min((v.steps for v in own), default=0), max((v.of for v in own), default=0)
+    verdict, because = "not comparable", _obstacle(row, column, theirs, own, x, (low, high))
+    if not because and theirs:
+        meets = theirs.low <= high + _slack(theirs) and low <= theirs.high + _slack(theirs)
+        verdict = "order" if column.compare == "order" else "match" if meets else "miss"
+    return Judgement(row.name, column.name, theirs, mean, low, high, len(x), runs, steps, of, verdict, because)
+
+
+def _slack(theirs: Theirs) -> float:
+    """That 11.95 is not missed by its last bit."""
+    return 1e-9 * max(abs(theirs.low), abs(theirs.high))
+
+
+def _interval(column: Column, x: Array, errors: list[float | None]) -> tuple[float, float, float]:
+    """Mean and its 95 % interval: Student's over seeds, a single run's own where it tells one. NaN ends where nothing does.
+
+    Where every run gives the same number, as 25 modes of 25, that is the interval.
+    """
+    if not len(x):
+        return math.nan, math.nan, math.nan
+    if len(x) == 1 and errors[0] is not None:
+        half = float(ndtri(0.975)) * errors[0]
+        return float(x[0]), float(x[0]) - half, float(x[0]) + half
+    if column.exact or (len(x) > 1 and np.ptp(x) <= 1e-12 * np.abs(x).max()):
+        return float(x.mean()), float(x.min()), float(x.max())
+    ends = sorted(column.times * end + column.plus if column.times else 0.0 for end in limits(column.metric))
+    mean, low, high = mean_interval(x, within=(ends[0], ends[1]))
+    return float(mean), float(low), float(high)
+
+
+def _obstacle(
+    row: Row, column: Column, theirs: Theirs | None, own: list[Value], x: Array, ends: tuple[float, float]
+) -> str:
+    """Why the figure cannot be compared; empty if it can."""
+    states = {v.status for v in own}
+    done = sum(v.status == "completed" for v in own)
+    if states <= {"missing"}:
+        return "it has not been run yet"
+    short = [v for v in own if v.of and v.steps < v.of]
+    if short:
+        least, of = min(v.steps for v in short), max(v.of for v in short)
+        return f"{least:,} of {of:,} steps are made{_of_runs(done, len(own))}"
+    if done < len(own):
+        return f"{done} of {len(own)} runs are completed"
+    if len(x) < len(own):
+        return f"{len(own) - len(x)} of {len(own)} runs tell no {column.metric}"
+    if row.because:
+        return row.because
+    if theirs is None:
+        return "no figure is printed"
+    if column.compare == "interval" and not (math.isfinite(ends[0]) and math.isfinite(ends[1])):
+        return "one run tells no interval"
+    return ""
+
+
+def _of_runs(done: int, runs: int) -> str:
+    return f", in the shortest of {runs} runs" if runs > 1 else ""
+
+
+def _order(column: str, judged: list[Judgement]) -> Order | None:
+    """Spearman's correlation of the ranks, equal figures sharing theirs; its chance is counted over all orders."""
+    both = [(j.theirs.mean, j.mean) for j in judged if j.theirs and j.verdict == "order"]
+    if len(both) < 3:
+        return None
+    theirs, ours = (_ranks(np.array(side)) for side in zip(*both, strict=True))
+    if not np.ptp(theirs) or not np.ptp(ours):
+        return None
+    rho = _correlation(theirs, ours)
+    if len(both) <= 8:
+        every = [_correlation(theirs, np.array(p)) for p in itertools.permutations(ours)]
+    else:
+        rng = np.random.default_rng(0)
+        every = [_correlation(theirs, rng.permutation(ours)) for _ in range(20_000)]
+    chance = float(np.mean(np.array(every) >= rho - 1e-12))
+    same = rho > 1 - 1e-12 or chance <= CERTAIN
+    return Order(column, len(both), rho, chance, "match" if same else "miss")
+
+
+def _ranks(x: Array) -> Array:
+    ranks: Array = ((x[:, None] > x).sum(1) + (x[:, None] >= x).sum(1)) / 2
+    return ranks
+
+
+def _correlation(a: Array, b: Array) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+
+def save_values(values: Iterable[Value], path: Path) -> None:
+    """Ours as csv, one row per run, repeat and column: what a table can be judged by again without the runs."""
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(HEADS)
+    for v in values:
+        number = "" if v.value != v.value else f"{v.value:.10g}"
+        out.writerow([v.row, v.column, v.seed, number, "" if v.error is None else f"{v.error:.6g}", v.status, v.steps, v.of])
+    write_atomically(path, text.getvalue())
+
+
+def load_values(path: Path) -> list[Value]:
+    """What `save_values` wrote. Raises RunError, with the line."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+    rows = list(csv.reader(lines))
+    if not rows or tuple(rows[0]) != HEADS:
+        raise RunError(f"{path}:1: expects the columns {','.join(HEADS)}")
+    found = []
+    for i, row in enumerate(rows[1:], 2):
+        try:
+            name, column, seed, value, error, status, steps, of = row
+            number = float(value) if value else math.nan
+            found.append(Value(name, column, int(seed), number, float(error) if error else None, status, int(steps), int(of)))
+        except ValueError:
+            raise RunError(f"{path}:{i}: expects {','.join(HEADS)}, with whole numbers for seed, steps and of") from None
+    return found
+
+
+def check_rows(published: Published, cells: Sequence[Cell]) -> None:
+    """Raises SpecError for a row that no run of the sweep stands behind."""
+    for i, row in enumerate(published.rows):
+        if not any(fits(row, cell) for cell in cells):
+            raise SpecError("no cell of this sweep has these values", ("published", "rows", i, "cell"))

@@ -1,0 +1,133 @@
+"""A table that others have published, as a block of a sweep: their figures, and which of our metrics stands beside each.
+
+What runs is the sweep's; how theirs and ours are compared is told in `judging.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from annotated_types import MinLen
+from scipy.special import ndtri, stdtrit
+
+from dessine.registry import Count, Node, SpecError
+
+Figure = int | float | list[int | float]
+"""As the paper prints it: 12.0, or [12.0, 0.1] with its error."""
+
+
+class Column(Node):
+    """One column of the table, and what of ours stands in it.
+
+    name: its head
+    metric: ours, the full name of a metric at the end of a run, such as scores.modes
+    times: ours is times * metric + plus: -100 and 100 make an error in per cent of a success
+    plus: see times
+    error: a metric that is the standard error of the first, for runs that tell one by themselves
+    exact: whether luck has no part in it, so that one run tells it all
+    compare: interval: each row by itself; order: only how the rows rank, by Spearman
+    """
+
+    def __init__(
+        self,
+        name: str,
+        metric: str,
+        times: float = 1.0,
+        plus: float = 0.0,
+        error: str | None = None,
+        exact: bool = False,
+        compare: Literal["interval", "order"] = "interval",
+    ):
+        self.name, self.metric, self.times, self.plus = name, metric, times, plus
+        self.error, self.exact, self.compare = error, exact, compare
+
+
+class Row(Node):
+    """One row of the table.
+
+    name: what the paper calls it
+    cell: the values of the sweep's axes by which its runs are known
+    figures: column -> what is printed there, or [figure, error]; a column that is omitted has none
+    steps: turns of a run in the authors' set-up, where they differ from those of the table
+    because: why its figures cannot be compared, if they cannot
+    """
+
+    def __init__(
+        self,
+        name: str,
+        cell: dict[str, Any] = {},  # noqa: B006
+        figures: dict[str, Figure] = {},  # noqa: B006
+        steps: Count | None = None,
+        because: str | None = None,
+    ):
+        self.name, self.cell, self.figures, self.steps, self.because = name, cell, figures, steps, because
+        for column, figure in figures.items():
+            if isinstance(figure, list) and (len(figure) != 2 or figure[1] < 0):
+                raise SpecError("expects a figure, or [figure, error]", ("figures", column))
+
+
+class Published(Node):
+    """A published table: theirs, to be held against the runs of this sweep.
+
+    source: the paper
+    table: which of its tables or claims
+    columns: of the table, each with our metric
+    rows: of the table, each with the runs that are ours
+    steps: turns of a run in the authors' set-up; a run that made fewer is not compared
+    error: what stands behind a figure: the standard error or the standard deviation of `trials` runs, or the half width of an
+        interval
+    trials: how many runs a figure of theirs is the mean of
+    differs: what is not as the authors had it
+    time: how long all of it takes, on which machine
+    notes: what else a reader must know
+    """
+
+    def __init__(
+        self,
+        source: str,
+        table: str,
+        columns: Annotated[list[Column], MinLen(1)],
+        rows: Annotated[list[Row], MinLen(1)],
+        steps: Count | None = None,
+        error: Literal["standard_error", "standard_deviation", "half_width"] = "half_width",
+        trials: Count | None = None,
+        differs: list[str] = [],  # noqa: B006
+        time: str = "",
+        notes: list[str] = [],  # noqa: B006
+    ):
+        self.source, self.table, self.columns, self.rows, self.steps = source, table, columns, rows, steps
+        self.error, self.trials, self.differs, self.time, self.notes = error, trials, differs, time, notes
+        names = [column.name for column in columns]
+        for what, all_names in (("columns", names), ("rows", [row.name for row in rows])):
+            if len(set(all_names)) < len(all_names):
+                raise SpecError("has a name twice", (what,))
+        for i, row in enumerate(rows):
+            for column in row.figures:
+                if column not in names:
+                    raise SpecError(f"no such column (known: {', '.join(names)})", ("rows", i, "figures", column))
+
+    def theirs(self, figure: Figure) -> Theirs:
+        """The figure as an interval: 95 %, from its error, or else what rounds to the digits that are printed."""
+        mean, error = (figure[0], figure[1]) if isinstance(figure, list) else (figure, None)
+        if error is None:
+            half, how = float(Decimal(5).scaleb(int(Decimal(repr(mean)).as_tuple().exponent) - 1)), "as printed"
+        elif self.error == "half_width":
+            half, how = float(error), "± as printed"
+        else:
+            n = self.trials or 0
+            wide = float(stdtrit(n - 1, 0.975)) if n > 1 else float(ndtri(0.975))
+            half = wide * error / (n**0.5 if self.error == "standard_deviation" and n else 1)
+            how = f"95 %, from the {self.error.replace('_', ' ')}{f' of {n} runs' if n else ''}"
+        return Theirs(float(mean), float(mean) - half, float(mean) + half, how)
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """A figure of theirs, between which ends it lies, and how those are known."""
+
+    mean: float
+    low: float
+    high: float
+    how: str
