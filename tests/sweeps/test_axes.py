@@ -86,3 +86,11 @@ def test_a_command_line_is_sorted_into_what_is_fixed_listed_zipped_and_drawn():
 def test_a_word_that_cannot_be_meant_is_named(word):
     with pytest.raises(SpecError, match="command line"):
         parse(word)
+
+
+def test_lists_that_move_together_may_repeat_a_value_but_no_row():
+    assert parse(["zip(a=1,2; b=3,3)"]).zip == [{"a": [1, 2], "b": [3, 3]}]
+    with pytest.raises(SpecError, match="twice"):
+        parse(["zip(a=1,1; b=3,3)"])
+    with pytest.raises(SpecError, match="differ in length"):
+        parse(["zip(a=1,1; b=3,4,5)"])

@@ -14,6 +14,7 @@ from dessine.start import orderly
 COMMANDS = {
     "train": ("train", "Train what a config describes."),
     "sweep": ("sweep", "Train a config many times, over a grid or a search."),
+    "reproduce": ("reproduce", "Hold published tables against runs of your own."),
     "eval": ("evaluate", "Measure a saved run."),
     "diagnose": ("diagnose", "Say what is wrong with a run, and what to try."),
     "draw": ("draw", "Draw images with a run's generator."),

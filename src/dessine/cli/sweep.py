@@ -126,7 +126,9 @@ def _sweep(config: Path, words: Sequence[str], o: dict[str, Any]) -> None:
         return
     where = launcher(o["executor"], _launching(o))
     with closing(where):
-        _run(plan, where, given, o)
+        _, complete = run(plan, where, given, o, click.echo)
+    if not complete:
+        raise click.exceptions.Exit(1)
 
 
 def _launching(o: dict[str, Any]) -> dict[str, Any]:
@@ -164,7 +166,10 @@ def _tell(plan: Plan, states: dict[str, str], timed: dict[str, float], known: li
     click.echo(f"{plan.name}: {len(plan.cells)} cells, {count} to run, {ahead}; nothing was started")
 
 
-def _run(plan: Plan, where: Launcher, given: Path | None, o: dict[str, Any]) -> None:
+def run(
+    plan: Plan, where: Launcher, given: Path | None, o: dict[str, Any], tell: Callable[[str], Any]
+) -> tuple[SweepFolder, bool]:
+    """Run what is missing of a checked plan; returns its folder, whose path `tell` gets at the end, and whether all is done."""
     jobs = o["jobs"] or where.slots
     threads = o["threads"] or (max(1, cores() // jobs) if o["executor"] == "local" else 1)
     folder = SweepFolder.open(given, o["runs_dir"], plan.identity, plan.name)
@@ -178,9 +183,8 @@ def _run(plan: Plan, where: Launcher, given: Path | None, o: dict[str, Any]) -> 
         finally:
             screen.close()
             with suppress(BrokenPipeError):  # must not hide what went wrong
-                click.echo(str(folder.path))
-    if not complete:
-        raise click.exceptions.Exit(1)
+                tell(str(folder.path))
+    return folder, complete
 
 
 def _work(

@@ -24,6 +24,7 @@ from dessine.paths import LONGEST_NAME
 from dessine.registry import DEFAULTS, Count, Like, Node, SpecError, Whole
 from dessine.spec import BadSpec, Document, change, inline
 from dessine.sweeps.axes import Draw, Words, distribution, draws, listed, together
+from dessine.sweeps.published import Published
 
 MOST_CELLS = 20_000
 
@@ -114,6 +115,7 @@ class Sweep(Node):
     seeds: how many repeats of each setting, from the config's seed on, or a list of seeds
     paired: whether every setting gets the same seeds, so that settings are compared under the same luck
     search: propose values instead of trying all
+    published: a table of others that these runs are held against: `dessine reproduce`
     """
 
     def __init__(
@@ -125,9 +127,10 @@ class Sweep(Node):
         seeds: Annotated[int, Ge(1), Le(MOST_CELLS)] | list[Whole] | None = None,
         paired: bool = True,
         search: Search | None = None,
+        published: Published | None = None,
     ):
         self.base, self.name, self.set, self.axes = base, name, set, Axes.of(axes)
-        self.seeds, self.paired, self.search = seeds, paired, search
+        self.seeds, self.paired, self.search, self.published = seeds, paired, search, published
         if isinstance(seeds, list) and (not seeds or len(dict.fromkeys(seeds)) < len(seeds)):
             raise SpecError("expects at least one seed, each once", ("seeds",))
         both = next((key for key in self.axes.keys() if key in set), None)  # noqa: SIM118  keys of all three kinds
@@ -135,6 +138,8 @@ class Sweep(Node):
             raise SpecError(f"{both} varies, and is set as well", ("set", both))
         if "seed" in self.axes.keys() or "seed" in set:  # noqa: SIM118
             raise SpecError("write seeds: [...] for the seed", ("seeds",))
+        if published and search:
+            raise SpecError("takes a grid, no search: which settings stand behind a row must be known before", ("published",))
 
 
 def _at(path: tuple[str | int, ...], read: Callable[[Any], Any], written: Any) -> Any:

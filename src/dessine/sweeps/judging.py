@@ -23,8 +23,9 @@ from dessine.registry import SpecError
 from dessine.runs.files import RunError, write_atomically
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.folder import SweepFolder
+from dessine.sweeps.launchers import is_half_made
 from dessine.sweeps.published import Column, Published, Row, Theirs
-from dessine.sweeps.results import Result, read_result
+from dessine.sweeps.results import UNREADABLE, Result, read_result, run_folders
 from dessine.sweeps.running import steps_made
 
 Array = np.ndarray
@@ -72,10 +73,11 @@ class Judgement:
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
-        theirs = {"figure": self.theirs.mean, "interval": [self.theirs.low, self.theirs.high], "how": self.theirs.how}
+        t = self.theirs
+        theirs = {"figure": t.mean, "interval": [t.low, t.high], "how": t.how} if t else None
         ours = {"mean": self.mean, "interval": [self.low, self.high], "seeds": self.seeds}
         runs = {"completed": self.runs[0], "of": self.runs[1]}
-        told = {"row": self.row, "column": self.column, "theirs": theirs if self.theirs else None, "ours": ours}
+        told = {"row": self.row, "column": self.column, "theirs": theirs, "ours": ours}
         return told | {"runs": runs, "steps": self.steps, "of": self.of, "verdict": self.verdict, "because": self.because}
 
     @property
@@ -103,15 +105,34 @@ class Order:
 
 
 def measured(published: Published, folder: SweepFolder | None, cells: Sequence[Cell], steps: dict[str, int]) -> list[Value]:
-    """What the runs in `folder` tell of every figure; a run that is not there tells that. steps: setting -> turns of a run."""
+    """What the runs in `folder` tell of every figure; a run that is not there tells that. steps: setting -> turns of a run.
+
+    A run is known by what was asked for, not by its cell's identity, which a new option of a later version changes.
+    """
+    runs = _by_overrides(folder) if folder else {}
     found = []
     for row in published.rows:
         for cell in (c for c in cells if fits(row, c)):
-            run = folder.run(cell) if folder else None
-            result = read_result(run.path) if run and folder and folder.state(cell) != "missing" else None
-            of, made = row.steps or published.steps or steps.get(cell.setting, 0), steps_made(run) if result and run else 0
+            result = runs.get(cell.overrides)
+            of = row.steps or published.steps or steps.get(cell.setting, 0)
+            made = steps_made(result.run) if result else 0
             for column in published.columns:
                 found += _values(row.name, column, cell, result, made, of)
+    return found
+
+
+def _by_overrides(folder: SweepFolder) -> dict[tuple[str, ...], Result]:
+    """The runs of a sweep that can be read, by what they change of its base; of two, the one that got further."""
+    found: dict[tuple[str, ...], Result] = {}
+    for path in run_folders(folder.path):
+        if is_half_made(path):
+            continue
+        result = read_result(path)
+        if result.status == UNREADABLE:
+            continue
+        key = tuple(result.run.info().get("overrides", ()))
+        if key not in found or steps_made(result.run) >= steps_made(found[key].run):
+            found[key] = result
     return found
 
 
@@ -203,20 +224,18 @@ def _interval(column: Column, x: Array, errors: list[float | None]) -> tuple[flo
     return float(mean), float(low), float(high)
 
 
-def _obstacle(
-    row: Row, column: Column, theirs: Theirs | None, own: list[Value], x: Array, ends: tuple[float, float]
-) -> str:
+def _obstacle(row: Row, column: Column, theirs: Theirs | None, own: list[Value], x: Array, ends: tuple[float, float]) -> str:
     """Why the figure cannot be compared; empty if it can."""
     states = {v.status for v in own}
     done = sum(v.status == "completed" for v in own)
     if states <= {"missing"}:
         return "it has not been run yet"
-    short = [v for v in own if v.of and v.steps < v.of]
-    if short:
-        least, of = min(v.steps for v in short), max(v.of for v in short)
-        return f"{least:,} of {of:,} steps are made{_of_runs(done, len(own))}"
+    least, of = min(v.steps for v in own), max(v.of for v in own)
     if done < len(own):
-        return f"{done} of {len(own)} runs are completed"
+        far = f"; the shortest has made {least:,} of {of:,} steps" if of else ""
+        return f"{done} of {len(own)} runs are completed{far}"
+    if any(v.steps < v.of for v in own):
+        return f"only {least:,} of {of:,} steps were asked for"
     if len(x) < len(own):
         return f"{len(own) - len(x)} of {len(own)} runs tell no {column.metric}"
     if row.because:
@@ -226,10 +245,6 @@ def _obstacle(
     if column.compare == "interval" and not (math.isfinite(ends[0]) and math.isfinite(ends[1])):
         return "one run tells no interval"
     return ""
-
-
-def _of_runs(done: int, runs: int) -> str:
-    return f", in the shortest of {runs} runs" if runs > 1 else ""
 
 
 def _order(column: str, judged: list[Judgement]) -> Order | None:
@@ -284,9 +299,9 @@ def load_values(path: Path) -> list[Value]:
     found = []
     for i, row in enumerate(rows[1:], 2):
         try:
-            name, column, seed, value, error, status, steps, of = row
+            name, column, seed, value, own, status, steps, of = row
             number = float(value) if value else math.nan
-            found.append(Value(name, column, int(seed), number, float(error) if error else None, status, int(steps), int(of)))
+            found.append(Value(name, column, int(seed), number, float(own) if own else None, status, int(steps), int(of)))
         except ValueError:
             raise RunError(f"{path}:{i}: expects {','.join(HEADS)}, with whole numbers for seed, steps and of") from None
     return found

@@ -1,0 +1,141 @@
+"""Theirs beside ours: intervals that meet or not, what is not compared and why, orders, and the csv."""
+
+import math
+
+import pytest
+
+from dessine.registry import SpecError
+from dessine.runs.files import RunError
+from dessine.sweeps.judging import Value, judge, load_values, save_values
+from dessine.sweeps.published import Published
+
+
+def published(figures, column=None, **options):
+    rows = [{"name": f"r{i}", "figures": {"modes": figure}} for i, figure in enumerate(figures)]
+    columns = [{"name": "modes", "metric": "scores.modes", **(column or {})}]
+    return Published.of({"source": "s", "table": "t", "columns": columns, "rows": rows, **options})
+
+
+def values(*numbers, row="r0", status="completed", steps=10, of=10, error=None):
+    return [Value(row, "modes", seed, v, error, status, steps, of) for seed, v in enumerate(numbers)]
+
+
+def verdict(figure, own, **options):
+    judged, _ = judge(published([figure], **options), own)
+    return judged[0]
+
+
+@pytest.mark.parametrize(
+    ("figure", "numbers", "said"),
+    [
+        (7.0, (6.9, 7.1, 7.2), "match"),
+        (7.0, (8.0, 8.1, 8.2), "miss"),
+        (7, (7.4, 7.4), "match"),  # 7 is anything that rounds to it
+        (7.0, (7.4, 7.4), "miss"),
+        ([6.3, 0.5], (8.0, 8.0, 8.0), "miss"),
+        ([6.3, 1.8], (8.0, 8.0, 8.0), "match"),
+        (2.6e-6, (2.63e-6, 2.63e-6), "match"),
+    ],
+)
+def test_a_figure_matches_where_both_intervals_meet(figure, numbers, said):
+    assert verdict(figure, values(*numbers)).told == said
+
+
+def test_a_standard_error_becomes_students_interval_of_its_trials():
+    theirs = published([[6.3, 0.5]], error="standard_error", trials=10).theirs([6.3, 0.5])
+    assert (theirs.low, theirs.high) == pytest.approx((6.3 - 2.2622 * 0.5, 6.3 + 2.2622 * 0.5), abs=1e-3)
+    spread = published([[6.3, 0.5]], error="standard_deviation", trials=4).theirs([6.3, 0.5])
+    assert spread.high == pytest.approx(6.3 + 3.1824 * 0.25, abs=1e-3)
+    alone = published([[225, 2]], error="standard_error").theirs([225, 2])
+    assert alone.high == pytest.approx(225 + 1.96 * 2, abs=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("own", "because"),
+    [
+        (values(math.nan, status="missing"), "it has not been run yet"),
+        (
+            values(7.0, 7.0) + values(7.0, status="unfinished", steps=4),
+            "2 of 3 runs are completed; the shortest has made 4 of 10 steps",
+        ),
+        (values(7.0, 7.0, steps=4), "only 4 of 10 steps were asked for"),
+        (values(7.0, math.nan), "1 of 2 runs tell no scores.modes"),
+        (values(7.0), "one run tells no interval"),
+        ([], "it has not been run yet"),
+    ],
+)
+def test_what_cannot_be_compared_says_why(own, because):
+    own = [Value(v.row, v.column, seed, v.value, v.error, v.status, v.steps, v.of) for seed, v in enumerate(own)]
+    assert verdict(7.0, own).told == f"not comparable because {because}"
+
+
+def test_one_run_is_enough_where_luck_has_no_part_or_it_tells_its_own_error():
+    assert verdict(7.0, values(7.01), column={"exact": True}).verdict == "match"
+    assert verdict([225, 2], values(220.0, error=1.4)).verdict == "miss"
+    assert verdict([225, 2], values(220.0, error=1.6)).verdict == "match"
+
+
+def test_a_row_that_cannot_be_compared_says_its_own_reason():
+    told = Published.of(
+        {
+            "source": "s",
+            "table": "t",
+            "columns": [{"name": "modes", "metric": "m"}],
+            "rows": [{"name": "r0", "because": "it is a picture"}, {"name": "r1"}],
+        }
+    )
+    both, _ = judge(told, values(7.0, 7.0) + values(7.0, 7.0, row="r1"))
+    assert [j.because for j in both] == ["it is a picture", "no figure is printed"]
+
+
+def test_only_the_order_counts_where_the_scale_is_another():
+    own = [v for i, x in enumerate([10.0, 20.0, 40.0, 30.0, 50.0]) for v in values(x, x, row=f"r{i}")]
+    judged, (order,) = judge(published([1, 2, 3, 4, 5], column={"compare": "order"}), own)
+    assert {j.verdict for j in judged} == {"order"}
+    assert order.spearman == pytest.approx(0.9)
+    assert order.chance == pytest.approx(5 / 120)
+    assert order.verdict == "match"
+    _, (against,) = judge(published([5, 4, 3, 2, 1], column={"compare": "order"}), own)
+    assert (against.spearman, against.verdict) == (pytest.approx(-0.9), "miss")
+
+
+def test_equal_figures_share_their_rank():
+    own = [v for i, x in enumerate([1.0, 1.0, 3.0]) for v in values(x, x, row=f"r{i}")]
+    _, (order,) = judge(published([1, 1, 2], column={"compare": "order"}), own)
+    assert order.spearman == pytest.approx(1)
+
+
+def test_the_interval_of_ours_ends_where_the_metric_ends():
+    judged, _ = judge(published([50], column={"metric": "test_success", "times": -100, "plus": 100}), values(0.1, 99.0))
+    assert (judged[0].low, judged[0].high) == (0, 100)
+
+
+def test_numbers_come_back_from_the_csv(tmp_path):
+    own = values(7.0, math.nan, error=0.5) + values(1e-22, row="b, c", status="unfinished", steps=3)
+    save_values(own, tmp_path / "a.csv")
+    again = load_values(tmp_path / "a.csv")
+    assert [v for v in again if v.value == v.value] == [v for v in own if v.value == v.value]
+    assert len(again) == len(own)
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n", "row,column,seed,value,error,status,steps,of\nr,c,zero,1,,completed,1,1\n"])
+def test_a_damaged_csv_is_named(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(RunError, match=r"a\.csv:\d: expects"):
+        load_values(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("figures", "message"),
+    [({"mods": 7}, "no such column"), ({"modes": [1, 2, 3]}, "expects a figure"), ({"modes": [1, -2]}, "expects a figure")],
+)
+def test_a_wrong_figure_is_named(figures, message):
+    with pytest.raises(SpecError, match=message):
+        Published.of(
+            {
+                "source": "s",
+                "table": "t",
+                "columns": [{"name": "modes", "metric": "m"}],
+                "rows": [{"name": "r", "figures": figures}],
+            }
+        )
