@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -106,6 +107,11 @@ def test_after_a_long_wait_nobody_is_asked_for_a_while(waited: float, asked: boo
     threads._lose_patience(waited, longest=1.0)
     share([lambda: None] * 4)
     assert calls == [1] * asked
+
+
+def test_a_process_that_was_stopped_for_an_hour_asks_others_again_soon() -> None:
+    threads._lose_patience(3600.0, longest=1.0)
+    assert threads._alone_until <= time.monotonic() + threads.LONGEST
 
 
 def test_small_work_wakes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

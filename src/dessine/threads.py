@@ -23,8 +23,9 @@ from scipy.linalg import blas  # noqa: F401  NumPy's BLAS and SciPy's must both 
 from threadpoolctl import ThreadpoolController
 
 LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-PATIENCE = 20
-"""After a wait for a thread that was not running, this many times as long passes before others are asked again."""
+PATIENCE, LONGEST = 20, 10.0
+"""After a wait for a thread that was not running, this many times as long passes before others are asked again, in seconds at
+most: who waits for much longer was stopped himself."""
 
 MOST = 16
 """Threads that one piece of work is shared between, at most."""
@@ -120,7 +121,7 @@ class _Work:
 _calls: SimpleQueue[tuple[Callable[..., object], _Work] | None] = SimpleQueue()
 _counting, _called = threading.Lock(), 0  # calls that are waiting, or being answered
 _threads: list[threading.Thread] = []
-_alone_until = 0.0
+_alone_until, _ending = 0.0, False
 _mail: np.ndarray | None = None
 
 
@@ -128,7 +129,7 @@ def _lose_patience(waited: float, longest: float) -> None:
     """Nobody is asked for a while if the last wait was much longer than the longest job of our own."""
     global _alone_until
     if waited > 2 * longest:
-        _alone_until = time.monotonic() + PATIENCE * waited
+        _alone_until = time.monotonic() + min(PATIENCE * waited, LONGEST)
 
 
 def _ask(n: int, work: _Work) -> None:
@@ -163,7 +164,6 @@ def mailbox(wake: bool = True) -> np.ndarray:
     if _mail is None:
         _mail = pool.mailbox()
         pool.stay(_mail)  # compiled here, where the process waits for it: nobody may help yet
-        atexit.register(_dismiss, _mail)
     n = min(_cores if _inside else cores(), MOST) - 1  # asked once for many turns: it takes as long as a small product
     _mail[pool.HELPERS] = n = n if _mail[pool.CLOCK] else 0
     if wake and n > _called and time.monotonic_ns() >= _mail[pool.ALONE]:
@@ -171,19 +171,25 @@ def mailbox(wake: bool = True) -> np.ndarray:
     return _mail
 
 
-def _dismiss(mail: np.ndarray) -> None:
-    """Before the process ends, nobody may be in compiled code any more."""
-    from dessine.compiled.pool import AWAKE, HELPERS
+@atexit.register
+def _dismiss() -> None:
+    """Before the process ends: a thread that comes out of compiled code later would find no interpreter."""
+    global _ending
+    _ending = True
+    if _mail is not None:
+        from dessine.compiled.pool import HELPERS
 
-    mail[HELPERS] = 0
-    until = time.monotonic() + 1
-    while mail[AWAKE] > 0 and time.monotonic() < until:
-        time.sleep(1e-4)
+        _mail[HELPERS] = 0
+    for _ in _threads:
+        _calls.put(None)
+    until = time.monotonic() + 1  # for all of them: work of Python's that nobody waits for any more may be long
+    for thread in _threads:
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 def _serve() -> None:
     global _called
-    while True:
+    while not _ending:
         call = _calls.get()
         if call is not None:
             run, work = call

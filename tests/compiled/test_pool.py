@@ -75,10 +75,72 @@ def test_two_who_lead_at_once_do_not_meet(mail: np.ndarray) -> None:
 
 def test_who_does_not_come_is_not_waited_for() -> None:
     mail = pool.mailbox()
-    mail[pool.HELPERS] = mail[pool.AWAKE] = 1  # one that looks, and that no core runs
+    mail[pool.HELPERS] = 1  # one that looks, and that no core runs
     done = np.zeros(9, np.int64)
     _count_all(mail, done, -1)
     assert (done == 1).all()
+
+
+@loop
+def _meet(begun, met, i):  # type: ignore[no-untyped-def]
+    pool._add(begun, 0, 1)
+    for _ in range(100_000_000):
+        if pool._read(begun, 0) == 2:
+            met[i] = 1
+            break
+        pool._pause()
+
+
+@loop
+def _meet_all(mail, begun, met):  # type: ignore[no-untyped-def]
+    function, arguments = pool.pack(_meet, (begun, met))
+    pool.lead(mail, function, arguments, met.size)
+
+
+def test_who_wakes_after_work_was_handed_over_takes_part_in_it() -> None:
+    mail, begun, met = pool.mailbox(), np.zeros(1, np.int64), np.zeros(2, np.int64)
+    pool.stay(mail)  # compiled
+    mail[pool.HELPERS] = 1
+
+    def help_late() -> None:
+        while not mail[pool.LED]:
+            pass
+        while not met.all() and mail[pool.LED]:
+            pool.stay(mail)
+
+    late = threading.Thread(target=help_late)
+    late.start()
+    _meet_all(mail, begun, met)
+    late.join()
+    assert met.all()
+
+
+def test_who_waited_in_vain_asks_nobody_for_ever_longer_up_to_a_bound() -> None:
+    mail, lost, alone = pool.mailbox(), 4_000_000, []
+    for _ in range(8):
+        pool._lose_patience(mail, 0, lost)
+        alone.append(int(mail[pool.ALONE]) // lost)
+    assert alone == [1, 2, 4, 8, 16, 32, 32, 32]
+    pool._lose_patience(mail, 0, 3600 * 10**9)  # a process that was stopped for an hour
+    assert mail[pool.ALONE] <= 10**9
+
+
+def test_while_nobody_is_asked_one_thread_does_it_all() -> None:
+    mail, done = pool.mailbox(), np.zeros(9, np.int64)
+    mail[pool.HELPERS], mail[pool.ALONE] = 1, np.iinfo(np.int64).max
+    _count_all(mail, done, -1)
+    assert (done == 1).all()
+    assert mail[pool.WORK] == 0  # nothing was handed over
+
+
+def test_without_the_c_librarys_clock_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "_address", lambda name: 0)
+    monkeypatch.setattr(threads, "_mail", None)
+    monkeypatch.setattr(threads, "cores", lambda: 4)
+    mail, done = mailbox(), np.zeros(9, np.int64)
+    _count_all(mail, done, -1)
+    assert (done == 1).all()
+    assert mail[pool.HELPERS] == mail[pool.WORK] == 0
 
 
 def test_work_of_pythons_calls_threads_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,36 @@ def test_what_is_no_number_stays_where_it_is() -> None:
         np.testing.assert_array_equal(np.isfinite(out), np.isfinite(a @ b))
 
 
+def test_what_overflows_is_infinite_or_no_number_where_the_plain_products_are() -> None:
+    """By that the watch finds out where a training went wrong; nobody hears NumPy's warnings."""
+    a, b = np.full((1, 64, 400), 1e30, np.float32), np.full((1, 400, 320), 1e30, np.float32)
+    b[:, ::2, ::3] *= -1
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(algebra.product(a, b)).any()
+        assert not np.isfinite(a @ b).any()
+
+
+@pytest.mark.parametrize(
+    ("features", "kernel"),
+    [
+        (["+avx512f", "+avx2", "+fma"], (64, 4, True)),
+        (["+avx", "+avx2", "+fma"], (32, 2, True)),
+        (["+neon"], (16, 4, True)),
+        (["+sse4.2", "-fma", "-avx512f"], (16, 4, False)),
+    ],
+)
+def test_vectors_are_those_of_the_processor(features: list[str], kernel: tuple[int, int, bool]) -> None:
+    assert products._kernel(features) == kernel
+
+
+def test_without_one_instruction_for_both_the_blas_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = draws(1, 64, 400, dtype=np.float32), draws(1, 400, 320, dtype=np.float32)
+    assert algebra._compiled(a, b) == products.FUSED
+    monkeypatch.setattr(algebra, "_fused", lambda: False)
+    assert not algebra._compiled(a, b)
+    np.testing.assert_allclose(algebra.product(a, b), a @ b, rtol=1e-4, atol=1e-4)
+
+
 def test_tall_results_are_cut_by_rows_too() -> None:
     agree(draws(1, 2 * products.HEIGHT + 5, 9, dtype=np.float32), draws(1, 9, 20, dtype=np.float32))
 

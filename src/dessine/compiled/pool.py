@@ -20,13 +20,11 @@ from numba.core import cgutils
 from dessine.compiled.loops import intrinsic, loop
 
 LINE = 8  # numbers in a line of the cache: what one core writes shall not be in another's way
-WORK, DONE, AWAKE, CALLED, LED, FUNCTION, ARGUMENTS, FAILED, HELPERS, ALONE, PATIENCE, CLOCK, SLEEP, PLACES = range(
-    0, 14 * LINE, LINE
-)
-"""In the mailbox: the work at hand, as its number << 40 | its blocks << 20 | blocks taken; blocks done; threads that look into
-it; how often they were called away, for work of Python's; whether somebody's work is in it; its function and arguments; whether
-a block has failed; how many threads may help; the time until which nobody is asked, and for how many times
-the time that was lost; where the clock is, and sleep."""
+WORK, DONE, CALLED, LED, FUNCTION, ARGUMENTS, FAILED, HELPERS, ALONE, PATIENCE, CLOCK, SLEEP, PLACES = range(0, 13 * LINE, LINE)
+"""In the mailbox: the work at hand, as its number << 40 | its blocks << 20 | blocks taken; blocks done; how often threads were
+called away, for work of Python's; whether somebody's work is in it; its function and arguments; whether a block has failed; how
+many threads may help; the time until which nobody is asked, and for how many times the time that was lost; where the clock is,
+and sleep."""
 MOST = (1 << 20) - 1
 """Blocks that work can be shared in."""
 STAYS = 1_000_000
@@ -35,6 +33,8 @@ LATE, LONGEST, CALM = 500_000, 32, 10_000_000
 """Who waits so many nanoseconds longer than a block takes, or sees the clock jump so far, has met a thread, or is one, whose
 core has other work. Then nobody is asked for as long, the next time for twice as long, up to LONGEST times, until a thread has
 helped for so many nanoseconds undisturbed."""
+STOPPED = 30_000_000
+"""More nanoseconds than that no neighbour takes at a stretch: the whole process was stopped, and they count as so many."""
 
 
 def _address(name: str) -> int:
@@ -183,7 +183,7 @@ def pack(typing: Any, work: Any, given: Any) -> Any:
 def _lose_patience(mail, now, lost):  # type: ignore[no-untyped-def]
     """Nobody is asked for a while, after so many nanoseconds that were lost."""
     times = max(1, _read(mail, PATIENCE))
-    _write(mail, ALONE, now + times * lost)
+    _write(mail, ALONE, now + times * min(lost, STOPPED))
     _write(mail, PATIENCE, min(2 * times, LONGEST))
 
 
@@ -245,7 +245,8 @@ def lead(mail, function, arguments, blocks):  # type: ignore[no-untyped-def]
 def stay(mail):  # type: ignore[no-untyped-def]
     """Help whoever leads, until nobody has for a while, the clock jumps or one is called away."""
     called = _read(mail, CALLED)
-    _add(mail, AWAKE, 1)
+    if _read(mail, HELPERS) == 0:  # there may be no clock
+        return
     began = last = before = _time(mail[CLOCK])
     longest = began - began
     while _read(mail, CALLED) == called and _read(mail, HELPERS) > 0:
@@ -265,4 +266,3 @@ def stay(mail):  # type: ignore[no-untyped-def]
                 _lose_patience(mail, now, STAYS)
             break
         before = now
-    _add(mail, AWAKE, -1)

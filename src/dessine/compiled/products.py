@@ -10,21 +10,27 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 
 from dessine.compiled.loops import intrinsic, loop
 from dessine.compiled.pool import lead, pack
 
-FEATURES = llvm.get_host_cpu_features()
-WIDE = bool(FEATURES.get("avx512f"))
-FUSED = WIDE or bool(FEATURES.get("fma")) or bool(FEATURES.get("neon"))
-"""Whether the processor multiplies and adds in one instruction: without, the BLAS is faster."""
-BYTES = 64 if WIDE else 32 if FEATURES.get("fma") else 16  # of a vector
-VECTORS = 4 if WIDE or not FEATURES.get("fma") else 2  # side by side; with ROWS of them, what the registers hold
+
+def _kernel(features: list[str]) -> tuple[int, int, bool]:
+    """Bytes of a vector of a processor with these features; how many side by side, with ROWS of them, its registers hold; and
+    whether it multiplies and adds in one instruction: without, the BLAS is faster.
+    """
+    if "+avx512f" in features:
+        return 64, 4, True
+    return (32, 2, True) if "+fma" in features else (16, 4, "+neon" in features)
+
+
+BYTES, VECTORS, FUSED = _kernel(cpu_target.target_context.codegen().magic_tuple()[2].split(","))
+"""Of the processor that Numba compiles for: this one, or what Numba's own settings say."""
 ROWS = 6
 DEPTH = 128
 """Terms that are summed before the next are fetched: of four vectors, 32 kB."""

@@ -6,7 +6,7 @@ threads by hand: in blocks of columns, as many as the size of one replicate's pr
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from scipy.linalg import blas
@@ -79,7 +79,14 @@ def add_product(out: Array, a: Array, b: Array, overwrite: bool = False) -> None
 def _compiled(a: Array, b: Array) -> bool:
     """Whether a @ b is made by `compiled/products.py`."""
     large = min(a.shape[1:]) >= FEW and a.shape[1] * b.shape[1] * b.shape[2] >= ENOUGH
-    return large and a.dtype == b.dtype and a.dtype in _GER and enabled()
+    return large and a.dtype == b.dtype and a.dtype in _GER and enabled() and _fused()
+
+
+@cache
+def _fused() -> bool:
+    from dessine.compiled.products import FUSED
+
+    return FUSED
 
 
 def _multiply(a: Array, b: Array, out: Array, add: bool) -> None:
