@@ -46,10 +46,10 @@ def test_a_loop_is_compiled_once_and_told_so(tmp_path: Path) -> None:
 def test_a_loop_kept_under_the_name_of_another_is_compiled_again(tmp_path: Path) -> None:
     program = """
 import numpy as np
-from dessine.compiled.normal import _add_moments
+from dessine.compiled.pairs import add_up
 for dtype in ("float32", "float64"):
-    total, squares = np.zeros((2, 3), dtype)
-    _add_moments(0, total, squares, 2, np.ones(3, dtype), np.ones(3, dtype))
+    total = np.zeros((1, 2, 3), dtype)
+    add_up(np.ones((1, 1, 3), dtype), total)
     print(total, total.dtype)
 """
     first = run(tmp_path, program)

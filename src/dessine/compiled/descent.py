@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from dessine.compiled.loops import loop
+from dessine.compiled.loops import loop, within
 from dessine.compiled.pool import lead, pack
 
 RULES = ("gradient_descent", "adagrad", "rmsprop", "adadelta", "adam")
@@ -33,7 +33,7 @@ def descend(mail, rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, s
     lead(mail, function, arguments, (x.size + PART - 1) // PART)
 
 
-@loop
+@within
 def _descend(rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, bound, clear, part):  # type: ignore[no-untyped-def]
     """The same of a part."""
     block = np.empty(BLOCK, x.dtype)

@@ -5,19 +5,19 @@ Operations and their order are those of the plain forms, so that no bit differs.
 
 from __future__ import annotations
 
-from dessine.compiled.loops import loop
+from dessine.compiled.loops import loop, within
 from dessine.compiled.pool import lead, pack
 
 PART = 65_536
 """Numbers of one block of work: some 20 us."""
 
 
-@loop
+@within
 def _part(x, i):  # type: ignore[no-untyped-def]
     return i * PART, min((i + 1) * PART, x.size)
 
 
-@loop
+@within
 def _blocks(x):  # type: ignore[no-untyped-def]
     return (x.size + PART - 1) // PART
 
@@ -29,7 +29,7 @@ def pieces(mail, x, y, below):  # type: ignore[no-untyped-def]
     lead(mail, function, arguments, _blocks(x))
 
 
-@loop
+@within
 def _pieces(x, y, below, i):  # type: ignore[no-untyped-def]
     first, last = _part(x, i)
     x, y = x[first:last], y[first:last]
@@ -48,7 +48,7 @@ def through_pieces(mail, y, dy, da, below):  # type: ignore[no-untyped-def]
     lead(mail, function, arguments, _blocks(y))
 
 
-@loop
+@within
 def _through_pieces(y, dy, da, below, i):  # type: ignore[no-untyped-def]
     first, last = _part(y, i)
     y, dy, da = y[first:last], dy[first:last], da[first:last]
@@ -63,7 +63,7 @@ def keep(mail, x, drawn, threshold, scale, y):  # type: ignore[no-untyped-def]
     lead(mail, function, arguments, _blocks(x))
 
 
-@loop
+@within
 def _keep(x, drawn, threshold, scale, y, i):  # type: ignore[no-untyped-def]
     first, last = _part(x, i)
     x, drawn, y = x[first:last], drawn[first:last], y[first:last]

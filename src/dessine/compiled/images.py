@@ -13,18 +13,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessine.compiled.loops import loop
+from dessine.compiled.blas import multiply
+from dessine.compiled.loops import loop, within
 from dessine.compiled.pool import lead, pack
 
 
-@loop
+@within
 def _part(x, parts, i):  # type: ignore[no-untyped-def]
     """Of block i, the replicate, the part, its first image and the one after its last."""
     n, p = x.shape[1], i % parts
     return i // parts, p, n * p // parts, n * (p + 1) // parts
 
 
-@loop
+@within
 def gather(x, rows, places, kernel, stride, above, left):  # type: ignore[no-untyped-def]
     """Of x (N, H, W, C), rows (N * rows * columns, kh * kw * C) becomes the numbers under each window, 0 beyond the border."""
     n, h, w, c = x.shape
@@ -49,7 +50,7 @@ def gather(x, rows, places, kernel, stride, above, left):  # type: ignore[no-unt
                 row += 1
 
 
-@loop
+@within
 def scatter(rows, x, places, kernel, stride, above, left):  # type: ignore[no-untyped-def]
     """The adjoint: x becomes, for each of its numbers, the sum of what all windows hold for it."""
     n, h, w, c = x.shape
@@ -72,7 +73,7 @@ def scatter(rows, x, places, kernel, stride, above, left):  # type: ignore[no-un
                 row += 1
 
 
-@loop
+@within
 def _bend(a, b, below, over):  # type: ignore[no-untyped-def]
     """a (lines, m) becomes f(a + b), b (m,)."""
     n, m = a.shape
@@ -89,7 +90,7 @@ def _bend(a, b, below, over):  # type: ignore[no-untyped-def]
                 row[j] = row[j] * (over if row[j] > 0 else below)
 
 
-@loop
+@within
 def _unbend(y, dy, da, total, below, over):  # type: ignore[no-untyped-def]
     """da (lines, m) becomes dE/da, from y = f(a) and dE/dy; its lines are added to total (m,)."""
     n, m = y.shape
@@ -101,22 +102,23 @@ def _unbend(y, dy, da, total, below, over):  # type: ignore[no-untyped-def]
             total[j] += out[j]
 
 
-@loop
-def _repeated(b, times):  # type: ignore[no-untyped-def]
+@within
+def repeated(b, times):  # type: ignore[no-untyped-def]
     """b (M,) for each pixel of a line, which is passed over as one: short rows would be taken number by number."""
     out = np.empty((times, b.size), b.dtype)
     for i in range(times):
-        out[i] = b
+        for j in range(b.size):
+            out[i, j] = b[j]
     return out.reshape(times * b.size)
 
 
-@loop
-def _add_to(dw, first, a, b):  # type: ignore[no-untyped-def]
-    """dw += a transposed times b; or, at first, it becomes that."""
-    if first:
-        np.dot(a.T, b, dw)
-    else:
-        dw += np.dot(a.T, b)
+@within
+def add_up(total, db):  # type: ignore[no-untyped-def]
+    """db (m,) becomes the sum of total (times, m)."""
+    db[:] = 0
+    for i in range(len(total)):
+        for j in range(db.size):
+            db[j] += total[i, j]
 
 
 @loop
@@ -127,16 +129,16 @@ def correlate(mail, x, w, b, y, places, kernel, stride, above, left, block, belo
     lead(mail, function, arguments, len(x) * parts)
 
 
-@loop
+@within
 def _correlate(x, w, b, y, places, kernel, stride, above, left, block, below, over, parts, part):  # type: ignore[no-untyped-def]
     r, _, begin, end = _part(x, parts, part)
     w, area, m = w[r], places[0] * places[1], w.shape[2]
-    rows, bias = np.empty((min(block, end - begin) * area, len(w)), x.dtype), _repeated(b[r], places[1])
+    rows, bias = np.empty((min(block, end - begin) * area, len(w)), x.dtype), repeated(b[r], places[1])
     for i in range(begin, end, block):
         j = min(i + block, end)
         held = rows[: (j - i) * area]
         gather(x[r, i:j], held, places, kernel, stride, above, left)
-        np.dot(held, w, y[r, i:j].reshape((j - i) * area, m))
+        multiply(held, w, y[r, i:j].reshape((j - i) * area, m), False)
         _bend(y[r, i:j].reshape((j - i) * places[0], places[1] * m), bias, below, over)
 
 
@@ -148,7 +150,7 @@ def correlate_back(mail, x, w, y, dy, dx, dw, db, places, kernel, stride, above,
     lead(mail, function, arguments, len(x) * parts)
 
 
-@loop
+@within
 def _correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, block, below, over, parts, part):  # type: ignore[no-untyped-def]
     r, p, begin, end = _part(x, parts, part)
     w, dw, db, area, m = w[r], dw[r, p], db[r, p], places[0] * places[1], w.shape[2]
@@ -161,13 +163,11 @@ def _correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left
         _unbend(y[r, i:j].reshape(lines), dy[r, i:j].reshape(lines), error.reshape(lines), total.reshape(-1), below, over)
         if dw.size:
             gather(x[r, i:j], held, places, kernel, stride, above, left)
-            _add_to(dw, i == begin, held, error)
+            multiply(held.T, error, dw, i > begin)
         if dx.size:
-            np.dot(error, w.T, held)
+            multiply(error, w.T, held, False)
             scatter(held, dx[r, i:j], places, kernel, stride, above, left)
-    db[:] = 0
-    for j in range(places[1]):
-        db += total[j]
+    add_up(total, db)
 
 
 @loop
@@ -178,15 +178,15 @@ def paint(mail, y, w, b, x, places, kernel, stride, above, left, block, below, o
     lead(mail, function, arguments, len(x) * parts)
 
 
-@loop
+@within
 def _paint(y, w, b, x, places, kernel, stride, above, left, block, below, over, parts, part):  # type: ignore[no-untyped-def]
     r, _, begin, end = _part(x, parts, part)
     w, area, m, h, line = w[r], places[0] * places[1], w.shape[2], x.shape[2], x.shape[3] * x.shape[4]
-    rows, bias = np.empty((min(block, end - begin) * area, len(w)), y.dtype), _repeated(b[r], x.shape[3])
+    rows, bias = np.empty((min(block, end - begin) * area, len(w)), y.dtype), repeated(b[r], x.shape[3])
     for i in range(begin, end, block):
         j = min(i + block, end)
         held = rows[: (j - i) * area]
-        np.dot(y[r, i:j].reshape((j - i) * area, m), w.T, held)
+        multiply(y[r, i:j].reshape((j - i) * area, m), w.T, held, False)
         scatter(held, x[r, i:j], places, kernel, stride, above, left)
         _bend(x[r, i:j].reshape((j - i) * h, line), bias, below, over)
 
@@ -199,7 +199,7 @@ def paint_back(mail, y, w, x, dx, dy, dw, db, places, kernel, stride, above, lef
     lead(mail, function, arguments, len(x) * parts)
 
 
-@loop
+@within
 def _paint_back(y, w, x, dx, dy, dw, db, places, kernel, stride, above, left, block, below, over, parts, part):  # type: ignore[no-untyped-def]
     r, p, begin, end = _part(x, parts, part)
     w, dw, db, area, m = w[r], dw[r, p], db[r, p], places[0] * places[1], w.shape[2]
@@ -213,9 +213,7 @@ def _paint_back(y, w, x, dx, dy, dw, db, places, kernel, stride, above, left, bl
         _unbend(x[r, i:j].reshape(lines), dx[r, i:j].reshape(lines), error.reshape(lines), total.reshape(-1), below, over)
         gather(error, held, places, kernel, stride, above, left)
         if dy.size:
-            np.dot(held, w, dy[r, i:j].reshape(size, m))
+            multiply(held, w, dy[r, i:j].reshape(size, m), False)
         if dw.size:
-            _add_to(dw, i == begin, held, y[r, i:j].reshape(size, m))
-    db[:] = 0
-    for j in range(x.shape[3]):
-        db += total[j]
+            multiply(held.T, y[r, i:j].reshape(size, m), dw, i > begin)
+    add_up(total, db)

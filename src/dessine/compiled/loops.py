@@ -6,6 +6,8 @@ what NumPy's gives.
 
 from __future__ import annotations
 
+import gc
+import itertools
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any
 import numba
 from numba.core import event
 from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.extending import intrinsic as _intrinsic
 from platformdirs import user_cache_path
 
@@ -52,7 +56,7 @@ class Kept(FunctionCache):
 
 def loop(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """The function, compiled; it gives the GIL back while it runs."""
-    made: Any = numba.njit(function, nogil=True, error_model="numpy", **options)
+    made: Any = numba.njit(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)
     before, SETTINGS.CACHE_DIR = SETTINGS.CACHE_DIR, str(user_cache_path("dessine") / "compiled")
     try:
         made._cache = Kept(function)
@@ -63,26 +67,76 @@ def loop(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     return made
 
 
+class _Text(JITCodeLibrary):  # type: ignore[misc]
+    """Code that stays as it was written until it is a part of a loop: only there it is made faster, and machine code."""
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """None: there is no machine code."""
+        self._ensure_finalized()
+        return 0
+
+    @property
+    def codegen(self) -> Any:
+        """Who is told what Python's names mean in the machine code."""
+        return self
+
+    def set_env(self, name: str, env: Any) -> None:
+        pass
+
+
+class _Within(Compiler):  # type: ignore[misc]
+    """Numba's compiler, that makes such code."""
+
+    made = itertools.count()
+
+    def __init__(self, typing: Any, target: Any, library: Any, *rest: Any):
+        super().__init__(typing, target, _Text(target.codegen(), f"within{next(self.made)}"), *rest)
+
+
+def within(function: Callable[..., Any], **options: Any) -> Any:
+    """A function for loops, which becomes a part of each that calls it. It has no machine code of its own, which would take as
+    long to make as the loop's: Python must not call it.
+    """
+    wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return numba.njit(function, nogil=True, error_model="numpy", pipeline_class=_Within, **wrappers, **options)
+
+
 def sums(function: Callable[..., Any]) -> Callable[..., Any]:
     """A loop whose sums are made in any order, and its multiplications with an addition in one: to rounding, what is written.
 
     One sum after another would wait for each addition. Infinities and what is no number go through it as through any loop.
     """
-    return loop(function, fastmath={"reassoc", "contract"})
+    return within(function, fastmath={"reassoc", "contract"})
 
 
 class _Notice(event.Listener):
-    """Says once why this process waits; what is read from the cache needs no word."""
+    """Says once why this process waits; what is read from the cache needs no word.
 
-    given = False
+    Meanwhile nobody looks for garbage, which takes a sixth of the time: all that the compiler makes is still wanted.
+    """
+
+    given, compiling, collects = False, 0, False
 
     def on_start(self, event: Any) -> None:
         if not self.given:
             self.given = True
             logging.getLogger(__name__).warning("compiles its loops for this machine, each only once: a few seconds")
+        if not self.compiling:
+            self.collects = gc.isenabled()
+            gc.disable()
+        self.compiling += 1
 
     def on_end(self, event: Any) -> None:
-        pass
+        self.compiling -= 1
+        if self.collects and not self.compiling:
+            gc.enable()
 
 
 event.register("numba:compile", _Notice())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessine.compiled.loops import loop
+from dessine.compiled.loops import loop, within
 from dessine.compiled.pool import lead, pack
 
 PART = 65_536
@@ -17,13 +17,13 @@ NEAR = 64
 """Rows that are added up, and looked at again for their distances from their mean, while they are in the nearest cache."""
 
 
-@loop
+@within
 def _parts(x):  # type: ignore[no-untyped-def]
     """Blocks that one replicate is cut into."""
     return max(1, min(x.shape[1], x.shape[1] * x.shape[2] // PART))
 
 
-@loop
+@within
 def _part(x, i):  # type: ignore[no-untyped-def]
     """Block i: its replicate, and which part of it, from which row, before which row."""
     k, n = _parts(x), x.shape[1]
@@ -45,7 +45,7 @@ def moments(mail, x, mean, var):  # type: ignore[no-untyped-def]
             mean[of, j], var[of, j] = total[of, 0, j] / n, squares[of, 0, j] / n
 
 
-@loop
+@within
 def _moments(x, totals, squares, i):  # type: ignore[no-untyped-def]
     """Sums of the rows of block i, and of their squared distances from their mean."""
     r, p, first, last = _part(x, i)
@@ -71,7 +71,7 @@ def _moments(x, totals, squares, i):  # type: ignore[no-untyped-def]
         _add_moments(start - first, total, square, end - start, sums, apart)
 
 
-@loop
+@within
 def _add_moments(n, total, squares, m, sums, more):  # type: ignore[no-untyped-def]
     """To those of n rows, (C,), those of m others: around the mean of both, squares are larger (Chan et al. 1979)."""
     for j in range(total.size):
@@ -87,7 +87,7 @@ def scale(mail, x, mean, steep, shift, y):  # type: ignore[no-untyped-def]
     lead(mail, function, arguments, len(x) * _parts(x))
 
 
-@loop
+@within
 def _scale(x, mean, steep, shift, y, i):  # type: ignore[no-untyped-def]
     r, _, first, last = _part(x, i)
     m, s, b = mean[r], steep[r], shift[r]
@@ -106,11 +106,14 @@ def slopes(mail, x, mean, dy, total, offset):  # type: ignore[no-untyped-def]
     lead(mail, function, arguments, len(x) * k)
     for r in range(len(x)):
         for i in range(1, k):
-            sums[r, 0] += sums[r, i]
-        total[r], offset[r] = sums[r, 0, 0], sums[r, 0, 1]
+            for j in range(x.shape[2]):
+                sums[r, 0, 0, j] += sums[r, i, 0, j]
+                sums[r, 0, 1, j] += sums[r, i, 1, j]
+        for j in range(x.shape[2]):
+            total[r, j], offset[r, j] = sums[r, 0, 0, j], sums[r, 0, 1, j]
 
 
-@loop
+@within
 def _slopes(x, mean, dy, sums, i):  # type: ignore[no-untyped-def]
     r, p, first, last = _part(x, i)
     m, total, offset = mean[r], sums[r, p, 0], sums[r, p, 1]
@@ -128,7 +131,7 @@ def back(mail, x, mean, dy, steep, through_var, through_mean, dx):  # type: igno
     lead(mail, function, arguments, len(x) * _parts(x))
 
 
-@loop
+@within
 def _back(x, mean, dy, steep, through_var, through_mean, dx, i):  # type: ignore[no-untyped-def]
     r, _, first, last = _part(x, i)
     m, s, v, b = mean[r], steep[r], through_var[r], through_mean[r]

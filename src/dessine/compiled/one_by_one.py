@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from dessine.compiled.loops import loop, sums
+from dessine.compiled.loops import loop, sums, within
 
 ACTIVATIONS = ("linear", "sigmoid", "centred_sigmoid", "tanh", "relu", "leaky_relu", "softplus", "softmax")
 LOSSES = ("quadratic", "binary_cross_entropy", "softmax_cross_entropy")
@@ -22,7 +22,7 @@ stretch lasts; replicates of a network with no wider layer learn side by side.
 """
 
 
-@loop
+@within
 def expm1_(a, powers):  # type: ignore[no-untyped-def]
     """a (m,) becomes exp(a) - 1, within 2 units in the last place; beyond 44, it is that of 44. powers: (m,) integers, scratch.
 
@@ -53,7 +53,7 @@ def expm1_(a, powers):  # type: ignore[no-untyped-def]
         a[j] = shifted[j] * (r + r * r * p) + (shifted[j] - one)
 
 
-@loop
+@within
 def tanh_(a, steepness, powers):  # type: ignore[no-untyped-def]
     """a (m,) becomes tanh(steepness a), within 4 units in the last place: tanh(x) = (exp(2x) - 1) / (exp(2x) + 1)."""
     two = a.dtype.type(2)
@@ -64,7 +64,7 @@ def tanh_(a, steepness, powers):  # type: ignore[no-untyped-def]
         a[j] = a[j] / (a[j] + two)
 
 
-@loop
+@within
 def _largest(a):  # type: ignore[no-untyped-def]
     """The largest of a (m,)."""
     top = a[0]
@@ -73,7 +73,7 @@ def _largest(a):  # type: ignore[no-untyped-def]
     return top
 
 
-@loop
+@within
 def _activate(kind, p, q, a, powers):  # type: ignore[no-untyped-def]
     """Write f(a) over a (m,). powers: (m,) integers as wide as a's numbers, scratch."""
     one = a.dtype.type(1)  # a plain 1 would make doubles of floats
@@ -111,7 +111,7 @@ def _activate(kind, p, q, a, powers):  # type: ignore[no-untyped-def]
             a[j] /= total
 
 
-@loop
+@within
 def _through(kind, p, q, y, d):  # type: ignore[no-untyped-def]
     """Take d = dE/dy (m,) back to dE/da, in place; y (m,) is f(a)."""
     one = y.dtype.type(1)
@@ -145,7 +145,7 @@ def _through(kind, p, q, y, d):  # type: ignore[no-untyped-def]
             d[j] = y[j] * (d[j] - mean)
 
 
-@loop
+@within
 def _loss(kind, factor, y, target, d):  # type: ignore[no-untyped-def]
     """The value; d (m,) becomes its gradient. y, target: (m,)."""
     one, zero = y.dtype.type(1), y.dtype.type(0)
@@ -244,7 +244,7 @@ def _back_and_move(w, v, x, da, dx, eta, momentum):  # type: ignore[no-untyped-d
         dx[i] = total
 
 
-@loop
+@within
 def _transpose(shapes, vector, back):  # type: ignore[no-untyped-def]
     """The weights of narrow layers in vector (P,) or (0,), from (inputs * m,) to (m * inputs,), or back."""
     for k in range(len(shapes)):
@@ -350,7 +350,7 @@ def turns_of_all(theta, velocity, layers, shapes, order, x, scale, low, answers,
                 _move_row(theta[row:], velocity[row:], y[k, i * r : (i + 1) * r], da, eta, momentum)
 
 
-@loop
+@within
 def _add_row(a, x, w):  # type: ignore[no-untyped-def]
     """a += x w, for one input x (R,) of each replicate: a (m * R,), w (m * R,) and what follows it."""
     r = x.size
@@ -359,7 +359,7 @@ def _add_row(a, x, w):  # type: ignore[no-untyped-def]
             a[j * r + c] += x[c] * w[j * r + c]
 
 
-@loop
+@within
 def _back_row(dx, da, w):  # type: ignore[no-untyped-def]
     """dx = w da, dx (R,), da (m * R,)."""
     r = dx.size
@@ -370,7 +370,7 @@ def _back_row(dx, da, w):  # type: ignore[no-untyped-def]
             dx[c] += w[j * r + c] * da[j * r + c]
 
 
-@loop
+@within
 def _move_row(w, v, x, da, eta, momentum):  # type: ignore[no-untyped-def]
     """What `_move` does, for one input x (R,) of each replicate."""
     r = x.size

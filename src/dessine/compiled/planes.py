@@ -10,24 +10,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessine.compiled.loops import loop
+from dessine.compiled.blas import multiply
+from dessine.compiled.images import add_up, repeated
+from dessine.compiled.loops import loop, within
 from dessine.compiled.pool import lead, pack
 
 
-@loop
+@within
 def _size(places, kernel, stride):  # type: ignore[no-untyped-def]
     """Height and width of a plane."""
     return places[0] + (kernel[0] - 1) // stride[0], places[1] + (kernel[1] - 1) // stride[1]
 
 
-@loop
+@within
 def _planes(places, kernel, stride):  # type: ignore[no-untyped-def]
     """Room for all planes, 0; what the last run reads beyond them, too."""
     high, wide = _size(places, kernel, stride)
     return stride[0] * stride[1] * high * wide + (kernel[1] - 1) // stride[1]
 
 
-@loop
+@within
 def _line(i, b, w, places, kernel, stride, above, left):  # type: ignore[no-untyped-def]
     """Where line i of an image has the numbers of planes of column b: the place of number 0 in the planes, the first and last.
 
@@ -40,7 +42,7 @@ def _line(i, b, w, places, kernel, stride, above, left):  # type: ignore[no-unty
     return (plane * high + row) * wide, first, last
 
 
-@loop
+@within
 def _deal(x, planes, places, kernel, stride, above, left):  # type: ignore[no-untyped-def]
     """Write x (H, W) into the planes."""
     h, w = x.shape
@@ -51,7 +53,7 @@ def _deal(x, planes, places, kernel, stride, above, left):  # type: ignore[no-un
                 planes[at + j] = x[i, j * stride[1] + b - left]
 
 
-@loop
+@within
 def _collect(planes, x, places, kernel, stride, above, left):  # type: ignore[no-untyped-def]
     """Write what is there into x (H, W), and 0 where no window looks."""
     h, w = x.shape
@@ -63,7 +65,7 @@ def _collect(planes, x, places, kernel, stride, above, left):  # type: ignore[no
                 x[i, j * stride[1] + b - left] = planes[at + j]
 
 
-@loop
+@within
 def _start(k, m, places, kernel, stride):  # type: ignore[no-untyped-def]
     """Where in the planes the run begins of what stands at row k, column m of windows."""
     high, wide = _size(places, kernel, stride)
@@ -71,7 +73,7 @@ def _start(k, m, places, kernel, stride):  # type: ignore[no-untyped-def]
     return (plane * high + k // stride[0]) * wide + m // stride[1]
 
 
-@loop
+@within
 def _hold(planes, held, places, kernel, stride):  # type: ignore[no-untyped-def]
     """held (kh * kw, rows * wide) becomes what stands under the windows."""
     for k in range(kernel[0]):
@@ -82,7 +84,7 @@ def _hold(planes, held, places, kernel, stride):  # type: ignore[no-untyped-def]
                 out[j] = run[j]
 
 
-@loop
+@within
 def _add_up(held, planes, places, kernel, stride):  # type: ignore[no-untyped-def]
     """The adjoint: the planes become the sums of what all windows hold for them."""
     planes[:] = 0
@@ -94,14 +96,16 @@ def _add_up(held, planes, places, kernel, stride):  # type: ignore[no-untyped-de
                 run[j] += more[j]
 
 
-@loop
+@within
 def _bend(a, b, y, below, over):  # type: ignore[no-untyped-def]
-    """y (rows, columns, m) becomes f(a + b) of the first columns of a, (rows, wide, m). b: (columns * m,)."""
+    """y (rows, columns, m) becomes f(a + b) of the first columns of a, (rows, wide, m). b: (columns * m,) or (0,)."""
     rows, line = len(y), y.shape[1] * y.shape[2]
     for i in range(rows):
         row, out = a[i].reshape(-1)[:line], y[i].reshape(line)
         for j in range(line):
-            out[j] = row[j] + b[j]
+            out[j] = row[j]
+        for j in range(b.size):
+            out[j] += b[j]
         if below == 0 and over == 1:  # a product would make no number of an infinite one
             for j in range(line):
                 out[j] = 0 if out[j] < 0 else out[j]
@@ -110,7 +114,7 @@ def _bend(a, b, y, below, over):  # type: ignore[no-untyped-def]
                 out[j] = out[j] * (over if out[j] > 0 else below)
 
 
-@loop
+@within
 def _unbend(y, dy, da, total, below, over):  # type: ignore[no-untyped-def]
     """The first columns of da (rows, wide, m) become dE/da, from y = f(a) and dE/dy; they are added to total (columns * m,)."""
     rows, line = len(y), y.shape[1] * y.shape[2]
@@ -130,19 +134,17 @@ def correlate(mail, x, w, b, y, places, kernel, stride, above, left, block, belo
     lead(mail, function, arguments, len(x) * parts)
 
 
-@loop
+@within
 def _correlate(x, w, b, y, places, kernel, stride, above, left, below, over, parts, part):  # type: ignore[no-untyped-def]
     r, p, n, h, width = part // parts, part % parts, x.shape[1], x.shape[2], x.shape[3]
     w, b, m, wide = w[r], b[r], w.shape[2], _size(places, kernel, stride)[1]
     planes, held = np.zeros(_planes(places, kernel, stride), x.dtype), np.empty((len(w), places[0] * wide), x.dtype)
-    a, bias = np.empty((places[0], wide, m), x.dtype), np.zeros((places[1], m), x.dtype)
-    if b.size:
-        bias[:] = b
+    a, bias = np.empty((places[0], wide, m), x.dtype), repeated(b, places[1])
     for i in range(n * p // parts, n * (p + 1) // parts):
         _deal(x[r, i].reshape(h, width), planes, places, kernel, stride, above, left)
         _hold(planes, held, places, kernel, stride)
-        np.dot(held.T, w, a.reshape(places[0] * wide, m))
-        _bend(a, bias.reshape(places[1] * m), y[r, i], below, over)
+        multiply(held.T, w, a.reshape(places[0] * wide, m), False)
+        _bend(a, bias, y[r, i], below, over)
 
 
 @loop
@@ -153,23 +155,22 @@ def correlate_back(mail, x, w, y, dy, dx, dw, db, places, kernel, stride, above,
     lead(mail, function, arguments, len(x) * parts)
 
 
-@loop
+@within
 def _correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, below, over, parts, part):  # type: ignore[no-untyped-def]
     r, p, n, h, width = part // parts, part % parts, x.shape[1], x.shape[2], x.shape[3]
     w, dw, db, m, wide = w[r], dw[r, p], db[r, p], w.shape[2], _size(places, kernel, stride)[1]
     planes, held = np.zeros((2, _planes(places, kernel, stride)), x.dtype), np.empty((len(w), places[0] * wide), x.dtype)
     da, total = np.zeros((places[0], wide, m), x.dtype), np.zeros((places[1], m), x.dtype)
     error = da.reshape(places[0] * wide, m)
-    dw[:], db[:] = 0, 0
-    for i in range(n * p // parts, n * (p + 1) // parts):
+    first, last = n * p // parts, n * (p + 1) // parts
+    for i in range(first, last):
         _unbend(y[r, i], dy[r, i], da, total.reshape(places[1] * m), below, over)
         if dw.size:
             _deal(x[r, i].reshape(h, width), planes[0], places, kernel, stride, above, left)
             _hold(planes[0], held, places, kernel, stride)
-            dw += np.dot(held, error)
+            multiply(held, error, dw, i > first)
         if dx.size:
-            np.dot(w, error.T, held)
+            multiply(w, error.T, held, False)
             _add_up(held, planes[1], places, kernel, stride)
             _collect(planes[1], dx[r, i].reshape(h, width), places, kernel, stride, above, left)
-    for j in range(places[1]):
-        db += total[j]
+    add_up(total, db)

@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from dessine.compiled.loops import intrinsic, loop
+from dessine.compiled.loops import intrinsic, loop, within
 
 LINE = 8  # numbers in a line of the cache: what one core writes shall not be in another's way
 WORK, DONE, CALLED, LED, FUNCTION, ARGUMENTS, FAILED, HELPERS, ALONE, PATIENCE, CLOCK, SLEEP, PLACES = range(0, 13 * LINE, LINE)
@@ -179,7 +179,7 @@ def pack(typing: Any, work: Any, given: Any) -> Any:
     return types.UniTuple(types.intp, 2)(work, given), made
 
 
-@loop
+@within
 def _lose_patience(mail, now, lost):  # type: ignore[no-untyped-def]
     """Nobody is asked for a while, after so many nanoseconds that were lost."""
     times = max(1, _read(mail, PATIENCE))
@@ -187,7 +187,7 @@ def _lose_patience(mail, now, lost):  # type: ignore[no-untyped-def]
     _write(mail, PATIENCE, min(2 * times, LONGEST))
 
 
-@loop
+@within
 def _take(mail):  # type: ignore[no-untyped-def]
     """Do one block of the work at hand; whether there was one."""
     work = _read(mail, WORK)
@@ -202,7 +202,7 @@ def _take(mail):  # type: ignore[no-untyped-def]
     return True
 
 
-@loop
+@within
 def lead(mail, function, arguments, blocks):  # type: ignore[no-untyped-def]
     """Have all blocks done; raises MemoryError if one failed, for compiled work fails of nothing else.
 

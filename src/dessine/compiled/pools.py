@@ -11,21 +11,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessine.compiled.loops import loop
+from dessine.compiled.loops import loop, within
 from dessine.compiled.pool import lead, pack
 
 PART = 32_768
 """Numbers of x in one block of work, about."""
 
 
-@loop
+@within
 def _blocks(x):  # type: ignore[no-untyped-def]
     """How many there are, and the images of each."""
     images = max(1, PART // (x.shape[1] * x.shape[2] * x.shape[3]))
     return (len(x) + images - 1) // images, images
 
 
-@loop
+@within
 def _seen(x, y, size, stride, left):  # type: ignore[no-untyped-def]
     """(size, columns * C): at column m of its window, each number of a line of y looks at this place in a line of x.
 
@@ -48,7 +48,7 @@ def largest(mail, x, y, place, size, stride, above, left):  # type: ignore[no-un
     lead(mail, function, arguments, _blocks(x)[0])
 
 
-@loop
+@within
 def _largest(x, y, place, size, stride, above, left, block):  # type: ignore[no-untyped-def]
     images = _blocks(x)[1]
     n, h, w, c = x.shape
@@ -82,7 +82,7 @@ def largest_back(mail, dy, place, dx):  # type: ignore[no-untyped-def]
     lead(mail, function, arguments, _blocks(dx)[0])
 
 
-@loop
+@within
 def _largest_back(dy, place, dx, block):  # type: ignore[no-untyped-def]
     images = _blocks(dx)[1]
     for image in range(block * images, min((block + 1) * images, len(dy))):
@@ -92,7 +92,7 @@ def _largest_back(dy, place, dx, block):  # type: ignore[no-untyped-def]
             out[to[e]] += error[e]
 
 
-@loop
+@within
 def _inside(m, stride, left, count, w):  # type: ignore[no-untyped-def]
     """Those of `count` windows whose column m is inside an image of width w: the first, and the one after the last."""
     at = m - left
@@ -107,7 +107,7 @@ def mean(mail, x, y, size, stride, above, left, share):  # type: ignore[no-untyp
     lead(mail, function, arguments, _blocks(x)[0])
 
 
-@loop
+@within
 def _mean(x, y, size, stride, above, left, share, block):  # type: ignore[no-untyped-def]
     images = _blocks(x)[1]
     n, h, w, c = x.shape
@@ -137,7 +137,7 @@ def mean_back(mail, dy, dx, size, stride, above, left, share):  # type: ignore[n
     lead(mail, function, arguments, _blocks(dx)[0])
 
 
-@loop
+@within
 def _mean_back(dy, dx, size, stride, above, left, share, block):  # type: ignore[no-untyped-def]
     images = _blocks(dx)[1]
     n, h, w, c = dx.shape

@@ -16,7 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.core.registry import cpu_target
 
-from dessine.compiled.loops import intrinsic, loop
+from dessine.compiled.loops import intrinsic, loop, within
 from dessine.compiled.pool import lead, pack
 
 
@@ -171,7 +171,7 @@ def _turn(typing: Any, zero: Any, source: Any, apart: Any, target: Any, wide: An
     return types.void(zero, *[types.intp] * 4), made
 
 
-@loop
+@within
 def _fetch(zero, b, next, step, terms, columns, panel, width):  # type: ignore[no-untyped-def]
     """The numbers at b go to the panel: `terms` rows of `columns`.
 
@@ -198,7 +198,7 @@ def _fetch(zero, b, next, step, terms, columns, panel, width):  # type: ignore[n
             out[t * width + i] = source[(t * next + i * step) // size]
 
 
-@loop
+@within
 def _strips(zero, vectors, a, down, along, b, c, next, terms, rows, last, add, ahead, apart, count):  # type: ignore[no-untyped-def]
     """`_tile`, for all rows from top to bottom.
 
@@ -224,7 +224,7 @@ def _strips(zero, vectors, a, down, along, b, c, next, terms, rows, last, add, a
             _tile(1, zero, x, down, along, b, z, next, terms, left, last, add)
 
 
-@loop
+@within
 def _block(zero, a, b, c, n, k, m, panels, add, block):  # type: ignore[no-untyped-def]
     """A block of c (R, n, m) = a (R, n, k) b (R, k, m), or c += a b. a, b, c: their addresses and strides."""
     size = _size(zero)
@@ -247,7 +247,7 @@ def _block(zero, a, b, c, n, k, m, panels, add, block):  # type: ignore[no-untyp
         _strips(zero, end - first, x + start * a[3], a[2], a[3], panel, z, c[2], terms, rows, last, more, ahead, b[2], after)
 
 
-@loop
+@within
 def _blocks(mail, zero, a, b, c, r, n, k, m, add):  # type: ignore[no-untyped-def]
     lanes = BYTES // _size(zero)
     whole, pair = (m + lanes - 1) // lanes, 2 * VECTORS
