@@ -27,7 +27,7 @@ PLATEAU = {"type": "plateau", "most": 5, "window": 2, "tolerance": 0.0}
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "simultaneous": {"update": "simultaneous"},
-    "generator_first": {"update": {"type": "alternating", "first": "generator"}, "n_critic": 2, "critic_warmup": 1},
+    "generator_first": {"update": {"type": "descent", "first": "generator"}, "n_critic": 2, "critic_warmup": 1},
     "optimistic": {"update": "optimistic", "average": 0.9},
     "optimistic_in_turn": {
         "update": {"type": "optimistic", "order": "alternating"},

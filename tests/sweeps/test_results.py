@@ -14,7 +14,7 @@ from dessine.sweeps.cells import Axes
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.page import save_page
 from dessine.sweeps.pictures import _map, save_curves, save_pictures
-from dessine.sweeps.results import UNREADABLE, _pooled, collect, main_effect, samples, save_table
+from dessine.sweeps.results import UNREADABLE, Axis, _pooled, collect, main_effect, samples, save_table
 
 AXES = Axes(grid={"a.eta": [0.1, 1.0, 10.0], "b": ["tanh", "relu"]})
 
@@ -163,6 +163,14 @@ def test_keys_of_one_name_that_go_together_are_said_once(tmp_path):
     assert [axis.label for axis in other.axes] == ["0.activation.mu", "1.activation.mu"]
 
 
+def test_points_that_have_names_go_by_them():
+    points = [{"name": "plain", "a": 1, "b": None}, {"name": "held", "a": 1, "b": "clip"}]
+    axis = Axis(("name", "a", "b"), "name", points, drawn=False)
+    assert [axis.name(point) for point in points] == ["plain", "held"]
+    twice = [point | {"name": "plain"} for point in points]
+    assert Axis(("name", "a", "b"), "name", twice, drawn=False).name(twice[1]) == "plain, 1, clip"
+
+
 def test_a_metric_that_no_run_knows_makes_no_picture(sweep):
     assert save_pictures(collect(sweep, AXES, {"nothing": "max"}), sweep.plots, "title") == []
 
@@ -273,3 +281,12 @@ def test_groups_without_spread_have_no_pooled_interval():
     assert np.isnan(_pooled([np.ones(3), np.full(3, 2.0)]))
     assert np.isnan(_pooled([np.ones(1), np.arange(3.0)]))
     assert np.isnan(_pooled([]))
+
+
+def test_runs_in_a_plane_are_drawn_side_by_side(tmp_path):
+    folder = sweep_folder(tmp_path / "s")
+    for eta in (0.1, 0.2):
+        records = [{"step": t, "theta": eta * t, "psi": 1.0 - t, "distance": eta} for t in range(1, 4)]
+        finish(Run(folder.cells / f"{eta}"), [f"eta={eta}"], records=records)
+    results = collect(folder, Axes(grid={"eta": [0.1, 0.2]}), {"distance": "min"})
+    assert tmp_path / "planes.png" in save_pictures(results, tmp_path, "tiny")

@@ -10,8 +10,10 @@ import numpy as np
 from dessine.cli.completion import keys
 from dessine.cli.loading import load
 from dessine.cli.paths import PATH
+from dessine.experiment import Experiment
 from dessine.games import Probe
 from dessine.nn import Mode
+from dessine.spec import check_document, read
 from dessine.streams import Streams
 
 TOLERANCE = 1e-5
@@ -26,7 +28,8 @@ hundred thousand relus need the narrowest."""
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE ...]", shell_complete=keys)
 def command(config: Path, overrides: tuple[str, ...]) -> None:
     """Compare every layer's gradient with central differences along random directions, in float64; name the worst."""
-    experiment, _, _ = load(config, [*overrides, "dtype=float64", "repeats=2", "training.batch_size=8"])
+    own = check_document(read(config, overrides), Experiment).node.training.batch_size
+    experiment, _, _ = load(config, [*overrides, "dtype=float64", "repeats=2", f"training.batch_size={min(own, 8)}"])
     errors: dict[str, float] = {}
     for probe in experiment.game.probes():
         errors |= {f"{probe.name}, layer {key}": e for key, e in _errors(probe, experiment.game.streams).items()}

@@ -20,17 +20,20 @@ from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
 from dessine.games.latent import Latent
 from dessine.games.measures.glance import scores
 from dessine.games.measures.said import losses, said
+from dessine.games.measures.standing import standing, summed_up
 from dessine.games.measures.steepness import critic_gradient
 from dessine.games.measures.turning import turning
 from dessine.games.measures.verdict import verdicts
 from dessine.games.pair import Pair, as_logits
 from dessine.games.pictures.curves import save_curves
+from dessine.games.pictures.plane import save_plane
 from dessine.games.pictures.samples import caption, show
 from dessine.games.pictures.walk import save_samples
 from dessine.games.play import Alternating, Ratios, Rule
 from dessine.games.player import Player, measured
 from dessine.games.remedies import Average, FeatureMatching, InstanceNoise, Labels, Unrolled, packed, unpacked
 from dessine.games.schedule import CriticExtra, CriticMoves, Moves, Until
+from dessine.games.small import Small
 from dessine.losses import GameLoss
 from dessine.nn import Mode
 from dessine.registry import DEFAULTS, Count, Decay, Like, Share, SomeTimes, SpecError, Times
@@ -69,7 +72,9 @@ class Adversarial(Pair, Game):
         is measured; 50 or more: of a share of 0.3, ten leave an error of 0.14, 50 one of 0.07
     """
 
+    small: Small | None = None
     headline: ClassVar[dict[str, str]] = {
+        "distance": "distance",
         "scores.modes": "modes",
         "scores.kernel_distance": "KID",
         "w_estimate": "W",
@@ -130,11 +135,19 @@ class Adversarial(Pair, Game):
 
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
         self.outline(data, batch_size, streams, dtype)
+        self.small = Small(self) if Small.is_one(self) else None
+        self.allocate(data)
+        if self.small is not None and self.small.rest is not None:
+            self.goals = {"distance": "min"} | (self.panel.goals if self.scored else {})
+
+    def allocate(self, data: Split) -> None:
+        """Make the networks and the data order, once outlined."""
+        streams, dtype = self.streams, self.dtype
         self.generator.build((self.latent.size,), streams, dtype, "generator")
         self.average = None if self.decay is None else Average(self.generator.network, self.decay)
         self.discriminator.build(self.pack_shape(), streams, dtype, "discriminator")
         self.update.attach(self)
-        self.batches = Batches(self.examples, batch_size, streams["order"])
+        self.batches = Batches(self.examples, self.batch_size, streams["order"])
         self.panel = Panel(data, dtype)
         self.goals = self.panel.goals or {"loss.discriminator": "min", "loss.generator": "min"}
         if not self.scored:
@@ -162,10 +175,12 @@ class Adversarial(Pair, Game):
         """
         drawn = self.drawn(max(self.scored, self.batch_size), self.fixed())
         told: dict[str, Any] = scores(self, drawn) | {"critic_gradient": critic_gradient(self, drawn)}
-        return told | ({"rotation": turning(self, self.rotation_pairs)} if self.rotation_pairs else {})
+        told |= {"rotation": turning(self, self.rotation_pairs)} if self.rotation_pairs else {}
+        return told | (standing(self, self.small) if self.small is not None else {})
 
     def directions(self, data: Split) -> dict[str, str]:
         told = {"loss.discriminator": "min", "loss.generator": "min"}
+        told |= {"distance": "min"} if Small.is_one(self) else {}
         told |= {"w_estimate": "min"} if self.loss.type == "wasserstein" else {}
         there = {f"scores.{name}": way for name, way in directions(data).items() if self.scored or name not in GLANCED}
         return told | there
@@ -208,7 +223,8 @@ class Adversarial(Pair, Game):
             self.average.restore(_below("average.", state))
 
     def summary(self, records: list[dict[str, Any]]) -> dict[str, Any]:
-        return {"drawn_by": self.drawn_by()} if self.drawn_by() else {}
+        told = {"drawn_by": self.drawn_by()} if self.drawn_by() else {}
+        return told | (summed_up(self.small, records, self.streams.replicates) if self.small is not None else {})
 
     def reference(self, data: Split) -> Reference:
         return Reference.of(data, self.scored, self.panel.own)
@@ -217,7 +233,8 @@ class Adversarial(Pair, Game):
         show(self, path, context)
 
     def save_plots(self, folder: Path, records: list[dict[str, Any]], context: Context) -> list[Path]:
-        return save_curves(self, folder, records, context)
+        made = context.pictures.draw(save_plane, self.small, folder, records, context.title) if self.small else []
+        return made + save_curves(self, folder, records, context)
 
     def evaluate(
         self,

@@ -29,6 +29,8 @@ LARGEST_PICTURE, LARGEST_TEXT = 32_000_000, 50_000_000
 """Bytes of what is put into the page; what is larger is left out."""
 GOOD = {"completed": "good", "failed": "bad", "broken": "bad", "lost": "bad"}
 CAPTIONS = {
+    "plane": "Every turn of the game in its plane, beside what theory says of it near rest",
+    "distance": "How far the players are from rest, beside what theory says of it",
     "learning": "Success and loss on the test examples as the network learns",
     "confusion": "Who is taken for whom, on the test examples",
     "mistakes": "Mistakes, worst first: true class → predicted class",

@@ -22,6 +22,7 @@ CAPTIONS = {
     "curves": "{} of the settings over time",
     "effects": "{} along each axis: every run as a dot, and the mean over all else",
     "heat": "{} of each pair of axes",
+    "planes": "The way of each setting in the plane of its two numbers",
 }
 
 

@@ -17,7 +17,7 @@ from dessine.plots.figure import heading, library, logarithmic, picture
 from dessine.sweeps.results import Axis, Result, Results, distinct, main_effect, samples
 
 Array = np.ndarray
-MOST_CURVES, MOST_BANDS, MOST_POINTS, MOST_TICKS = 10, 4, 300, 24
+MOST_CURVES, MOST_BANDS, MOST_POINTS, MOST_TICKS, MOST_PLANES = 10, 4, 300, 24, 60
 
 
 def save_pictures(
@@ -38,7 +38,7 @@ def save_pictures(
             made += draw(save_effects, results, axes, folder / f"effects_{slug}.png", title, metric, way)
         if grid := [a for a in axes if not a.drawn and len(a.points) <= MOST_TICKS]:
             made += draw(save_heat, results, grid, folder / f"heat_{slug}.png", title, metric, way)
-    return made
+    return made + draw(save_planes, results, folder / "planes.png", title)
 
 
 def better(way: str) -> str:
@@ -229,6 +229,38 @@ def save_search(results: Results, path: Path, title: str, metric: str, way: str,
         _zoom(axes, [values])
         axes.legend()
     return path
+
+
+def save_planes(results: Results, path: Path, title: str) -> list[Path]:
+    """The way of each setting, of its first seed, in the plane of a game of two numbers."""
+    ways = {}
+    for rows in results.settings().values():
+        if not {"theta", "psi"} <= rows[0].last.keys():
+            continue
+        (_, theta), (_, psi) = (rows[0].curve(name) for name in ("theta", "psi"))
+        if theta.shape == psi.shape:
+            ways["\n".join(axis.name(rows[0].values) for axis in results.axes) or "base"] = (theta[:, 0], psi[:, 0], rows[0])
+    if not ways:
+        return []
+    shown = list(ways.items())[:MOST_PLANES]
+    last = len(results.axes[-1].points) if results.axes else 1
+    columns = min(len(shown), last if 1 < last <= 4 else 4)
+    count = -(-len(shown) // columns)
+    with picture(path, count, columns, (2.9 * columns + 0.4, 3.1 * count + 0.6)) as (figure, grid):
+        for axes, (label, (theta, psi, row)) in zip(grid.flat, shown, strict=False):
+            axes.plot(theta, psi, color="C0", lw=1)
+            axes.plot(theta[:1], psi[:1], "o", color="C0", ms=5)
+            axes.plot(theta[-1:], psi[-1:], "s", color="C3", ms=5)
+            far = row.last.get("distance")
+            told = f"\nends at distance {far[0]:.3g}" if far else ""
+            axes.set_title(f"{label}{told}", fontsize="small")
+            axes.set_aspect("equal", adjustable="datalim")
+            axes.locator_params(nbins=4)
+        for left in list(grid.flat)[len(shown) :]:
+            left.set_visible(False)
+        few = f"; the first {len(shown)} of {len(ways)} settings" if len(ways) > len(shown) else ""
+        figure.suptitle(heading(title, f"theta and psi, from the dot to the square{few}", 22 * columns))
+    return [path]
 
 
 def _even(numbers: Sequence[float]) -> bool:

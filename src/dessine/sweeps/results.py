@@ -30,6 +30,8 @@ from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.launchers import is_half_made
 
 Array = np.ndarray
+NAME = "name"
+"""Of a run: where it varies with other keys, it says what they are together."""
 UNREADABLE = "unreadable"
 """The status of a cell whose files are damaged."""
 
@@ -80,8 +82,16 @@ class Axis:
         return _text({key: values.get(key) for key in self.keys})
 
     def name(self, point: dict[str, Any]) -> str:
-        """For ticks and legends."""
+        """For ticks and legends; points that have been given names go by them."""
+        if self.named:
+            return shown(point[NAME])
         return ", ".join(shown(point.get(key)) for key in self.keys[: 1 if self.alike else None])
+
+    @property
+    def named(self) -> bool:
+        """Whether each of its points has a name of its own."""
+        names = [_text(point.get(NAME)) for point in self.points]
+        return NAME in self.keys and len(set(names)) == len(names)
 
     @property
     def alike(self) -> bool:
@@ -125,7 +135,11 @@ class Results:
     def label(self, row: Result) -> str:
         """Of a setting."""
         parts = [
-            f"{axis.label}={axis.name(row.values)}" if axis.alike else f"({axis.label})=({axis.name(row.values)})"
+            axis.name(row.values)
+            if axis.named
+            else f"{axis.label}={axis.name(row.values)}"
+            if axis.alike
+            else f"({axis.label})=({axis.name(row.values)})"
             for axis in self.axes
         ]
         return ", ".join(parts) or "base"
@@ -235,7 +249,9 @@ def collect(folder: SweepFolder, axes: Axes, goals: dict[str, str]) -> Results:
         if points:
             log = drawn and axes.random[names[0]].log
             axis = Axis(names, ", ".join(short[n] for n in names), points, drawn, log)
-            if len(names) > 1 and axis.alike:
+            if axis.named:
+                axis.label = NAME
+            elif len(names) > 1 and axis.alike:
                 axis.label = _shared([name.split(".") for name in names])
             made.append(axis)
     known = {name for row in rows for name in row.last}

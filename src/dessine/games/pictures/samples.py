@@ -9,6 +9,7 @@ import numpy as np
 from dessine.games.game import FIXED_SEED, Context
 from dessine.games.pair import Pair
 from dessine.games.pictures import of_first
+from dessine.games.pictures.line import show_line
 from dessine.streams import Streams
 
 
@@ -23,6 +24,9 @@ def show(pair: Pair, path: Path, context: Context) -> None:
         streams = Streams(context.seed + FIXED_SEED, pair.streams.replicates)
         drawn = pair.drawn(1000 if points else rows * columns, streams)[0]
     title = caption(pair, f"{context.title}, step {context.step:,}")
+    if pair.examples.shape == (1,):
+        show_line(pair, path, drawn, title)
+        return
     real = pair.examples.floats(np.arange(min(1000 if points else 100, len(pair.examples))), np.float32)
     if points:
         save_scatter(path, real, drawn, title, pair.panel.modes_of(drawn[: pair.scored or None]))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from dessine.games.look import Look
-from dessine.games.pair import Batch, Pair
-from dessine.games.play.order import Name, Ordered
+from dessine.games.play.descent import Descent
+from dessine.games.play.order import Name
 from dessine.games.play.rule import rules
 
 
 @rules.register("alternating")
-class Alternating(Ordered):
+class Alternating(Descent):
     """The discriminator moves, as often as n_critic and its like say, then the generator (Goodfellow et al. 2014, algorithm 1).
 
     first: who begins a turn; the generator in the Dirac-GAN of Mescheder et al. 2018
@@ -21,6 +18,3 @@ class Alternating(Ordered):
 
     def __init__(self, first: Name = "discriminator"):
         super().__init__("alternating", first)
-
-    def moves(self, pair: Pair, names: Sequence[Name], batch: Batch | None = None) -> list[Look]:
-        return [look.learn() for look in pair.looks(names, batch)]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from dessine.games.look import Look
-from dessine.games.pair import Batch, Pair
-from dessine.games.play.order import Name, Ordered
+from dessine.games.play.descent import Descent
 from dessine.games.play.rule import rules
 
 
 @rules.register("simultaneous")
-class Simultaneous(Ordered):
+class Simultaneous(Descent):
     """Both players move along the field at one point, w <- w - eta v(w) (Mescheder et al. 2017, algorithm 1).
 
     w are the parameters of both, and v(w) = (dL_D/dpsi, dL_G/dtheta), each player's gradient of its own loss, at one batch.
@@ -19,6 +15,3 @@ class Simultaneous(Ordered):
 
     def __init__(self) -> None:
         super().__init__("simultaneous")
-
-    def moves(self, pair: Pair, names: Sequence[Name], batch: Batch | None = None) -> list[Look]:
-        return [look.learn() for look in pair.looks(names, batch)]
