@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 FLOORS = [
     ["compiled"],
     ["registry", "streams", "intervals", "threads", "letters", "start", "machine"],
-    ["schema", "paths"],
+    ["schema", "paths", "schedules"],
     ["nn", "losses", "optimizers"],
     ["constraints"],
     ["data", "runs", "plots", "spec"],

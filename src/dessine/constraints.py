@@ -19,6 +19,7 @@ from dessine.nn.together import is_straight, together
 from dessine.nn.twice import twice
 from dessine.optimizers import Optimizer
 from dessine.registry import Node, NonNegative, Positive, Registry, SpecError, Times
+from dessine.schedules import MovingPositive, Scheduled
 from dessine.streams import Stream
 
 Array = np.ndarray
@@ -27,7 +28,7 @@ Judged = Callable[..., Array]
 constraints: Registry[Constraint] = Registry("constraint")
 
 
-class Constraint(Node):
+class Constraint(Scheduled, Node):
     """A hold on one network; as it stands here it holds nothing.
 
     The order of one move: gradients are added up, `penalty` adds its own, `pull_back_`, and `step`: the optimizer's along
@@ -99,8 +100,10 @@ class Clip(Constraint):
     `clipped` is the share of parameters on the bounds: at 1, c alone decides what the critic is.
     """
 
-    def __init__(self, c: Positive = 0.01):
-        self.c = c
+    c: float
+
+    def __init__(self, c: MovingPositive = 0.01):
+        self.hold(c=c)
 
     def attach(self, network: Network) -> None:
         """The first critic is clipped, too."""
@@ -252,14 +255,17 @@ class GradientPenalty(Constraint):
     noise for all passes.
     """
 
+    weight: float
+
     def __init__(
         self,
-        weight: Positive = 10.0,
+        weight: MovingPositive = 10.0,
         target: NonNegative = 1.0,
         sides: Literal["two", "one"] = "two",
         at: Literal["interpolated", "real", "generated", "both"] = "interpolated",
     ):
-        self.weight, self.target, self.sides, self.at = weight, target, sides, at
+        self.hold(weight=weight)
+        self.target, self.sides, self.at = target, sides, at
 
     def refuse(self, layers: Sequence[Layer], declared: Sequence[Declaration]) -> None:
         """Refuse a critic whose gradient at one example is not its own."""
@@ -331,10 +337,15 @@ class R1(GradientPenalty):
     """
 
     where: ClassVar[Literal["real", "generated", "both"]] = "real"
+    gamma: float = 0.0  # until it is given
 
-    def __init__(self, gamma: Positive = 1.0):
-        self.gamma = gamma
-        super().__init__(gamma / 2, target=0.0, at=self.where)
+    def __init__(self, gamma: MovingPositive = 1.0):
+        super().__init__(target=0.0, at=self.where)
+        self.hold(gamma=gamma)
+
+    def to_turn(self, turn: int) -> None:
+        super().to_turn(turn)
+        self.weight = self.gamma / 2
 
 
 @constraints.register("r2")

@@ -16,7 +16,8 @@ from itertools import pairwise
 import numpy as np
 
 from dessine.compiled import enabled
-from dessine.registry import Decay, Momentum, Node, NonNegative, Positive, Registry
+from dessine.registry import Decay, Momentum, Node, Positive, Registry
+from dessine.schedules import MovingMomentum, MovingNonNegative, MovingPositive, Scheduled
 from dessine.threads import mailbox, share
 
 CHUNK = 524_288
@@ -30,7 +31,7 @@ optimizers: Registry[Optimizer] = Registry("optimizer")
 Views = dict[str, np.ndarray]
 
 
-class Optimizer(Node):
+class Optimizer(Scheduled, Node):
     """A rule of descent: theta <- theta - eta * direction.
 
     With weight decay, g + weight_decay * theta stands for the gradient g in every rule. With momentum, every rule's
@@ -41,11 +42,12 @@ class Optimizer(Node):
     """
 
     registry = optimizers
+    eta: float
+    momentum: float
+    weight_decay: float
 
-    def __init__(self, eta: Positive, momentum: Momentum = 0.0, weight_decay: NonNegative = 0.0):
-        self.eta = eta
-        self.momentum = momentum
-        self.weight_decay = weight_decay
+    def __init__(self, eta: MovingPositive, momentum: MovingMomentum = 0.0, weight_decay: MovingNonNegative = 0.0):
+        self.hold(eta=eta, momentum=momentum, weight_decay=weight_decay)
         self.t = 0
         self.slots: dict[str, np.ndarray] = {}
         self._scratch: list[np.ndarray] = []
@@ -98,8 +100,8 @@ class Optimizer(Node):
 
         c1, c2, epsilon, scale = self.constants()
         none = x[:0]
-        velocity = slots.pop() if self.momentum else none
-        step = self.eta if self.momentum else self.eta * scale
+        velocity = slots.pop() if self.ever("momentum") else none
+        step = self.eta if self.ever("momentum") else self.eta * scale
         numbers = (x.dtype.type(c) for c in (c1, c2, epsilon, self.momentum, self.weight_decay, scale, step, within))
         mail = mailbox(wake=x.size > PART)
         descend(mail, RULES.index(self.type), x, g, *slots, *[none] * (3 - len(slots)), velocity, *numbers, clear)
@@ -111,7 +113,7 @@ class Optimizer(Node):
             decayed += g
             g = decayed
         d, scale = self.direction(g, s, a, b)
-        if self.momentum:
+        if "velocity" in s:
             v = s["velocity"]
             v *= self.momentum
             if scale != 1:
@@ -124,7 +126,7 @@ class Optimizer(Node):
 
     def names(self) -> list[str]:
         """The slots this rule keeps."""
-        return ["velocity"] if self.momentum else []
+        return ["velocity"] if self.ever("momentum") else []
 
     def constants(self) -> tuple[float, float, float, float]:
         """Two decays, what is added to the root, and the scale of the direction at this step: what the compiled form needs."""
@@ -159,13 +161,13 @@ class GradientDescent(Optimizer):
     weight_decay: this times the parameters is added to the gradient
     """
 
-    def __init__(self, eta: Positive = 0.01, momentum: Momentum = 0.0, weight_decay: NonNegative = 0.0):
+    def __init__(self, eta: MovingPositive = 0.01, momentum: MovingMomentum = 0.0, weight_decay: MovingNonNegative = 0.0):
         super().__init__(eta, momentum, weight_decay)
 
     @property
     def plain(self) -> bool:
         """Without momentum and decay."""
-        return not (self.momentum or self.weight_decay)
+        return not (self.ever("momentum") or self.ever("weight_decay"))
 
     def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
         """The direction is g."""
@@ -186,10 +188,10 @@ class AdaGrad(Optimizer):
 
     def __init__(
         self,
-        eta: Positive = 0.01,
+        eta: MovingPositive = 0.01,
         epsilon: Positive = 1e-10,
-        momentum: Momentum = 0.0,
-        weight_decay: NonNegative = 0.0,
+        momentum: MovingMomentum = 0.0,
+        weight_decay: MovingNonNegative = 0.0,
     ):
         super().__init__(eta, momentum, weight_decay)
         self.epsilon = epsilon
@@ -255,12 +257,12 @@ class RmsProp(Optimizer):
 
     def __init__(
         self,
-        eta: Positive = 0.01,
+        eta: MovingPositive = 0.01,
         gamma: Decay = 0.99,
         epsilon: Positive = 1e-8,
         centered: bool = False,
-        momentum: Momentum = 0.0,
-        weight_decay: NonNegative = 0.0,
+        momentum: MovingMomentum = 0.0,
+        weight_decay: MovingNonNegative = 0.0,
     ):
         super().__init__(eta, momentum, weight_decay)
         self.gamma = gamma
@@ -303,12 +305,12 @@ class AdaDelta(Optimizer):
 
     def __init__(
         self,
-        eta: Positive = 1.0,
+        eta: MovingPositive = 1.0,
         rho: Decay = 0.9,
         epsilon: Positive = 1e-6,
         centered: bool = False,
-        momentum: Momentum = 0.0,
-        weight_decay: NonNegative = 0.0,
+        momentum: MovingMomentum = 0.0,
+        weight_decay: MovingNonNegative = 0.0,
     ):
         super().__init__(eta, momentum, weight_decay)
         self.rho = rho
@@ -354,12 +356,12 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        eta: Positive = 0.001,
+        eta: MovingPositive = 0.001,
         beta1: Momentum = 0.9,
         beta2: Decay = 0.999,
         epsilon: Positive = 1e-8,
-        momentum: Momentum = 0.0,
-        weight_decay: NonNegative = 0.0,
+        momentum: MovingMomentum = 0.0,
+        weight_decay: MovingNonNegative = 0.0,
     ):
         super().__init__(eta, momentum, weight_decay)
         self.beta1 = beta1

@@ -12,6 +12,7 @@ import re
 import types
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
+from keyword import iskeyword
 from typing import Annotated, Any, ClassVar, ForwardRef, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
@@ -72,7 +73,7 @@ class Schema(BaseModel):
     @model_validator(mode="after")
     def _construct(self) -> Schema:
         options = {name: _built(getattr(self, name)) for name in type(self).model_fields if name != "type"}
-        self._node = self.cls(**options)
+        self._node = self.cls(**{f"{name}_" if iskeyword(name) else name: value for name, value in options.items()})
         return self
 
     @property
@@ -196,15 +197,16 @@ def model(cls: type[Node]) -> type[Schema]:
 
 
 def signature(cls: type[Node]) -> dict[str, inspect.Parameter]:
-    """The constructor's parameters: the options of the node."""
+    """The constructor's parameters: the options of the node. `from_`, which Python asks for, is written `from`."""
     if cls.__init__ is object.__init__:
         return {}
-    return dict(list(inspect.signature(cls.__init__).parameters.items())[1:])
+    parameters = list(inspect.signature(cls.__init__).parameters.items())[1:]
+    return {name.rstrip("_"): parameter for name, parameter in parameters}
 
 
 def hints(cls: type[Node]) -> dict[str, Any]:
     """The annotation of each option."""
-    return get_type_hints(cls.__init__, include_extras=True)
+    return {name.rstrip("_"): hint for name, hint in get_type_hints(cls.__init__, include_extras=True).items()}
 
 
 def nodes_below(cls: type[Node]) -> list[type[Node]]:
@@ -291,12 +293,16 @@ def _translate(hint: Any, own: type[Node] | None = None) -> Any:
         before = [BeforeValidator(_whole)] if args[0] is int else []  # after the limits, so that the JSON schema tells them
         return Annotated[(Annotated[int, Strict()] if before else _translate(args[0], own), *args[1:], *before)]
     if origin in (Union, types.UnionType):
-        nodes = [a for a in args if isinstance(a, type) and issubclass(a, Node)]
-        kept = [*nodes, type(None)] if nodes and type(None) in args else nodes or list(args)
-        return Union[tuple(_translate(a, own) for a in kept)]  # noqa: UP007
+        return Union[tuple(_translate(a, own) for a in _meant(args))]  # noqa: UP007
     if origin is list:
         return list[_translate(args[0], own)]  # type: ignore[misc]
     return hint
+
+
+def _meant(arms: tuple[Any, ...]) -> list[Any]:
+    """Of a union, what a spec may write: a node may be a mapping, or text, anyhow."""
+    nodes = any(isinstance(a, type) and issubclass(a, Node) for a in arms)
+    return [a for a in arms if not nodes or (a is not str and get_origin(a) is not Mapping)]
 
 
 def _whole(value: Any) -> Any:
@@ -313,9 +319,7 @@ def accepted(hint: Any) -> str:
             return f"text of at most {longest} letters"
         return accepted(args[0]).replace("a list", "a list" + _length(args[1:]), 1) + _bounds(args[1:])
     if origin in (Union, types.UnionType):
-        nodes = [a for a in args if isinstance(a, type) and issubclass(a, Node)]
-        kept = [a for a in args if not nodes or a in nodes or a is type(None)]
-        return " or ".join(accepted(a) for a in kept)
+        return " or ".join(accepted(a) for a in _meant(args))
     if origin is Literal:
         return _either([_written(a) for a in args])
     if origin is list:
@@ -341,8 +345,7 @@ def notation(hint: Any) -> str:
         plain = notation(args[0])
         return plain.replace("list", lists, 1) if lists else " ".join([plain, ", ".join(limits)]).strip()
     if origin in (Union, types.UnionType):
-        nodes = [a for a in args if isinstance(a, type) and issubclass(a, Node)]
-        return " or ".join(notation(a) for a in args if not nodes or a in nodes or a is type(None))
+        return " or ".join(notation(a) for a in _meant(args))
     if origin is Literal:
         return " | ".join(_written(a) for a in args)
     if origin is list:
@@ -407,7 +410,9 @@ def problems(error: ValidationError, cls: type[Node], also: tuple[str, ...] = ()
             raised = one["ctx"]["error"]
             below = raised.problems if isinstance(raised, SpecError) else [Problem((), str(raised))]
             found += [Problem((*path, *p.path), p.message) for p in below]
-        else:
+        elif not (
+            isinstance(value, dict) and node_in(hint)
+        ):  # where it is no number, it is what a mapping got wrong that counts
             wants = accepted(hint) if last != "type" or owner is None else f"'{owner.type}'"
             if kind == "less_than_equal" and one["ctx"]["le"] == MOST:
                 wants = f"at most {MOST:,}"

@@ -15,9 +15,13 @@ Array = np.ndarray
 
 def test_instance_noise_has_its_size_and_goes_in_a_straight_line() -> None:
     noise, x = InstanceNoise(sigma=0.4, until=10), np.zeros((2, 5000, 2))
-    assert [noise.at(turn) for turn in (1, 6, 11, 99)] == pytest.approx([0.4, 0.2, 0, 0])
-    np.testing.assert_allclose(noise.add(x, 6, Streams(0, 2)["noise"]).std((1, 2)), 0.2, rtol=0.03)
-    assert InstanceNoise(sigma=0.4).at(10**6) == 0.4
+    for turn, sigma in ((1, 0.4), (11, 0), (99, 0), (6, 0.2)):
+        noise.to_turn(turn)
+        assert noise.sigma == pytest.approx(sigma)
+    np.testing.assert_allclose(noise.add(x, Streams(0, 2)["noise"]).std((1, 2)), 0.2, rtol=0.03)
+    steady = InstanceNoise(sigma=0.4)
+    steady.to_turn(10**6)
+    assert steady.sigma == 0.4
     assert not x.any(), "what was given stays as it was"
 
 

@@ -84,7 +84,7 @@ def _descend(rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale,
                 one[i] = one[i] * c1 + d[i]
                 two[i] = two[i] * c2 + d[i] * d[i]
                 d[i] = one[i] / (math.sqrt(two[i]) + epsilon)
-        if momentum != 0:
+        if v.size:
             velocity = v[start:end]
             for i in range(n):
                 velocity[i] = velocity[i] * momentum + d[i] * scale

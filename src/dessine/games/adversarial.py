@@ -6,7 +6,7 @@ Its options, and what a turn is. How the two meet stands in `pair.py`, who moves
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -36,7 +36,8 @@ from dessine.games.schedule import CriticExtra, CriticMoves, Moves, Until
 from dessine.games.small import Small
 from dessine.losses import GameLoss
 from dessine.nn import Mode
-from dessine.registry import DEFAULTS, Count, Decay, Like, Share, SomeTimes, SpecError, Times
+from dessine.registry import DEFAULTS, Count, Decay, Like, SomeTimes, SpecError, Times
+from dessine.schedules import MovingShare, Scheduled, is_interval
 from dessine.scores.panel import GLANCED, Panel, directions
 from dessine.scores.reference import Reference
 from dessine.streams import Streams
@@ -96,8 +97,8 @@ class Adversarial(Pair, Game):
         critic_extra: Like[CriticExtra] | None = None,
         until: Like[Until] | None = None,
         moves: Like[Moves] | None = None,
-        real_labels: list[Share] = [1.0, 1.0],  # noqa: B006
-        label_swap: Share = 0.0,
+        real_labels: list[MovingShare] = [1.0, 1.0],  # noqa: B006
+        label_swap: MovingShare = 0.0,
         instance_noise: Like[InstanceNoise] | None = None,
         pack: Count = 1,
         feature_matching: Like[FeatureMatching] | None = None,
@@ -106,7 +107,7 @@ class Adversarial(Pair, Game):
         scored: Annotated[int, Ge(0), Le(100_000)] = 250,
         rotation_pairs: SomeTimes = 0,
     ):
-        if len(real_labels) != 2 or real_labels[0] > real_labels[1]:
+        if len(real_labels) != 2 or not is_interval(*real_labels):
             raise SpecError("expects an interval [low, high] in [0, 1]", ("real_labels",))
         self.generator, self.discriminator = generator, discriminator
         self.players = {"discriminator": discriminator, "generator": generator}
@@ -160,13 +161,22 @@ class Adversarial(Pair, Game):
     def turns_per_epoch(self) -> float:
         return len(self.examples) // self.batch_size / max(self.update.real_batches(self), 1)
 
+    def scheduled(self) -> Iterator[tuple[str, Scheduled]]:
+        yield from super().scheduled()
+        yield "labels", self.labels
+        if self.instance_noise is not None:
+            yield "instance_noise", self.instance_noise
+        if isinstance(self.update, Scheduled):
+            yield "update", self.update
+
     def turn(self, measure: bool = False) -> dict[str, Any]:
         self.done += 1
+        self.to_turn(self.done)
         if not measure:
             return {"loss": losses(self.update.turn(self))}
         with measured(self.players) as told:
             looks = self.update.turn(self)
-        return {"loss": losses(looks)} | said(self, looks) | told
+        return {"loss": losses(looks)} | said(self, looks) | told | self.moving()
 
     def report(self) -> dict[str, Any]:
         """What samples score, how steep the critic is, and, where it was asked for, how much the gradient field turns.
@@ -219,6 +229,7 @@ class Adversarial(Pair, Game):
         for name, player in self.players.items():
             player.restore(_below(f"{name}.", state))
         self.update.restore(_below("update.", state))
+        self.to_turn(self.done)
         if self.average is not None:
             self.average.restore(_below("average.", state))
 

@@ -162,12 +162,13 @@ class Classification(Task, Game):
         return self.steps_per_epoch
 
     def turn(self, measure: bool = False) -> dict[str, Any]:
+        self.to_turn(self.done + 1)
         x, target = self.batches.next(self.dtype)
         if not measure:
             return {"loss": {"network": self._count(self._learn(x, target)[:, None], False)}}
         with measured(self.players) as told:
             value = self._learn(x, target)
-        return {"loss": {"network": self._count(value[:, None], True)}} | told
+        return {"loss": {"network": self._count(value[:, None], True)}} | told | self.moving()
 
     def turns(self, n: int, measure: bool = False) -> dict[str, Any]:
         """n rounds; what the last one returns. In compiled stretches where there are any."""
@@ -228,6 +229,7 @@ class Classification(Task, Game):
         self.done, self.count = int(state["done"]), int(state["count"])
         self.total = np.array(state["total"])
         self.player.restore({k[8:]: v for k, v in state.items() if k.startswith("network.")})
+        self.to_turn(self.done)
 
     def summary(self, records: list[dict[str, Any]]) -> dict[str, Any]:
         """Final success over the repeats: mean, spread, interval; the share that has learnt, by the test if there was one."""

@@ -11,10 +11,10 @@ from dessine.registry import Problems, SpecError
 
 def refuse_contradictions(pair: Pair) -> None:
     """Raises SpecError, with the option, for settings that make no game together, whatever the data."""
-    if not pair.loss.labelled and (pair.labels.low, pair.labels.high) != (1.0, 1.0):
+    if not pair.loss.labelled and not pair.labels.certain:
         text = f"the {pair.loss.type} loss has no labels to smooth: its critic could win by shifting all it says"
         raise SpecError(text, ("real_labels",))
-    if pair.loss.paired and pair.labels.swap:
+    if pair.loss.paired and pair.labels.ever("swap"):
         raise SpecError(
             f"the {pair.loss.type} loss has no labels to swap: it compares a real and a generated example", ("label_swap",)
         )

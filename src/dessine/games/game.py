@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +15,7 @@ from dessine.machine import amount, memory
 from dessine.nn import Mode, Network
 from dessine.plots import Pictures
 from dessine.registry import Node, Registry, SpecError
+from dessine.schedules import Scheduled
 from dessine.scores.reference import Reference
 from dessine.streams import Streams
 from dessine.threads import one_blas_thread
@@ -88,6 +89,26 @@ class Game(Node):
         Whether a turn is measured must not change what the game does next.
         """
         raise NotImplementedError
+
+    def scheduled(self) -> Iterator[tuple[str, Scheduled]]:
+        """Whose numbers may move from turn to turn, by name."""
+        for name, player in self.players.items():
+            yield name, player.optimizer
+            if player.constraint is not None:
+                yield name, player.constraint
+
+    def to_turn(self, turn: int) -> None:
+        """Give all of them the values of turn `turn`, from 1 on."""
+        for _, one in self.scheduled():
+            one.to_turn(turn)
+
+    def moving(self) -> dict[str, Any]:
+        """Metric: the numbers that have a schedule, as they are in this turn: `scheduled`, whose -> name -> (R,)."""
+        told: dict[str, dict[str, Array]] = {}
+        for whose, one in self.scheduled():
+            for name in one.schedules:
+                told.setdefault(whose, {})[name] = np.full(self.streams.replicates, getattr(one, name))
+        return {"scheduled": told} if told else {}
 
     def turns(self, n: int, measure: bool = False) -> dict[str, Any]:
         """n rounds; what the last one returns."""

@@ -31,7 +31,7 @@ class Jacobian:
         else:
             self.real, self.z = pair.shown(batch.real), batch.latent
             if pair.instance_noise is not None:
-                self.noise = pair.instance_noise.add(np.zeros_like(batch.real), pair.done, streams["instance_noise"])
+                self.noise = pair.instance_noise.add(np.zeros_like(batch.real), streams["instance_noise"])
             labels = [pair.told(truth, self.real.shape[1]) for truth in (1.0, 0.0)]
         self.labels, self.n = np.concatenate(labels, 1), self.real.shape[1]
         self.again, self.mode = same_draws(streams), Mode(streams, record=batch is not None)

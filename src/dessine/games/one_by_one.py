@@ -44,9 +44,14 @@ class OneByOne:
 
     @staticmethod
     def of(player: Player, loss: Loss, train: Examples) -> OneByOne | None:
-        """None for what is not a chain of dense layers under plain descent or momentum, or where nothing is compiled."""
+        """None for what is not a chain of dense layers under plain descent or momentum, or where nothing is compiled.
+
+        Nor where a number moves: a stretch is many turns.
+        """
         rule = player.optimizer
-        if not enabled() or not isinstance(rule, GradientDescent) or rule.weight_decay or player.constraint is not None:
+        if not enabled() or not isinstance(rule, GradientDescent) or rule.ever("weight_decay") or rule.schedules:
+            return None
+        if player.constraint is not None:
             return None
         chain = _chain(player.network)
         return None if chain is None else OneByOne(player, chain, loss, train)

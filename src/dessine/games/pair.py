@@ -176,7 +176,7 @@ class Pair:
     def shown(self, x: Array) -> Array:
         """Examples as the discriminator is shown them in training: with noise, in packs."""
         if self.instance_noise is not None:
-            x = self.instance_noise.add(x, self.done, self.streams["instance_noise"])
+            x = self.instance_noise.add(x, self.streams["instance_noise"])
         return packed(x, self.pack)
 
     def told(self, truth: float, count: int) -> Array:

@@ -117,7 +117,7 @@ def _clipped_momentum(game: Spec, data: Split) -> Iterator[Warning]:
         return
     optimizer = game["discriminator"]["optimizer"]
     for name in ("momentum", "beta1"):
-        if optimizer.get(name, 0) > 0:
+        if _largest(optimizer.get(name, 0)) > 0:
             path = ("game", "discriminator", "optimizer", name)
             message = (
                 f"momentum makes a clipped critic of {game['n_critic']} moves a turn unstable at times: "
@@ -146,20 +146,25 @@ def _far_eta(game: Spec, data: Split) -> Iterator[Warning]:
         if not isinstance(game.get(name), Mapping):
             continue
         optimizer = game[name]["optimizer"]
-        kind, eta = optimizer["type"], optimizer["eta"]
+        kind, eta, momentum = optimizer["type"], _largest(optimizer["eta"]), _largest(optimizer["momentum"])
         if kind not in USUAL:
             continue
         low, high, why = USUAL[kind]
         if kind == "gradient_descent":
             high /= max(_slope(game[name]["layers"]), 1e-3)
-        long = eta / (1 - optimizer["momentum"])
+        long = eta / (1 - momentum)
         if low <= eta and long <= high * (1 + 1e-9):
             continue
-        with_momentum = f" (with its momentum {long:g})" if optimizer["momentum"] else ""
+        with_momentum = f" (with its momentum {long:g})" if momentum else ""
         path = ("game", name, "optimizer", "eta")
         message = f"{eta:g}{with_momentum} is far out for {kind}: {why}; {low:g} to {high:.3g} is usual here"
         usual = {"adam": 1e-3, "rmsprop": 1e-3, "adadelta": 1.0}.get(kind, 0.01)
         yield Warning(path, message, f"{dotted(path)}={usual:g}")
+
+
+def _largest(number: Any) -> float:
+    """That it ever is, if it has a schedule."""
+    return max(number["from"], number["to"]) if isinstance(number, Mapping) else number
 
 
 SCALES = {(0.0, 1.0): "0..1", (-1.0, 1.0): "-1..1"}

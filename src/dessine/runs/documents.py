@@ -197,6 +197,7 @@ class Record(TypedDict, total=False):
     loss: dict[Name, Metric]
     layers: dict[Name, dict[Name, dict[Name, Metric]]]
     momentum_cosine: dict[Name, Metric]
+    scheduled: dict[Name, dict[Name, Metric]]
     d_real: dict[Name, Metric]
     d_generated: dict[Name, Metric]
     w_estimate: Metric

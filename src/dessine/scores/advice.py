@@ -189,11 +189,14 @@ def _eta(game: Spec, player: str, factor: float, why: str) -> Advice | None:
     """`factor` times what it is now; where it shall be smaller, no more than what such an optimizer usually gets."""
     optimizer = game[player].get("optimizer") or {}
     eta = optimizer.get("eta") if isinstance(optimizer, Mapping) else None
+    key = "eta"
+    if isinstance(eta, Mapping):
+        key, eta = "eta.from", eta.get("from")
     if not isinstance(eta, int | float):
         return None
     usual = 1e-3 if _type(optimizer) in ("adam", "rmsprop") else 0.1
     new = min(eta * factor, usual) if factor < 0.2 else eta * factor
-    return Advice(f"game.{player}.optimizer.eta={float(f'{new:.2g}'):g}", why)
+    return Advice(f"game.{player}.optimizer.{key}={float(f'{new:.2g}'):g}", why)
 
 
 def held(game: Spec) -> Advice | None:

@@ -9,11 +9,12 @@ from dessine.games.look import Look
 from dessine.games.pair import Batch, Pair
 from dessine.games.play.order import BOTH, Name, Order, Ordered
 from dessine.games.play.rule import rules
-from dessine.registry import Positive, SpecError
+from dessine.registry import SpecError
+from dessine.schedules import MovingPositive, Scheduled
 
 
 @rules.register("consensus")
-class Consensus(Ordered):
+class Consensus(Scheduled, Ordered):
     """w <- w - eta (v + weight * grad |v|^2 / 2), v(w) the field of both gradients (Mescheder et al. 2017, algorithm 2).
 
     weight: of the field's squared length; 10 in their experiments
@@ -28,10 +29,11 @@ class Consensus(Ordered):
     """
 
     twice = True
+    weight: float
 
-    def __init__(self, weight: Positive = 10.0, order: Order = "simultaneous", first: Name = "discriminator"):
+    def __init__(self, weight: MovingPositive = 10.0, order: Order = "simultaneous", first: Name = "discriminator"):
         super().__init__(order, first)
-        self.weight = weight
+        self.hold(weight=weight)
 
     def refuse(self, pair: Pair) -> None:
         super().refuse(pair)

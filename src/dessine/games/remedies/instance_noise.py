@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessine.registry import Count, Node, Positive
+from dessine.registry import Count, Node, SpecError
+from dessine.schedules import MovingPositive, NonNegativeSchedule, Schedule, Scheduled
 from dessine.streams import Stream
 
 Array = np.ndarray
 
 
-class InstanceNoise(Node):
+class InstanceNoise(Scheduled, Node):
     """Gaussian noise on all that the discriminator is shown, real and generated (Sonderby et al. 2017).
 
-    sigma: its standard deviation at the first turn, in the scale of the data
-    until: turns in which it goes to 0, in a straight line; left out: it stays
+    sigma: its standard deviation, in the scale of the data; or a schedule of it
+    until: turns in which it goes to 0, in a straight line: short for the schedule {from: sigma, to: 0, over: until}
     """
 
-    def __init__(self, sigma: Positive = 0.1, until: Count | None = None):
-        self.sigma, self.until = sigma, until
+    sigma: float
 
-    def at(self, turn: int) -> float:
-        """The standard deviation at turn `turn`, from 1 on."""
-        return self.sigma if self.until is None else self.sigma * max(0.0, 1 - (turn - 1) / self.until)
+    def __init__(self, sigma: MovingPositive = 0.1, until: Count | None = None):
+        if until is not None and isinstance(sigma, Schedule):
+            raise SpecError("sigma has a schedule already: leave it out", ("until",))
+        self.hold(sigma=sigma if until is None else NonNegativeSchedule(sigma, 0.0, until))  # type: ignore[arg-type]
 
-    def add(self, x: Array, turn: int, stream: Stream) -> Array:
+    def add(self, x: Array, stream: Stream) -> Array:
         """x: (R, B, ...), with fresh noise on it."""
-        sigma = self.at(turn)
-        if not sigma:
+        if not self.sigma:
             return x
         noise = stream.gaussian(x.shape[1:], x.dtype)
-        noise *= sigma
+        noise *= self.sigma
         noise += x
         return noise

@@ -6,20 +6,30 @@ from typing import Any
 
 import numpy as np
 
+from dessine.schedules import MovingShare, Scheduled
 from dessine.streams import Streams
 
 Array = np.ndarray
 
 
-class Labels:
+class Labels(Scheduled):
     """What the discriminator is told of an example.
 
     low, high: the interval from which labels of real examples are drawn (smoothing on one side, Salimans et al. 2016)
     swap: probability with which an example gets the other side's label
     """
 
-    def __init__(self, low: float = 1.0, high: float = 1.0, swap: float = 0.0):
-        self.low, self.high, self.swap = low, high, swap
+    low: float
+    high: float
+    swap: float
+
+    def __init__(self, low: MovingShare = 1.0, high: MovingShare = 1.0, swap: MovingShare = 0.0):
+        self.hold(low=low, high=high, swap=swap)
+
+    @property
+    def certain(self) -> bool:
+        """Whether those of real examples are 1, in every turn."""
+        return self.low == self.high == 1 and not {"low", "high"} & self.schedules.keys()
 
     @property
     def mean(self) -> float:

@@ -1,0 +1,104 @@
+"""Numbers that move while a game is played: a learning rate that falls, noise that goes, a penalty that comes.
+
+A schedule says what a number is in which turn. Who has numbers that may move, `Scheduled`, is told of each turn by the game.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeAlias
+
+from annotated_types import Ge, Le
+
+from dessine.registry import Count, Momentum, Node, NonNegative, Positive, Share, SpecError
+
+Shape = Literal["linear", "exponential", "cosine", "steps"]
+Stairs = Annotated[int, Ge(1), Le(1_000)]
+
+
+class Schedule(Node):
+    """A number that goes from one value to another, turn by turn.
+
+    from: its value in the first turn
+    to: its value after `over` turns, where it stays
+    over: turns in which it gets there
+    shape: linear, by the same difference in each turn; exponential, by the same factor; cosine, half a wave, slow at both ends;
+        steps, in a few jumps, by the same factor each time, or, where an end is not above 0, by the same difference
+    stairs: how many jumps, of steps; left out: 10
+    A turn is one of the game, a step of `training.steps`, whatever the number of moves in it. In turn t a share
+    s = (t - 1) / over of the way is gone: linear from (1 - s) + to s, exponential from (to / from)^s, cosine
+    to + (from - to) (1 + cos(pi s)) / 2 (Loshchilov and Hutter 2017, without restarts).
+    """
+
+    def __init__(self, from_: float, to: float, over: Count, shape: Shape = "linear", stairs: Stairs | None = None):
+        self.start, self.end, self.over, self.shape, self.stairs = from_, to, over, shape, stairs or 10
+        for name, value in (("from", from_), ("to", to)) if shape == "exponential" else ():
+            if value <= 0:
+                raise SpecError("an exponential schedule goes between numbers above 0: take linear or cosine", (name,))
+        if stairs is not None and shape != "steps":
+            raise SpecError(f"only the shape steps has stairs, this is {shape}", ("stairs",))
+
+    def at(self, turn: int) -> float:
+        """Its value in turn `turn`, from 1 on."""
+        share = max(turn - 1, 0) / self.over
+        if share >= 1:
+            return self.end
+        if self.shape == "steps":
+            share = math.floor(share * self.stairs) / self.stairs
+        if self.shape == "cosine":
+            return self.end + (self.start - self.end) * (1 + math.cos(math.pi * share)) / 2
+        if self.shape == "linear" or min(self.start, self.end) <= 0:
+            return self.start * (1 - share) + self.end * share
+        return self.start * (self.end / self.start) ** share
+
+
+# One for each kind of number, so that both ends are checked like the number itself. `from` is a word of Python's.
+class NonNegativeSchedule(Schedule):
+    def __init__(self, from_: NonNegative, to: NonNegative, over: Count, shape: Shape = "linear", stairs: Stairs | None = None):
+        super().__init__(from_, to, over, shape, stairs)
+
+
+class ShareSchedule(Schedule):
+    def __init__(self, from_: Share, to: Share, over: Count, shape: Shape = "linear", stairs: Stairs | None = None):
+        super().__init__(from_, to, over, shape, stairs)
+
+
+class MomentumSchedule(Schedule):
+    def __init__(self, from_: Momentum, to: Momentum, over: Count, shape: Shape = "linear", stairs: Stairs | None = None):
+        super().__init__(from_, to, over, shape, stairs)
+
+
+MovingPositive: TypeAlias = Positive | NonNegativeSchedule
+MovingNonNegative: TypeAlias = NonNegative | NonNegativeSchedule
+MovingShare: TypeAlias = Share | ShareSchedule
+MovingMomentum: TypeAlias = Momentum | MomentumSchedule
+
+
+class Scheduled:
+    """Something with numbers that may move: each is an attribute, and has the value of the turn that is being played."""
+
+    schedules: Mapping[str, Schedule] = MappingProxyType({})
+
+    def hold(self, **numbers: Any) -> None:
+        """Make attributes of the numbers, or schedules, given: those of the first turn."""
+        self.schedules = {name: value for name, value in numbers.items() if isinstance(value, Schedule)}
+        for name in numbers.keys() - self.schedules.keys():
+            setattr(self, name, numbers[name])
+        self.to_turn(1)
+
+    def to_turn(self, turn: int) -> None:
+        """Give them the values of turn `turn`, from 1 on."""
+        for name, schedule in self.schedules.items():
+            setattr(self, name, schedule.at(turn))
+
+    def ever(self, name: str) -> bool:
+        """Whether this number is other than 0 in some turn."""
+        return name in self.schedules or bool(getattr(self, name))
+
+
+def is_interval(low: float | Schedule, high: float | Schedule) -> bool:
+    """Whether low <= high, at the start and in the end."""
+    ends = ((one.start, one.end) if isinstance(one, Schedule) else (one, one) for one in (low, high))
+    return all(a <= b for a, b in zip(*ends, strict=True))
