@@ -42,6 +42,10 @@ def test_compiled_pooling_is_the_plain_one(
     np.testing.assert_allclose(dx, back, tolerance, tolerance)
 
 
-def test_the_largest_of_numbers_and_no_number_is_none() -> None:
-    x = np.array([[1.0, np.nan], [2.0, 3.0]]).reshape(1, 1, 2, 2, 1)
-    assert np.isnan(Network(["max_pool"], (2, 2, 1), dtype=np.float64)(x))
+@pytest.mark.parametrize("compiled", ["1", "0"])
+def test_the_first_that_is_no_number_is_the_largest(compiled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESSINE_COMPILED", compiled)
+    x = np.array([[1.0, np.nan], [np.nan, 3.0]]).reshape(1, 1, 2, 2, 1)
+    y, backward = Network(["max_pool"], (2, 2, 1), dtype=np.float64).forward(x)
+    assert np.isnan(y)
+    np.testing.assert_array_equal(np.ravel(backward(np.full(y.shape, 2.0))), [0, 2, 0, 0])

@@ -70,7 +70,8 @@ def _largest(x, y, place, size, stride, above, left, block):  # type: ignore[no-
                     for e in range(value.size):
                         value[e] = row[at[e]]
                     for e in range(value.size):
-                        more = (value[e] > out[e]) | (value[e] != value[e])  # NaN is what comes out, as of numpy.maximum
+                        # The first NaN is what comes out, as of numpy.maximum.
+                        more = (value[e] > out[e]) | ((value[e] != value[e]) & (out[e] == out[e]))
                         out[e] = value[e] if more else out[e]
                         found[e] = start + np.int32(at[e]) if more else found[e]
 

@@ -40,6 +40,11 @@ class _Pool(Layer):
         return self.size, self.stride, above, left
 
 
+def _is(tap: Array, largest: Array) -> Array:
+    """Where a number is the largest of its window; what is no number is larger than all."""
+    return (tap == largest) | np.isnan(tap)
+
+
 @layers.register("max_pool")
 class MaxPool(_Pool):
     """The largest number of every window; of equals the first gets the gradient.
@@ -70,7 +75,7 @@ class MaxPool(_Pool):
             dx = np.zeros((len(y), *windows.padded, shape[-1]), dy.dtype)
             left = dy.reshape(y.shape).copy()  # what no number of its window has been given yet
             for tap, (_, _, into) in zip(taps, windows.taps(dx), strict=True):
-                given = left * (tap == y)
+                given = left * _is(tap, y)
                 into += given
                 left -= given
             return windows.crop(dx).reshape(shape)
@@ -102,7 +107,7 @@ class MaxPool(_Pool):
         largest = y.reshape(-1, *y.shape[2:])
         s, open_ = np.zeros_like(largest), np.ones(largest.shape, bool)
         for (_, _, tap), (_, _, step) in zip(taps(padded), taps(moving), strict=True):
-            found = open_ & (tap == largest)
+            found = open_ & _is(tap, largest)
             s[found] = step[found]
             open_ &= ~found
 
