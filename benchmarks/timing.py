@@ -14,6 +14,10 @@ import numpy as np
 
 Step = Callable[[], object]
 
+PAUSE = 0.01
+"""Seconds before each program's part: threads of the one before may still look for work, and would take a core from it. After
+steps of PyTorch they did so for 5 ms, 7 at most; ours do for 1 ms."""
+
 
 def seconds(step: Step, n: int) -> float:
     """Of one call, mean over n."""
@@ -24,16 +28,20 @@ def seconds(step: Step, n: int) -> float:
 
 
 class Timing:
-    """Rounds of measurements of several programs, each round one after another."""
+    """Rounds of measurements of several programs, each round one after another, with a pause before each."""
 
     def __init__(self, programs: dict[str, Step], calls: dict[str, int], rounds: int, per_call: dict[str, int] | None = None):
         """calls: per measurement; per_call: how many steps one call makes, 1 where it is not said."""
         for name, step in programs.items():
             seconds(step, max(1, calls[name] // 2))
         many = per_call or {}
-        self.rounds = [
-            {name: seconds(step, calls[name]) / many.get(name, 1) for name, step in programs.items()} for _ in range(rounds)
-        ]
+        self.rounds = []
+        for _ in range(rounds):
+            took = {}
+            for name, step in programs.items():
+                time.sleep(PAUSE)
+                took[name] = seconds(step, calls[name]) / many.get(name, 1)
+            self.rounds.append(took)
 
     def median(self, name: str) -> float:
         """Seconds per step."""
