@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dessine.scores import classifier_rules, gan_rules
+from dessine.scores import classifier_rules, gan_rules, small_rules
 from dessine.scores.advice import Advice, advise
 from dessine.scores.finding import SHORTEST, VERDICTS, Case, Evidence, Finding, Rule
 from dessine.scores.lines import Lines, Record, kind
@@ -87,6 +87,16 @@ GAMES = {
         gan_rules.weak,
         gan_rules.caveat,
         gan_rules.unsure,
+        lambda cases: None,
+    ),
+    "small": Kind(
+        small_rules.RULES,
+        small_rules.SHORTEST,
+        lambda case: False,
+        small_rules.healthy,
+        lambda case: [],
+        lambda case, verdict: "",
+        lambda case, verdict: [],
         lambda cases: None,
     ),
     "classification": Kind(
@@ -217,6 +227,8 @@ def _strictest(every: Iterable[Evidence]) -> tuple[Evidence, ...]:
 
 
 def _game(case: Case) -> str:
+    if small_rules.is_small(case):
+        return "small"
     if kind(case.game) in GAMES:
         return kind(case.game)
     return "classification" if any(case.lines.success in record for record in case.lines.records) else "adversarial"

@@ -1,0 +1,42 @@
+"""Verdicts on games whose distance from rest is known: it alone decides, whatever losses and gradients do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dessine.scores.diagnosis import diagnose
+
+T = np.arange(1, 201)
+
+
+def lines(distance: Any) -> list[dict[str, Any]]:
+    still = {"discriminator": {"0.dense": {"grad_norm": 0.0, "update_ratio": 0.0}}, "generator": {}}
+    return [
+        {"step": int(t), "loss": {"generator": -0.69}, "layers": still, "distance": float(d)}
+        for t, d in zip(T, distance, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("distance", "verdict"),
+    [
+        (0.97**T, "healthy"),  # a gradient of 0 is no death here
+        (0.97**T * (1.2 + np.sin(T)), "healthy"),  # an ellipse is nearer and farther in each round
+        (np.maximum(0.9**T, 1e-3), "healthy"),  # noise keeps it there
+        (1.4 + 0.02 * np.sin(T), "stuck"),
+        (1.01**T, "diverged"),
+    ],
+    ids=["arrives", "spirals", "arrives in noise", "circles", "goes away"],
+)
+def test_the_distance_decides(distance: Any, verdict: str) -> None:
+    told = diagnose(lines(distance), {"game": {"type": "adversarial", "scored": 0}})
+    assert told.verdict == verdict
+    assert "distance" in told.words
+
+
+def test_without_a_point_of_rest_it_is_judged_as_any_game() -> None:
+    told = diagnose(lines(np.full(len(T), np.nan)), {"game": {"type": "adversarial", "scored": 0}})
+    assert "distance" not in told.words
