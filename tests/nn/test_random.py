@@ -27,6 +27,16 @@ def test_dropout_drops_its_share_and_keeps_the_mean(p: float) -> None:
     np.testing.assert_allclose(y.mean((1, 2)), 1, atol=4 * np.sqrt(p / (1 - p) / 20_000))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("p", [1e-6, 1 / 3, 0.999, 0.9999, 0.99999, 0.9999999])
+def test_what_dropout_keeps_is_scaled_by_how_often_it_is_kept(p: float, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = np.arange(2**16, dtype=np.uint16).reshape(1, 1, -1)  # each draw there is, once
+    monkeypatch.setattr("dessine.streams.Stream.whole", lambda self, shape, size: every)
+    y, _ = Network([Dropout(p)], 2**16, Streams(0), dtype).forward(np.ones(every.shape))
+    assert y.mean(dtype=np.float64) == pytest.approx(1, rel=1e-6)
+    assert (y == 0).mean() == pytest.approx(p, abs=2**-16)
+
+
 def test_dropout_outside_training_is_the_identity() -> None:
     net = network(Dropout(0.5))
     np.testing.assert_array_equal(net(WIDE), WIDE)

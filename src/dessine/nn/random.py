@@ -16,9 +16,9 @@ from dessine.threads import mailbox
 class Dropout(Layer):
     """In training, set each input to 0 with probability p and multiply the rest by 1 / (1 - p).
 
-    p: share of inputs that are dropped; drawn as 16 bits, so that it is rounded to a multiple of 1 / 65,536; 8 bits are
-        enough for multiples of 1 / 256
-    Srivastava et al. 2014.
+    p: share of inputs that are dropped; drawn as 16 bits, so that it is rounded to a multiple of 1 / 65,536, at most
+        65,535 / 65,536; 8 bits are enough for multiples of 1 / 256
+    The rounded p scales, too: the mean of what goes through is x. Srivastava et al. 2014.
     """
 
     draws = True
@@ -37,8 +37,9 @@ class Dropout(Layer):
         if not mode.train or self.p == 0:
             return x, lambda dy, params=True, inputs=True: dy if inputs else None
         size = 1 if (256 * self.p).is_integer() else 2  # bytes
-        drawn, threshold = mode.streams[self.path].whole(x.shape[1:], size), round(256**size * self.p)
-        scale = x.dtype.type(1 / (1 - self.p))
+        drawn, values = mode.streams[self.path].whole(x.shape[1:], size), 256**size
+        threshold = min(round(values * self.p), values - 1)
+        scale = x.dtype.type(values / (values - threshold))
         if x.size >= COMPILED and enabled():
             from dessine.compiled.elements import keep
 
