@@ -22,6 +22,7 @@ from numba.extending import intrinsic as _intrinsic
 from platformdirs import user_cache_path
 
 SETTINGS: Any = numba.config
+_njit: Any = numba.njit  # its types do not know all of its options
 intrinsic: Any = _intrinsic
 """What a function is made with that writes the processor's instructions itself."""
 
@@ -56,7 +57,7 @@ class Kept(FunctionCache):
 
 def loop(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """The function, compiled; it gives the GIL back while it runs."""
-    made: Any = numba.njit(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)
+    made: Any = _njit(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)
     before, SETTINGS.CACHE_DIR = SETTINGS.CACHE_DIR, str(user_cache_path("dessine") / "compiled")
     try:
         made._cache = Kept(function)
@@ -67,7 +68,7 @@ def loop(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     return made
 
 
-class _Text(JITCodeLibrary):  # type: ignore[misc]
+class _Text(JITCodeLibrary):
     """Code that stays as it was written until it is a part of a loop: only there it is made faster, and machine code."""
 
     def _optimize_final_module(self) -> None:
@@ -91,7 +92,7 @@ class _Text(JITCodeLibrary):  # type: ignore[misc]
         pass
 
 
-class _Within(Compiler):  # type: ignore[misc]
+class _Within(Compiler):
     """Numba's compiler, that makes such code."""
 
     made = itertools.count()
@@ -105,7 +106,7 @@ def within(function: Callable[..., Any], **options: Any) -> Any:
     long to make as the loop's: Python must not call it.
     """
     wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return numba.njit(function, nogil=True, error_model="numpy", pipeline_class=_Within, **wrappers, **options)
+    return _njit(function, nogil=True, error_model="numpy", pipeline_class=_Within, **wrappers, **options)
 
 
 def sums(function: Callable[..., Any]) -> Callable[..., Any]:
