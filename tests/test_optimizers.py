@@ -257,3 +257,31 @@ def test_theta_that_cannot_be_stepped_in_place_is_refused() -> None:
     adam.step(theta, theta)
     with pytest.raises(ValueError, match="mean"):
         adam.step(np.ones((4, 5)), np.ones((4, 5)))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("clear", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_limit_shortens_long_gradients_of_each_replicate_alone(
+    name: str, clear: bool, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMPILED", 0 if compiled else module.COMPILED)
+    options = {"type": name, "eta": 0.1, "momentum": 0.5, "weight_decay": 0.1}
+    limited, plain = Optimizer.of({**options, "limit": 2.5}), Optimizer.of(options)
+    a, b = np.ones((3, 2)), np.ones((3, 2))
+    for scale in (1.0, 0.3):
+        g = scale * np.array([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]])  # norms 5, 0.5, 0
+        shortened = g * np.minimum(1, 2.5 / np.array([[5.0 * scale], [0.5 * scale], [1e-9]]))
+        given = g.copy()
+        limited.step(a, given, clear)
+        plain.step(b, shortened)
+        np.testing.assert_array_equal(limited.over, [scale == 1, False, False])
+        np.testing.assert_array_equal(given, 0 if clear else g)
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_gradients_that_are_no_numbers_stay_so_under_a_limit() -> None:
+    theta = np.ones((3, 2))
+    with np.errstate(invalid="ignore"):  # as in training
+        Optimizer.of({"type": "gradient_descent", "limit": 1.0}).step(theta, np.array([[np.nan, 1], [np.inf, 1], [3, 4.0]]))
+    assert np.isfinite(theta).all(-1).tolist() == [False, False, True]

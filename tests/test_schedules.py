@@ -111,7 +111,7 @@ def test_a_resumed_game_has_the_numbers_of_its_turn(name: str) -> None:
         straight.turn()
     again.restore({key: np.array(value) for key, value in straight.state().items()})
     again.streams.restore(straight.streams.state())
-    assert straight.moving() == again.moving()
+    assert straight.optimizing() == again.optimizing()
     for _ in range(4):
         assert straight.turn(measure=True)["scheduled"] == again.turn(measure=True)["scheduled"]
     for key, value in straight.state().items():

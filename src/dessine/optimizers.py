@@ -39,15 +39,25 @@ class Optimizer(Scheduled, Node):
     theta_(t+1) = theta_t - eta d_t + momentum (theta_t - theta_(t-1)). In a game, whose field turns, a momentum under 0 damps
     (Gidel et al. 2019, "Negative momentum for improved game dynamics"): alternating plain descent on the bilinear game
     circles for ever, and converges with -0.5.
+    With a limit, g * min(1, limit / |g|) stands for the gradient g before all this, |g| its norm over all parameters of one
+    replicate (Pascanu et al. 2013, algorithm 1). `over` tells, (R,), in which replicates it has just been longer.
     """
 
     registry = optimizers
     eta: float
     momentum: float
     weight_decay: float
+    over: np.ndarray
 
-    def __init__(self, eta: MovingPositive, momentum: MovingMomentum = 0.0, weight_decay: MovingNonNegative = 0.0):
+    def __init__(
+        self,
+        eta: MovingPositive,
+        momentum: MovingMomentum = 0.0,
+        weight_decay: MovingNonNegative = 0.0,
+        limit: Positive | None = None,
+    ):
         self.hold(eta=eta, momentum=momentum, weight_decay=weight_decay)
+        self.limit = limit
         self.t = 0
         self.slots: dict[str, np.ndarray] = {}
         self._scratch: list[np.ndarray] = []
@@ -70,6 +80,8 @@ class Optimizer(Scheduled, Node):
             elif self.slots[name].shape != theta.shape or self.slots[name].dtype != theta.dtype:
                 raise ValueError(f"theta is not the array this optimizer has followed: slot '{name}' differs from it")
         self.t += 1
+        if self.limit is not None:
+            grad = self._within_limit(self.limit, grad, in_place=clear)
         flat = {name: self.slots[name].reshape(-1) for name in self.names()}  # in this order, which the compiled form goes by
         x, g = theta.reshape(-1), grad.reshape(-1)
         if x.size >= COMPILED and enabled():
@@ -78,6 +90,14 @@ class Optimizer(Scheduled, Node):
         count = -(-theta.size // CHUNK)
         bounds = [theta.size * i // max(count, 1) for i in range(count + 1)]
         share([partial(self._run, x, g, flat, slice(*part), clear, within) for part in pairwise(bounds)])
+
+    def _within_limit(self, limit: float, grad: np.ndarray, in_place: bool) -> np.ndarray:
+        norm = np.sqrt(np.square(grad, dtype=np.float64).sum(-1))
+        self.over = norm > limit
+        if not self.over.any():
+            return grad
+        factor = np.divide(limit, norm, out=np.ones_like(norm), where=self.over)[:, None].astype(grad.dtype)
+        return np.multiply(grad, factor, out=grad if in_place else None)
 
     def _run(self, x: np.ndarray, g: np.ndarray, slots: Views, part: slice, clear: bool, within: float) -> None:
         size = part.stop - part.start
@@ -159,15 +179,22 @@ class GradientDescent(Optimizer):
     eta: learning rate
     momentum: share of the last update that is kept; 0 for none; negative ones damp the turning of a game
     weight_decay: this times the parameters is added to the gradient
+    limit: the longest gradient, over all parameters of a replicate; longer ones are shortened to it
     """
 
-    def __init__(self, eta: MovingPositive = 0.01, momentum: MovingMomentum = 0.0, weight_decay: MovingNonNegative = 0.0):
-        super().__init__(eta, momentum, weight_decay)
+    def __init__(
+        self,
+        eta: MovingPositive = 0.01,
+        momentum: MovingMomentum = 0.0,
+        weight_decay: MovingNonNegative = 0.0,
+        limit: Positive | None = None,
+    ):
+        super().__init__(eta, momentum, weight_decay, limit)
 
     @property
     def plain(self) -> bool:
-        """Without momentum and decay."""
-        return not (self.ever("momentum") or self.ever("weight_decay"))
+        """Without momentum, decay and limit."""
+        return not (self.ever("momentum") or self.ever("weight_decay") or self.limit)
 
     def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
         """The direction is g."""
@@ -184,6 +211,7 @@ class AdaGrad(Optimizer):
     epsilon: added to the root, against division by zero
     momentum: share of the last update that is kept; 0 for none; negative ones damp the turning of a game
     weight_decay: this times the parameters is added to the gradient
+    limit: the longest gradient, over all parameters of a replicate; longer ones are shortened to it
     """
 
     def __init__(
@@ -192,8 +220,9 @@ class AdaGrad(Optimizer):
         epsilon: Positive = 1e-10,
         momentum: MovingMomentum = 0.0,
         weight_decay: MovingNonNegative = 0.0,
+        limit: Positive | None = None,
     ):
-        super().__init__(eta, momentum, weight_decay)
+        super().__init__(eta, momentum, weight_decay, limit)
         self.epsilon = epsilon
 
     def names(self) -> list[str]:
@@ -253,6 +282,7 @@ class RmsProp(Optimizer):
     centered: divide by the standard deviation of the gradient in place of its root mean square
     momentum: share of the last update that is kept; 0 for none; negative ones damp the turning of a game
     weight_decay: this times the parameters is added to the gradient
+    limit: the longest gradient, over all parameters of a replicate; longer ones are shortened to it
     """
 
     def __init__(
@@ -263,8 +293,9 @@ class RmsProp(Optimizer):
         centered: bool = False,
         momentum: MovingMomentum = 0.0,
         weight_decay: MovingNonNegative = 0.0,
+        limit: Positive | None = None,
     ):
-        super().__init__(eta, momentum, weight_decay)
+        super().__init__(eta, momentum, weight_decay, limit)
         self.gamma = gamma
         self.epsilon = epsilon
         self.centered = centered
@@ -301,6 +332,7 @@ class AdaDelta(Optimizer):
     centered: divide by the standard deviation of the gradient in place of its root mean square
     momentum: share of the last update that is kept; 0 for none; negative ones damp the turning of a game
     weight_decay: this times the parameters is added to the gradient
+    limit: the longest gradient, over all parameters of a replicate; longer ones are shortened to it
     """
 
     def __init__(
@@ -311,8 +343,9 @@ class AdaDelta(Optimizer):
         centered: bool = False,
         momentum: MovingMomentum = 0.0,
         weight_decay: MovingNonNegative = 0.0,
+        limit: Positive | None = None,
     ):
-        super().__init__(eta, momentum, weight_decay)
+        super().__init__(eta, momentum, weight_decay, limit)
         self.rho = rho
         self.epsilon = epsilon
         self.centered = centered
@@ -352,6 +385,7 @@ class Adam(Optimizer):
     epsilon: added to the root, against division by zero
     momentum: share of the last update that is kept, beyond what beta1 does; 0 for none, may be negative
     weight_decay: this times the parameters is added to the gradient
+    limit: the longest gradient, over all parameters of a replicate; longer ones are shortened to it
     """
 
     def __init__(
@@ -362,8 +396,9 @@ class Adam(Optimizer):
         epsilon: Positive = 1e-8,
         momentum: MovingMomentum = 0.0,
         weight_decay: MovingNonNegative = 0.0,
+        limit: Positive | None = None,
     ):
-        super().__init__(eta, momentum, weight_decay)
+        super().__init__(eta, momentum, weight_decay, limit)
         self.beta1 = beta1
         self.beta2 = beta2
         self.epsilon = epsilon

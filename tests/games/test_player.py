@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dessine.games import Player
+from dessine.data import Examples, Split
+from dessine.games import Adversarial, Player
 from dessine.games.player import measured
 from dessine.nn import Dense, Layer
 from dessine.registry import SpecError
@@ -170,3 +171,19 @@ def test_a_final_sigmoid_is_found_behind_layers_that_only_give_another_shape(end
     assert last.type == "sigmoid"
     p.read_as_logits()
     assert p.last_activation().type == "linear"  # type: ignore[union-attr]
+
+
+def test_the_share_of_limited_steps_is_counted_from_line_to_line() -> None:
+    layer = {"type": "dense", "units": 1, "bias": False}
+    rule = {"type": "gradient_descent", "eta": 0.01, "limit": 1.0}
+    data = Examples(np.zeros((8, 1)), None)
+    game = Adversarial(Player([layer], rule), Player([layer]), {"size": 1}, "wasserstein", scored=0)  # type: ignore[list-item]
+    game.build(Split(data, data), 4, Streams(0, 2), np.float64)
+    game.metrics_period = 3
+    game.latent.draw = lambda streams, count, dtype: np.ones((2, count, 1))  # type: ignore[method-assign]
+    critic, shares = game.discriminator.network, []
+    for psi in (5, 0.5, 5, 0.5, 0.5, 0.5):
+        critic.theta[...] = [[psi], [0.5]]
+        shares.append(game.turn(measure=True)["limited"]["generator"].tolist())
+    assert shares == [[1, 0], [1 / 2, 0], [2 / 3, 0], [0, 0], [0, 0], [0, 0]]
+    assert list(game.turn(measure=True)["limited"]) == ["generator"], "the critic has no limit"

@@ -47,6 +47,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "n_critic": 2,
         "constraint": "spectral_norm",
     },
+    "limit": {"optimizer": {"type": "adam", "limit": 0.3}, "n_critic": 2},
     "extragradient": {"update": "extragradient", "average": 0.9, "loss": "wasserstein", "constraint": "gradient_penalty"},
     "extragradient_in_turn": {
         "update": {"type": "extragradient", "by": "descent", "second": "same", "order": "alternating", "first": "generator"},

@@ -171,12 +171,12 @@ class Adversarial(Pair, Game):
 
     def turn(self, measure: bool = False) -> dict[str, Any]:
         self.done += 1
-        self.to_turn(self.done)
+        self.begin(self.done)
         if not measure:
             return {"loss": losses(self.update.turn(self))}
         with measured(self.players) as told:
             looks = self.update.turn(self)
-        return {"loss": losses(looks)} | said(self, looks) | told | self.moving()
+        return {"loss": losses(looks)} | said(self, looks) | told | self.optimizing()
 
     def report(self) -> dict[str, Any]:
         """What samples score, how steep the critic is, and, where it was asked for, how much the gradient field turns.

@@ -162,13 +162,13 @@ class Classification(Task, Game):
         return self.steps_per_epoch
 
     def turn(self, measure: bool = False) -> dict[str, Any]:
-        self.to_turn(self.done + 1)
+        self.begin(self.done + 1)
         x, target = self.batches.next(self.dtype)
         if not measure:
             return {"loss": {"network": self._count(self._learn(x, target)[:, None], False)}}
         with measured(self.players) as told:
             value = self._learn(x, target)
-        return {"loss": {"network": self._count(value[:, None], True)}} | told | self.moving()
+        return {"loss": {"network": self._count(value[:, None], True)}} | told | self.optimizing()
 
     def turns(self, n: int, measure: bool = False) -> dict[str, Any]:
         """n rounds; what the last one returns. In compiled stretches where there are any."""

@@ -71,7 +71,7 @@ class Game(Node):
     players: dict[str, Player]
     streams: Streams
     batch_size: int
-    metrics_period: int  # steps between two lines of metrics, for means over what lies between them
+    metrics_period: int = 50  # steps between two lines of metrics, for means over what lies between them
     goals: Mapping[str, str]  # known once built: metric -> "min" or "max", for summary.json
     headline: ClassVar[dict[str, str]] = {}  # metric -> its short label on the progress line, what matters most first
 
@@ -102,13 +102,29 @@ class Game(Node):
         for _, one in self.scheduled():
             one.to_turn(turn)
 
-    def moving(self) -> dict[str, Any]:
-        """Metric: the numbers that have a schedule, as they are in this turn: `scheduled`, whose -> name -> (R,)."""
+    def begin(self, turn: int) -> None:
+        """What comes before turn `turn`: numbers move, and after a line of metrics one counts anew."""
+        self.to_turn(turn)
+        if (turn - 1) % self.metrics_period == 0:
+            for player in self.players.values():
+                player.count_anew()
+
+    def optimizing(self) -> dict[str, Any]:
+        """Metrics of how the players learn, where their options ask for them.
+
+        `scheduled`, whose -> name -> (R,): the numbers that have a schedule, as they are in this turn.
+        `limited`, player -> (R,): with optimizer.limit, the share of steps since the last line whose gradient was too long.
+        """
         told: dict[str, dict[str, Array]] = {}
         for whose, one in self.scheduled():
             for name in one.schedules:
                 told.setdefault(whose, {})[name] = np.full(self.streams.replicates, getattr(one, name))
-        return {"scheduled": told} if told else {}
+        limited = {
+            name: player.limited / max(player.counted, 1)
+            for name, player in self.players.items()
+            if player.optimizer.limit is not None
+        }
+        return ({"scheduled": told} if told else {}) | ({"limited": limited} if limited else {})
 
     def turns(self, n: int, measure: bool = False) -> dict[str, Any]:
         """n rounds; what the last one returns."""

@@ -49,7 +49,7 @@ class OneByOne:
         Nor where a number moves: a stretch is many turns.
         """
         rule = player.optimizer
-        if not enabled() or not isinstance(rule, GradientDescent) or rule.ever("weight_decay") or rule.schedules:
+        if not enabled() or not isinstance(rule, GradientDescent) or rule.ever("weight_decay") or rule.limit or rule.schedules:
             return None
         if player.constraint is not None:
             return None

@@ -32,6 +32,8 @@ class Player(Node):
 
     network: Network
     gauge: Gauge | None = None
+    limited: Array  # (R,), steps whose gradient was limited, of those counted
+    counted: int
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class Player(Node):
             self.network = Network(self.layers, input_shape, streams, dtype, name)
             if self.constraint is not None:
                 self.constraint.attach(self.network)
+            self.count_anew()
         except SpecError as error:
             raise error.below(name) from None
 
@@ -168,7 +171,7 @@ class Player(Node):
         self.held.pull_back_(self.network)
 
     def step(self, amend: Callable[[Array], None] | None = None) -> None:
-        """The half of a move that follows: step along the gradient, constrain, clear.
+        """The half of a move that follows: step along the gradient, constrain, clear. With a limit, limited ones are counted.
 
         amend: may change what the optimizer has moved, (R, P), in place, before it is constrained
         """
@@ -181,8 +184,14 @@ class Player(Node):
             self.optimizer.step(self.moved, net.grad, clear=True)
             amend(self.moved)
             held.apply_(net)
+        if self.optimizer.limit is not None:
+            self.limited, self.counted = self.limited + self.optimizer.over, self.counted + 1
         if self.gauge is not None:
             self.gauge.after(net, held)
+
+    def count_anew(self) -> None:
+        """Of limited steps."""
+        self.limited, self.counted = np.zeros(len(self.network.theta), np.int64), 0
 
     def look_ahead(self, plain: bool = False) -> None:
         """A step, not measured, to where one looks and comes back. plain: theta - eta * gradient, whatever the optimizer."""
@@ -212,7 +221,8 @@ class Player(Node):
         """Everything that training changes, random streams apart."""
         slots = {f"optimizer.{name}": value for name, value in self.optimizer.state().items()}
         held = {f"constraint.{name}": value for name, value in self.constraint.state().items()} if self.constraint else {}
-        return {"theta": self.network.theta, "buffers": self.network.buffers, **slots, **held}
+        limited = {} if self.optimizer.limit is None else {"limited": self.limited, "counted": np.array(self.counted)}
+        return {"theta": self.network.theta, "buffers": self.network.buffers, **slots, **held, **limited}
 
     def restore(self, state: dict[str, Array]) -> None:
         """Go back to what `state()` returned."""
@@ -222,6 +232,8 @@ class Player(Node):
         self.optimizer.restore({k.removeprefix("optimizer."): v for k, v in state.items() if k.startswith("optimizer.")})
         if self.constraint is not None:
             self.constraint.restore({k.removeprefix("constraint."): v for k, v in state.items() if k.startswith("constraint.")})
+        if self.optimizer.limit is not None:
+            self.limited, self.counted = np.array(state["limited"]), int(state["counted"])
 
 
 @contextmanager

@@ -198,6 +198,7 @@ class Record(TypedDict, total=False):
     layers: dict[Name, dict[Name, dict[Name, Metric]]]
     momentum_cosine: dict[Name, Metric]
     scheduled: dict[Name, dict[Name, Metric]]
+    limited: dict[Name, Metric]
     d_real: dict[Name, Metric]
     d_generated: dict[Name, Metric]
     w_estimate: Metric
