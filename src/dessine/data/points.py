@@ -9,7 +9,7 @@ import numpy as np
 from annotated_types import MaxLen, MinLen
 
 from dessine.data.dataset import Array, Dataset, Examples, Split, datasets, made, parted
-from dessine.registry import Part, Points, SpecError, Whole
+from dessine.registry import NonNegative, Part, Points, SpecError, Whole
 
 MOST_POINTS = 10_000_000
 OnLine = Annotated[list[float], MinLen(1), MaxLen(1000)]
@@ -30,6 +30,41 @@ class Xor(Dataset):
 
     def load(self) -> Split:
         return in_square(lambda x: x[:, 0] * x[:, 1] > 0, self.points, self.test_points, self.seed, self.validation)
+
+
+@datasets.register("swiss_roll")
+class SwissRoll(Dataset):
+    """Points along a spiral in the plane, a line rolled up: one piece, and no modes to count (Gulrajani et al. 2017).
+
+    sigma: standard deviation of the noise, before all is divided by 7.5
+    points: for training
+    test_points: for testing
+    seed: of the points; the run's own seed does not move them
+    validation: share of the training examples, always the same ones, that is kept apart for what is measured on the way
+    (t cos t, t sin t) with t = 3 pi / 2 (1 + 2 u), u uniform in [0, 1), plus noise, all of it over 7.5: from 0.6 to 1.9 away
+    from 0. The label of a point is u.
+    """
+
+    def __init__(
+        self,
+        sigma: NonNegative = 0.25,
+        points: Points = 100_000,
+        test_points: Points = 10_000,
+        seed: Whole = 0,
+        validation: Part = 0.0,
+    ):
+        self.sigma, self.points, self.test_points, self.seed, self.validation = sigma, points, test_points, seed, validation
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """n points (n, 2) and u (n, 1)."""
+        u = rng.uniform(size=(n, 1))
+        t = 1.5 * np.pi * (1 + 2 * u)
+        x = t * np.concatenate([np.cos(t), np.sin(t)], 1) + self.sigma * rng.standard_normal((n, 2))
+        return x / 7.5, u
+
+    def load(self) -> Split:
+        streams = np.random.default_rng(self.seed).spawn(2)
+        return made(self.draw, self.points, self.test_points, streams, self.validation)
 
 
 def in_square(inside: Callable[[Array], Array], points: int, test_points: int, seed: int, validation: float) -> Split:

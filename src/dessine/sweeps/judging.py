@@ -190,7 +190,10 @@ def judge(published: Published, values: Iterable[Value]) -> tuple[list[Judgement
 
 def _figure(published: Published, row: Row, column: Column, theirs: Theirs | None, own: list[Value]) -> Judgement:
     """One cell of the table."""
-    there = {v.seed: v for v in own if math.isfinite(v.value)}
+    ended = [
+        v for v in own if v.status == "completed"
+    ] or own  # what a run says on the way is no result beside those that ended
+    there = {v.seed: v for v in ended if math.isfinite(v.value)}
     x = np.array([v.value for v in there.values()])
     mean, low, high = _interval(column, x, [v.error for v in there.values()])
     runs = sum(v.status == "completed" for v in own), len(own)
