@@ -407,10 +407,11 @@ class Adam(Optimizer):
         """The mean and the mean square."""
         return ["mean", "squares", *super().names()]
 
-    def constants(self) -> tuple[float, float, float, float]:
-        """The bias corrections are numbers: they are moved out of the vectors, into epsilon and the scale."""
-        r = math.sqrt((1 - self.beta2**self.t) / (1 - self.beta2))
-        return self.beta1, self.beta2, r * self.epsilon, r * (1 - self.beta1) / (1 - self.beta1**self.t)
+    def constants(self, t: int | None = None) -> tuple[float, float, float, float]:
+        """The bias corrections are numbers: they are moved out of the vectors, into epsilon and scale. t: of a step ahead."""
+        t = self.t if t is None else t
+        r = math.sqrt((1 - self.beta2**t) / (1 - self.beta2))
+        return self.beta1, self.beta2, r * self.epsilon, r * (1 - self.beta1) / (1 - self.beta1**t)
 
     def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
         """The slots hold m / (1 - beta1) and n / (1 - beta2): two passes over the vector less."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dessine.data import Dataset
-from dessine.data.points import Xor
+from dessine.data.points import SwissRoll, Xor
 from dessine.registry import SpecError
 
 
@@ -25,7 +25,7 @@ def test_xor_fills_the_square_evenly() -> None:
     np.testing.assert_allclose(share, 0.25, atol=0.02)
 
 
-@pytest.mark.parametrize("name", ["xor", "region"])
+@pytest.mark.parametrize("name", ["xor", "region", "swiss_roll"])
 def test_a_seed_settles_the_points(name: str) -> None:
     first, again, other = (Dataset.of({"type": name, "points": 50, "seed": s}).load() for s in (3, 3, 4))
     assert first.train.checksum == again.train.checksum != other.train.checksum
@@ -50,3 +50,14 @@ def test_listed_points_are_those_that_are_named() -> None:
 def test_points_that_cannot_be_are_refused(node: dict[str, object]) -> None:
     with pytest.raises(SpecError, match=r"at|times"):
         Dataset.of({"type": "points", **node})
+
+
+def test_a_swiss_roll_turns_once_outwards() -> None:
+    split = SwissRoll(sigma=0.0, points=2000).load()
+    x, u = split.train.x, split.train.y
+    assert u is not None
+    t = 1.5 * np.pi * (1 + 2 * u[:, 0])
+    np.testing.assert_allclose(np.hypot(*x.T), t / 7.5)
+    np.testing.assert_allclose(np.arctan2(x[:, 1], x[:, 0]), np.angle(np.exp(1j * t)), atol=1e-9)
+    spread = SwissRoll(sigma=0.25, points=2000).load().train
+    assert np.std(spread.x - x) == pytest.approx(0.25 / 7.5, rel=0.05)

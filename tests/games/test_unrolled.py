@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from dessine.games.remedies import Unrolled
+from dessine.games.remedies.unrolled import AdamAhead
 from dessine.losses import GameLoss
 from dessine.nn import Mode, Network
+from dessine.optimizers import Adam, GradientDescent
+from dessine.registry import SpecError
 from dessine.streams import Streams
 
 Array = np.ndarray
@@ -20,11 +23,14 @@ def critic(hidden: list[Any], dtype: Any = np.float64, replicates: int = 2) -> N
     return Network([*hidden, {"type": "dense", "units": 1}], 2, Streams(3, replicates), dtype)
 
 
-def asked(network: Network, loss: str, generated: Array, steps: int = 3, n: int = 6) -> tuple[Array, Array]:
+def asked(
+    network: Network, loss: str, generated: Array, steps: int = 3, n: int = 6, adam: Adam | None = None
+) -> tuple[Array, Array]:
     real = np.random.default_rng(1).normal(size=(2, n, 2))
     labels = np.full((2, n, 1), 0.9), np.zeros((2, n, 1))
     state = network.streams.state()
-    told = Unrolled(steps, 0.3).error(network, GameLoss.of(loss), real, generated, labels, Mode(network.streams, record=False))
+    unrolled, mode = Unrolled(steps, 0.3, "own" if adam else "descent"), Mode(network.streams, record=False)
+    told = unrolled.error(network, GameLoss.of(loss), real, generated, labels, mode, adam)
     network.streams.restore(state)
     return told
 
@@ -103,3 +109,51 @@ def test_curvature_is_the_second_derivative_of_each_loss(loss: str) -> None:
     np.testing.assert_allclose(made.curvature(logits), (slopes[0] - slopes[1]) / (2 * h), rtol=1e-6, atol=1e-9)
     slopes = [made.generator(logits + sign * h)[1] for sign in (1, -1)]
     np.testing.assert_allclose(made.generator_curvature(logits), (slopes[0] - slopes[1]) / (2 * h), rtol=1e-6, atol=1e-9)
+
+
+def moved(network: Network, adam: Adam, steps: int = 4) -> Adam:
+    """The optimizer after some steps along made up gradients."""
+    rng = np.random.default_rng(5)
+    for _ in range(steps):
+        network.grad[...] = rng.normal(size=network.theta.shape)
+        adam.step(network.theta, network.grad)
+    network.grad.fill(0)
+    return adam
+
+
+@pytest.mark.parametrize("before", [0, 4], ids=["from the start", "from where its means are"])
+@pytest.mark.parametrize("name", ["leaky_relu", "tanh", "draws", "batch_norm"])
+def test_the_gradient_goes_through_adams_means(name: str, before: int) -> None:
+    network, rng = critic(HIDDEN[name]), np.random.default_rng(2)
+    adam = moved(network, Adam(eta=0.02, beta1=0.5, beta2=0.9, epsilon=1e-3), before)
+    generated, step, h = rng.normal(size=(2, 6, 2)), rng.normal(size=(2, 6, 2)), 1e-6
+    state, start = adam.state(), network.theta.copy()
+    _, dx = asked(network, "non_saturating", generated, adam=adam)
+    ends = [asked(network, "non_saturating", generated + sign * h * step, adam=adam)[0] for sign in (1, -1)]
+    np.testing.assert_allclose((dx * step).sum((1, 2)), (ends[0] - ends[1]) / (2 * h), rtol=1e-5, atol=1e-8)
+    np.testing.assert_array_equal(network.theta, start)
+    assert all(np.array_equal(value, state[key]) for key, value in adam.state().items())
+
+
+def test_adam_ahead_makes_the_optimizers_own_steps() -> None:
+    network, rng = critic(HIDDEN["tanh"]), np.random.default_rng(7)
+    adam = moved(network, Adam(eta=0.02, beta1=0.5, beta2=0.9))
+    ahead, theta = AdamAhead(adam, network.theta), network.theta.copy()
+    for _ in range(3):
+        network.grad[...] = rng.normal(size=theta.shape)
+        theta -= ahead.step(network.grad.copy())
+        adam.step(network.theta, network.grad)
+    np.testing.assert_allclose(theta, network.theta, rtol=1e-12)
+
+
+def test_adam_ahead_of_a_parameter_without_gradient_gives_numbers() -> None:
+    ahead = AdamAhead(Adam(), np.zeros((1, 2)))
+    ahead.step(np.array([[0.0, 1.0]]))
+    v, _ = ahead.back(np.ones((1, 2)))
+    assert np.isfinite(v).all()
+
+
+@pytest.mark.parametrize("rule", [GradientDescent(0.1), Adam(momentum=0.5), Adam(weight_decay=0.1)])
+def test_own_steps_are_plain_adams(rule: Any) -> None:
+    with pytest.raises(SpecError, match="own steps are those of adam"):
+        Unrolled(by="own").refuse(rule)

@@ -22,6 +22,11 @@ def refuse_contradictions(pair: Pair) -> None:
         raise SpecError("only a discriminator has real examples to be penalised at", ("generator", "constraint"))
     if pair.unrolled is not None and pair.discriminator.constraint is not None:
         raise SpecError("steps that are looked ahead know no constraint: take one of the two", ("unrolled",))
+    if pair.unrolled is not None:
+        try:
+            pair.unrolled.refuse(pair.discriminator.optimizer)
+        except SpecError as error:
+            raise error.below("unrolled") from None
     if pair.unrolled is not None and pair.feature_matching is not None:
         raise SpecError("the generator has one aim: give feature_matching or unrolled", ("unrolled",))
 

@@ -146,7 +146,8 @@ class Pair:
             return self.feature_matching.error(net, self.shown(batch.real), shown, mode)
         if self.unrolled is not None:
             real, n = self.shown(batch.real), shown.shape[1]
-            return self.unrolled.error(net, self.loss, real, shown, (self.told(1.0, n), self.told(0.0, n)), mode)
+            labels = self.told(1.0, n), self.told(0.0, n)
+            return self.unrolled.error(net, self.loss, real, shown, labels, mode, self.discriminator.optimizer)
         y, backward = net.forward(shown, mode)
         if self.loss.paired:
             real, _ = net.forward(self.shown(batch.real), mode)
