@@ -105,6 +105,13 @@ def test_what_is_wrong_is_one_line(reproduce, tmp_path, words, said):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_table_is_meant_before_a_folder_of_its_name(reproduce, tmp_path):
+    (tmp_path / "lecun_1998").mkdir()
+    code, out, _ = reproduce()
+    assert (code, "lecun_1998" in out) == (0, True)
+    assert reproduce("./lecun_1998")[::2] == (2, "lecun_1998 is not the folder of a sweep\n")
+
+
 def test_a_row_without_runs_is_a_mistake_of_the_file(reproduce, tmp_path):
     (tmp_path / "tiny.yaml").write_text(TABLE.replace("{training.batch_size: 4}", "{training.batch_size: 8}"))
     code, _, err = reproduce("tiny.yaml")

@@ -102,27 +102,31 @@ def _options(o: dict[str, Any]) -> dict[str, Any]:
 
 def _open(name: str, words: Sequence[str], o: dict[str, Any]) -> Table:
     """The table of that name, or in that file or folder. Raises BadSpec or RunError where there is none."""
-    path, judged = Path(name), o.get("folder")
-    if path.is_dir():
-        if judged:
-            raise click.UsageError(f"--folder: {name} is a folder already")
-        judged = path
+    judged, given = o.get("folder"), _is_folder(name)
+    if given and judged:
+        raise click.UsageError(f"--folder: {name} is a folder already")
+    judged = Path(name) if given else judged
     if judged and not SweepFolder.is_one(judged):
         raise RunError(f"{judged} is not the folder of a sweep")
     if judged and words:
         raise click.UsageError("KEY=VALUES change runs, and the runs of a folder are only judged")
-    config = judged / "sweep.yaml" if path.is_dir() and judged else _config(name)
+    config = judged / "sweep.yaml" if given and judged else _config(name)
     plan = Plan(config, words, _options(o))
     published = plan.sweep.published
     if published is None:
         raise BadSpec([f"{config}: has no block `published`: theirs to hold the runs against"])
-    runs = Plan(judged / "sweep.yaml", (), _options(o)) if judged and not path.is_dir() else plan
+    runs = Plan(judged / "sweep.yaml", (), _options(o)) if judged and not given else plan
     try:
         check_rows(published, runs.cells)
     except SpecError as error:
         raise BadSpec([f"{config}: {error}"]) from None
     found = SweepFolder(judged) if judged else SweepFolder.find(o["runs_dir"], plan.identity)
     return Table(plan.name, published, runs, found)
+
+
+def _is_folder(name: str) -> bool:
+    """A table that comes with dessine is meant before a folder of the same name, which ./NAME is."""
+    return name not in tables() and Path(name).is_dir()
 
 
 def _config(name: str) -> Path:
@@ -138,7 +142,7 @@ def _config(name: str) -> Path:
 def _one(name: str, words: Sequence[str], as_json: bool, o: dict[str, Any]) -> None:
     it = _open(name, words, o)
     complete = True
-    if not o["folder"] and not Path(name).is_dir():
+    if not o["folder"] and not _is_folder(name):
         plan = it.plan
         done = [c for c in plan.cells if it.folder and it.folder.state(c) == "completed"]
         if len(done) < len(plan.cells):
