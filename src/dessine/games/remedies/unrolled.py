@@ -34,7 +34,7 @@ class Unrolled(Node):
 
     def refuse(self, optimizer: Optimizer) -> None:
         """Raises SpecError where the discriminator's own steps are none that the gradient can go through."""
-        if self.by == "own" and (not isinstance(optimizer, Adam) or optimizer.momentum or optimizer.weight_decay):
+        if self.by == "own" and (not isinstance(optimizer, Adam) or any(map(optimizer.ever, ("momentum", "weight_decay")))):
             raise SpecError("own steps are those of adam, without momentum and weight_decay; else give descent", ("by",))
 
     def error(
