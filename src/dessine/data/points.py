@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import MaxLen, MinLen
 
-from dessine.data.dataset import Array, Dataset, Examples, Split, datasets, made, parted
+from dessine.data.dataset import Array, Dataset, Examples, Split, datasets, made
 from dessine.registry import NonNegative, Part, Points, SpecError, Whole
 
 MOST_POINTS = 10_000_000
@@ -84,15 +84,13 @@ class Listed(Dataset):
 
     at: where they lie; [0.0] is all that the Dirac-GAN has to learn
     times: how often each of them is there, so that a batch of so many draws of noise can be taken at one point
-    validation: share of the training examples, always the same ones, that is kept apart for what is measured on the way
     """
 
-    def __init__(self, at: OnLine = [0.0], times: Points = 1, validation: Part = 0.0):  # noqa: B006
-        self.at, self.times, self.validation = at, times, validation
+    def __init__(self, at: OnLine = [0.0], times: Points = 1):  # noqa: B006
+        self.at, self.times = at, times
         if len(at) * times > MOST_POINTS:
             raise SpecError(f"{len(at)} points {times:,} times are more than {MOST_POINTS:,}", ("times",))
 
     def load(self) -> Split:
         examples = Examples(np.tile(np.array(self.at), self.times)[:, None], None)
-        train, watched = parted(examples, self.validation)
-        return Split(train, examples, source="made", validation=watched)
+        return Split(examples, examples, source="made")
