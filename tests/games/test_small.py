@@ -226,6 +226,17 @@ def test_looking_changes_nothing() -> None:
     assert games[0].streams.state() == games[1].streams.state()
 
 
+def test_what_is_known_of_a_game_whose_numbers_move_does_not_depend_on_when_one_looks() -> None:
+    noise = {"sigma": {"from": 1.0, "to": 0.1, "over": 4}}
+    early, late = (dirac(instance_noise=noise, label_swap={"from": 0.3, "to": 0.0, "over": 4}) for _ in range(2))
+    for _ in range(4):
+        late.turn()
+    for ask in (lambda game: small(game).eigenvalues, lambda game: small(game).turn):
+        np.testing.assert_array_equal(ask(early), ask(late))
+    assert late.instance_noise is not None
+    assert (late.instance_noise.sigma, late.labels.swap) == pytest.approx((0.325, 0.075))
+
+
 def test_players_of_two_numbers_are_told_by_name_and_each_repeat_has_its_rest() -> None:
     game = dirac(at=[3.0], bias=True, replicates=3, start={"type": "gaussian"})
     told = game.report()

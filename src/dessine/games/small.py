@@ -40,6 +40,7 @@ class Small:
     """What can be known of a small game. Points are (K, P): the generator's parameters, theta, then the discriminator's, psi.
 
     start: (R, P) where the game begins
+    Numbers that have a schedule are those of the first turn.
     names: of the generator's parameters, and of the discriminator's
     """
 
@@ -170,8 +171,8 @@ class Small:
 
     @staticmethod
     def _own(pair: Any) -> dict[str, Any]:
-        """What a copy must not share with the game."""
-        return {"generator": pair.generator, "discriminator": pair.discriminator, "update": pair.update}
+        """What a copy must not share with the game: all that a turn changes, schedules' values among it."""
+        return {name: getattr(pair, name) for name in ("generator", "discriminator", "update", "labels", "instance_noise")}
 
 
 def point(pair: Pair) -> Array:
