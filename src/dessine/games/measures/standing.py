@@ -29,17 +29,16 @@ def standing(pair: Pair, small: Small) -> dict[str, Any]:
 def summed_up(small: Small, records: list[dict[str, Any]], repeats: int) -> dict[str, Any]:
     """For summary.json: where it rests, the eigenvalues of the field there and of a turn, and what was measured beside them.
 
-    Complex numbers are pairs of real ones. `contraction` joins the last metrics: the factor by which a turn has changed the
-    distance; and so does `spectral_radius`, what it would be near rest by the theory, of replicate 0.
+    Complex numbers are pairs of real ones. `contraction` is the factor by which a turn has changed the distance,
+    `spectral_radius` what it would be near rest by the theory, of replicate 0. Both join the last metrics, too, which sweeps
+    compare.
     """
     told: dict[str, Any] = {"rest": None if small.rest is None else [float(x) for x in small.rest[0]]}
     told["field_eigenvalues"], told["turn_eigenvalues"] = _pairs(small.eigenvalues), _pairs(small.turn_eigenvalues)
     found = contraction(records, repeats)
-    told["last"] = records[-1] | {
-        "contraction": found[0] if repeats == 1 else found,
-        "spectral_radius": small.radius if repeats == 1 else [small.radius] * repeats,
-    }
-    return told
+    told["contraction"] = found[0] if repeats == 1 else found
+    told["spectral_radius"] = small.radius if repeats == 1 else [small.radius] * repeats
+    return told | {"last": records[-1] | {key: told[key] for key in ("contraction", "spectral_radius")}}
 
 
 def contraction(records: list[dict[str, Any]], repeats: int = 1) -> list[float | None]:
