@@ -257,6 +257,7 @@ def test_contraction_is_the_factor_of_the_second_half() -> None:
     records = [{"step": t, "distance": [0.9**t, 0.0 if t > 50 else 1.0]} for t in range(0, 200, 2)]
     assert contraction(records, 2) == [pytest.approx(0.9), None]
     assert contraction(records[:5], 2) == [None, None]
+    assert contraction([{}], 1) == [None]
 
 
 @pytest.mark.parametrize("options", [{"replicates": 2}, {"bias": True}, MOVES["WGAN-GP"][1]], ids=str)

@@ -43,6 +43,7 @@ def summed_up(small: Small, records: list[dict[str, Any]], repeats: int) -> dict
 
 def contraction(records: list[dict[str, Any]], repeats: int = 1) -> list[float | None]:
     """Of each repeat exp of the slope of log distance over steps, fitted to the second half of the lines; None without one."""
+    records = list({record["step"]: record for record in records if "step" in record}.values())  # a last one may come twice
     last = records[len(records) // 2 :]
     steps = np.array([record["step"] for record in last], float)
     found: list[float | None] = []
