@@ -37,7 +37,7 @@ NAMES = tuple(f"{part}-{kind}-ubyte" for part in PARTS for kind in KINDS)
 NAME = re.compile(r"(?!\.)(.*?)(train|t10k|test)[-_.](images[-_.]idx3|labels[-_.]idx1)[-_.]ubyte(\.gz)?", re.IGNORECASE)
 """emnist-letters-train-images-idx3-ubyte.gz: whose, `emnist-letters-`, and then what; 7-zip writes train-images.idx3-ubyte."""
 NUMBERS = {8: "bytes", 9: "signed bytes", 11: "16-bit numbers", 12: "32-bit numbers", 13: "floats", 14: "64-bit floats"}
-PORTION = 4_000_000
+PORTION = 400_000
 """Pixels that are lists at one time."""
 KEPT = 4
 """Parts, training or test, that stay in memory: those of two data sets."""

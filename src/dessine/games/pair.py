@@ -27,7 +27,7 @@ from dessine.nn.layer import size
 from dessine.scores.panel import Panel
 from dessine.streams import Streams
 
-PORTION = 500
+PORTION = 100
 """Examples that pass a network together outside training: convolutions hold many numbers of each."""
 PLAIN = "plain weights"
 AHEAD = 500_000

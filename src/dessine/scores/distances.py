@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 Array = np.ndarray
-CHUNK = 2**22
+CHUNK = 2**18
 """Numbers of one block of distances: 16 MB in float32."""
 SOME = 500
 """Examples of which the median is taken."""
