@@ -1,13 +1,16 @@
 """Theirs beside ours: intervals that meet or not, what is not compared and why, orders, and the csv."""
 
+import json
 import math
 
 import pytest
 
 from dessine.registry import SpecError
 from dessine.runs.files import RunError
-from dessine.sweeps.judging import Value, judge, load_values, save_values
+from dessine.runs.run import Run
+from dessine.sweeps.judging import Value, _evaluated, judge, load_values, save_values
 from dessine.sweeps.published import Published
+from dessine.sweeps.results import Result
 
 
 def published(figures, column=None, **options):
@@ -139,3 +142,15 @@ def test_a_wrong_figure_is_named(figures, message):
                 "rows": [{"name": "r", "figures": figures}],
             }
         )
+
+
+def test_a_score_of_eval_is_found_with_its_error(tmp_path):
+    result = Result(Run(tmp_path), "completed", "", {}, 0, 1, 10, 1.0, {}, {})
+    assert _evaluated(result, "parzen") == ([], [])
+    (tmp_path / "eval").mkdir()
+    scores = {"parzen": {"value": 220.5, "standard_error": 1.5, "n": 10}, "recall": {"value": 0.5, "standard_error": None, "n": 10}}
+    (tmp_path / "eval" / "only.json").write_text(json.dumps({"scores": scores}))
+    assert _evaluated(result, "parzen") == ([220.5], [1.5])
+    assert _evaluated(result, "recall") == ([0.5], [])
+    (tmp_path / "eval" / "only.json").write_text("{")
+    assert _evaluated(result, "parzen") == ([], [])

@@ -185,6 +185,11 @@ class _Question:
         return {"last": "", "best": "best"}.get(str(self.at), f"step_{self.at:0>9}")
 
 
+def measure(run: Path, names: list[str]) -> None:
+    """Some scores of 10,000 samples, kept in the run's folder."""
+    _measured(str(run), run.parent, _Question(10_000, 0, names, False, None, "last"), None)
+
+
 def _measured(run: str, runs_dir: Path, ask: _Question, out: Path | None) -> dict[str, Any]:
     """Measure one run, and save what was found."""
     found, experiment, step = open_run(run, runs_dir, at=ask.at)

@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from dessine.cli import sweep
 from dessine.cli.errors import say
+from dessine.cli.evaluate import measure
 from dessine.cli.paths import PATH
 from dessine.cli.runs import finite, json_option
 from dessine.cli.sweep_plan import Plan
@@ -23,7 +24,7 @@ from dessine.runs.files import write_atomically
 from dessine.runs.run import RunError
 from dessine.spec import BadSpec
 from dessine.sweeps.folder import SweepFolder
-from dessine.sweeps.judging import Judgement, Order, Value, check_rows, judge, load_values, measured, save_values
+from dessine.sweeps.judging import Judgement, Order, Value, check_rows, judge, load_values, measured, save_values, unmeasured
 from dessine.sweeps.launchers import LauncherError
 from dessine.sweeps.places import launcher
 from dessine.sweeps.published import Published
@@ -149,6 +150,8 @@ def _one(name: str, words: Sequence[str], as_json: bool, o: dict[str, Any]) -> N
             plan.check(done)
             with closing(launcher("local", {})) as where:
                 it.folder, complete = sweep.run(plan, where, None, _options(o), lambda _: None)
+        for path, missing in (unmeasured(it.published, it.folder) if it.folder else {}).items():
+            measure(path, missing)
     values = it.values()
     judged, orders = judge(it.published, values)
     if it.folder:

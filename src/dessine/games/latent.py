@@ -8,7 +8,7 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from dessine.nn.network import MOST_NUMBERS
-from dessine.registry import Node
+from dessine.registry import Node, Positive, SpecError
 from dessine.streams import Streams
 
 Array = np.ndarray
@@ -18,17 +18,23 @@ class Latent(Node):
     """What the generator draws from.
 
     size: numbers per image
-    distribution: gaussian N(0, 1), or uniform in [-1, 1)
+    distribution: gaussian N(0, 1), or uniform in [-limit, limit)
+    limit: of the uniform distribution; the root of 3, 1.7320508, gives it a variance of 1
     """
 
     def __init__(
-        self, size: Annotated[int, Ge(1), Le(MOST_NUMBERS)] = 100, distribution: Literal["gaussian", "uniform"] = "gaussian"
+        self,
+        size: Annotated[int, Ge(1), Le(MOST_NUMBERS)] = 100,
+        distribution: Literal["gaussian", "uniform"] = "gaussian",
+        limit: Positive = 1.0,
     ):
-        self.size, self.distribution = size, distribution
+        self.size, self.distribution, self.limit = size, distribution, limit
+        if distribution == "gaussian" and limit != 1.0:
+            raise SpecError("is of the uniform distribution", ("limit",))
 
     def draw(self, streams: Streams, count: int, dtype: Any, purpose: str = "latent") -> Array:
         """(R, count, size)."""
         stream = streams[purpose]
         if self.distribution == "gaussian":
             return stream.gaussian((count, self.size), dtype)
-        return stream.uniform((count, self.size), dtype, -1.0, 1.0)
+        return stream.uniform((count, self.size), dtype, -self.limit, self.limit)

@@ -20,6 +20,7 @@ from scipy.special import ndtri
 
 from dessine.intervals import limits, mean_interval
 from dessine.registry import SpecError
+from dessine.runs.documents import read_scores
 from dessine.runs.files import RunError, write_atomically
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.folder import SweepFolder
@@ -30,6 +31,8 @@ from dessine.sweeps.running import steps_made
 
 Array = np.ndarray
 HEADS = ("row", "column", "seed", "value", "error", "status", "steps", "of")
+EVAL = "eval."
+"""Begins the name of a score that `dessine eval` measures."""
 CERTAIN = 0.05
 """Chance of an order as close as ours, or closer, among all orders, up to which it is called the same."""
 
@@ -136,6 +139,14 @@ def _by_overrides(folder: SweepFolder) -> dict[tuple[str, ...], Result]:
     return found
 
 
+def unmeasured(published: Published, folder: SweepFolder) -> dict[Path, list[str]]:
+    """Of the completed runs, those that `dessine eval` must still measure, and which scores."""
+    names = [c.metric.removeprefix(EVAL) for c in published.columns if c.metric.startswith(EVAL)]
+    runs = _by_overrides(folder).values() if names else ()
+    left = {r.run.path: [name for name in names if not _evaluated(r, name)[0]] for r in runs if r.status == "completed"}
+    return {path: missing for path, missing in left.items() if missing}
+
+
 def fits(row: Row, cell: Cell) -> bool:
     """Whether the cell's runs stand behind the row."""
     return all(key in cell.values and str(cell.values[key]) == str(value) for key, value in row.cell.items())
@@ -147,8 +158,10 @@ def _values(row: str, column: Column, cell: Cell, result: Result | None, made: i
     nothing = [Value(row, column.name, cell.seed or 0, math.nan, None, status, made, of)]
     if result is None:
         return nothing
-    last = _last(result, column.metric)
-    errors = _last(result, column.error) if column.error else []
+    if column.metric.startswith(EVAL):
+        last, errors = _evaluated(result, column.metric.removeprefix(EVAL))
+    else:
+        last, errors = _last(result, column.metric), _last(result, column.error) if column.error else []
     if not last:
         return nothing
     scale = abs(column.times)
@@ -165,6 +178,19 @@ def _values(row: str, column: Column, cell: Cell, result: Result | None, made: i
         )
         for r, v in enumerate(last)
     ]
+
+
+def _evaluated(result: Result, name: str) -> tuple[list[float], list[float]]:
+    """A score of `dessine eval` and its standard error; nothing where that has not been measured, or not read."""
+    for file in ("eval/scores.json", "eval/only.json"):
+        try:
+            found = read_scores(result.run.path, file).get("scores", {}).get(name, {})
+        except (FileNotFoundError, RunError):
+            continue
+        numbers = [found.get(key) for key in ("value", "standard_error")]
+        if isinstance(numbers[0], int | float):
+            return [float(numbers[0])], [float(e) for e in numbers[1:] if isinstance(e, int | float)]
+    return [], []
 
 
 def _last(result: Result, metric: str) -> list[float]:

@@ -22,7 +22,8 @@ class Column(Node):
     """One column of the table, and what of ours stands in it.
 
     name: its head
-    metric: ours, the full name of a metric at the end of a run, such as scores.modes
+    metric: ours, the full name of a metric at the end of a run, such as scores.modes, or of a score of `dessine eval`, such as
+        eval.parzen, of 10,000 samples
     times: ours is times * metric + plus: -100 and 100 make an error in per cent of a success
     plus: see times
     error: a metric that is the standard error of the first, for runs that tell one by themselves
