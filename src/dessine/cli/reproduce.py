@@ -151,6 +151,8 @@ def _one(name: str, words: Sequence[str], as_json: bool, o: dict[str, Any]) -> N
             with closing(launcher("local", {})) as where:
                 it.folder, complete = sweep.run(plan, where, None, _options(o), lambda _: None)
         for path, missing in (unmeasured(it.published, it.folder) if it.folder else {}).items():
+            if not o["quiet"]:
+                say(f"measures {', '.join(missing)} of {path.name} ...")
             measure(path, missing)
     values = it.values()
     judged, orders = judge(it.published, values)
