@@ -8,7 +8,7 @@ import pytest
 from dessine.registry import SpecError
 from dessine.runs.files import RunError
 from dessine.runs.run import Run
-from dessine.sweeps.judging import Value, _evaluated, judge, load_values, save_values
+from dessine.sweeps.judging import Value, _evaluated, _parts, judge, load_values, save_values
 from dessine.sweeps.published import Published
 from dessine.sweeps.results import Result
 
@@ -59,7 +59,7 @@ def test_a_standard_error_becomes_students_interval_of_its_trials():
         (values(math.nan, status="missing"), "it has not been run yet"),
         (
             values(7.0, 7.0) + values(7.0, status="unfinished", steps=4),
-            "2 of 3 runs are completed; the shortest has made 4 of 10 steps",
+            "2 of 3 runs are completed; they have made 4 to 10 of 10 steps",
         ),
         (values(7.0, 7.0, steps=4), "only 4 of 10 steps were asked for"),
         (values(7.0, math.nan), "1 of 2 runs tell no scores.modes"),
@@ -148,9 +148,24 @@ def test_a_score_of_eval_is_found_with_its_error(tmp_path):
     result = Result(Run(tmp_path), "completed", "", {}, 0, 1, 10, 1.0, {}, {})
     assert _evaluated(result, "parzen") == ([], [])
     (tmp_path / "eval").mkdir()
-    scores = {"parzen": {"value": 220.5, "standard_error": 1.5, "n": 10}, "recall": {"value": 0.5, "standard_error": None, "n": 10}}
+    scores = {
+        "parzen": {"value": 220.5, "standard_error": 1.5, "n": 10},
+        "recall": {"value": 0.5, "standard_error": None, "n": 10},
+    }
     (tmp_path / "eval" / "only.json").write_text(json.dumps({"scores": scores}))
     assert _evaluated(result, "parzen") == ([220.5], [1.5])
     assert _evaluated(result, "recall") == ([0.5], [])
     (tmp_path / "eval" / "only.json").write_text("{")
     assert _evaluated(result, "parzen") == ([], [])
+
+
+def test_repeats_that_train_apart_tell_how_far_each_has_come(tmp_path, monkeypatch):
+    whole = Result(Run(tmp_path), "unfinished", "", {}, 0, 2, None, None, {}, {})
+    assert _parts(whole) == [whole]
+    for r in range(2):
+        (tmp_path / "repeats" / f"{r:04d}").mkdir(parents=True)
+    monkeypatch.setattr("dessine.sweeps.judging.is_half_made", lambda path: path.name == "0001")
+    monkeypatch.setattr("dessine.sweeps.judging.read_result", lambda path: Result(Run(path), "x", "", {}, 7, 1, 1, 1.0, {}, {}))
+    first, second = _parts(whole)
+    assert (first and first.seed, second) == (7, None)
+    assert _parts(None) == [None]

@@ -116,12 +116,21 @@ def measured(published: Published, folder: SweepFolder | None, cells: Sequence[C
     found = []
     for row in published.rows:
         for cell in (c for c in cells if fits(row, c)):
-            result = runs.get(cell.overrides)
             of = row.steps or published.steps or steps.get(cell.setting, 0)
-            made = steps_made(result.run) if result else 0
-            for column in published.columns:
-                found += _values(row.name, column, cell, result, made, of)
+            for result in _parts(runs.get(cell.overrides)):
+                made = steps_made(result.run) if result else 0
+                for column in published.columns:
+                    found += _values(row.name, column, cell, result, made, of)
     return found
+
+
+def _parts(result: Result | None) -> list[Result | None]:
+    """The run itself; or, while its repeats train apart, each of them, which has its own folder until all are put together."""
+    if result is None or result.status == "completed":
+        return [result]
+    folders = [path for path in sorted(result.run.path.glob("repeats/*")) if not path.is_symlink() and path.is_dir()]
+    parts = [None if is_half_made(path) else read_result(path) for path in folders]
+    return [part if part and part.status != UNREADABLE else None for part in parts] or [result]
 
 
 def _by_overrides(folder: SweepFolder) -> dict[tuple[str, ...], Result]:
@@ -261,7 +270,9 @@ def _obstacle(row: Row, column: Column, theirs: Theirs | None, own: list[Value],
         return "it has not been run yet"
     least, of = min(v.steps for v in own), max(v.of for v in own)
     if done < len(own):
-        far = f"; the shortest has made {least:,} of {of:,} steps" if of else ""
+        most = max(v.steps for v in own)
+        made = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        far = f"; they have made {made} of {of:,} steps" if of else ""
         return f"{done} of {len(own)} runs are completed{far}"
     if any(v.steps < v.of for v in own):
         return f"only {least:,} of {of:,} steps were asked for"
