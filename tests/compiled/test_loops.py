@@ -64,3 +64,19 @@ for dtype in ("float32", "float64"):
 def test_a_cache_that_cannot_be_made_costs_nothing_but_time(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert run(tmp_path / "file").stdout == run(tmp_path, DESSINE_COMPILED="0").stdout
+
+
+def test_a_part_of_loops_is_refused_where_python_calls_it() -> None:
+    from dessine.compiled.loops import loop, within
+
+    @within
+    def next_to(x: float) -> float:
+        return x + 1
+
+    @loop
+    def twice(x: float) -> float:
+        return 2 * float(next_to(x))
+
+    assert twice(3.0) == 8
+    with pytest.raises(TypeError, match="next_to is a part of loops"):
+        next_to(3.0)

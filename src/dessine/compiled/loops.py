@@ -23,6 +23,7 @@ from platformdirs import user_cache_path
 
 SETTINGS: Any = numba.config
 _njit: Any = numba.njit  # its types do not know all of its options
+_Dispatcher: Any = type(numba.njit(lambda: None))
 intrinsic: Any = _intrinsic
 """What a function is made with that writes the processor's instructions itself."""
 
@@ -101,12 +102,21 @@ class _Within(Compiler):
         super().__init__(typing, target, _Text(target.codegen(), f"within{next(self.made)}"), *rest)
 
 
+class _Part(_Dispatcher):
+    """What loops call; from Python there is nothing that could be called."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"{self.__name__} is a part of loops and has no machine code of its own: only they may call it")
+
+
 def within(function: Callable[..., Any], **options: Any) -> Any:
     """A function for loops, which becomes a part of each that calls it. It has no machine code of its own, which would take as
-    long to make as the loop's: Python must not call it.
+    long to make as the loop's. Raises TypeError where Python calls it.
     """
     wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return _njit(function, nogil=True, error_model="numpy", pipeline_class=_Within, **wrappers, **options)
+    made: Any = _njit(function, nogil=True, error_model="numpy", pipeline_class=_Within, **wrappers, **options)
+    made.__class__ = _Part
+    return made
 
 
 def sums(function: Callable[..., Any]) -> Callable[..., Any]:
