@@ -130,7 +130,13 @@ def test_a_damaged_csv_is_named(tmp_path, text):
 
 @pytest.mark.parametrize(
     ("figures", "message"),
-    [({"mods": 7}, "no such column"), ({"modes": [1, 2, 3]}, "expects a figure"), ({"modes": [1, -2]}, "expects a figure")],
+    [
+        ({"mods": 7}, "no such column"),
+        ({"modes": [1, 2, 3]}, "expects a figure"),
+        ({"modes": [1, -2]}, "expects a figure"),
+        ({"modes": "seven"}, "expects a figure"),
+        ({"modes": True}, "expects a figure"),
+    ],
 )
 def test_a_wrong_figure_is_named(figures, message):
     with pytest.raises(SpecError, match=message):

@@ -5,6 +5,7 @@ What runs is the sweep's; how theirs and ours are compared is told in `judging.p
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -59,13 +60,16 @@ class Row(Node):
         self,
         name: str,
         cell: dict[str, Any] = {},  # noqa: B006
-        figures: dict[str, Figure] = {},  # noqa: B006
+        figures: dict[str, Any] = {},  # noqa: B006
         steps: Count | None = None,
         because: str | None = None,
     ):
-        self.name, self.cell, self.figures, self.steps, self.because = name, cell, figures, steps, because
+        self.name, self.cell, self.steps, self.because = name, cell, steps, because
+        self.figures: dict[str, Figure] = figures
         for column, figure in figures.items():
-            if isinstance(figure, list) and (len(figure) != 2 or figure[1] < 0):
+            numbers = figure if isinstance(figure, list) and len(figure) == 2 else [figure]
+            known = all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in numbers)
+            if not known or numbers[-1] < 0 < len(numbers) - 1:
                 raise SpecError("expects a figure, or [figure, error]", ("figures", column))
 
 
