@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from dessine.plots import Pictures
-from dessine.plots.figure import heading, logarithmic, picture
+from dessine.plots.figure import heading, logarithmic, nearly_logarithmic, picture
 from dessine.plots.fonts import LONGEST, fallback, own_font, plain
 from dessine.plots.grid import save_grid
 
@@ -78,6 +78,14 @@ def test_logarithmic_ticks_are_plain_numbers(tmp_path):
         logarithmic(axes)
         figure.draw_without_rendering()
         assert {"1", "10"} <= {label.get_text() for label in axes.get_yticklabels()}
+
+
+def test_ticks_of_a_scale_with_both_signs_are_plain_numbers(tmp_path):
+    with picture(tmp_path / "a.png") as (figure, ((axes,),)):
+        axes.plot([1, 2, 3], [-0.3, 4, 160])
+        nearly_logarithmic(axes, 1)
+        figure.draw_without_rendering()
+        assert {"0", "10", "100"} <= {label.get_text() for label in axes.get_yticklabels()}
 
 
 def test_what_the_process_has_set_is_not_seen_and_not_changed(tmp_path):

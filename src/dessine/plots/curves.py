@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dessine.plots.figure import heading, logarithmic, picture, shades
+from dessine.plots.figure import heading, logarithmic, nearly_logarithmic, picture, shades
 from dessine.plots.fonts import plain
 
 Array = np.ndarray
@@ -136,7 +136,7 @@ def save_scores(
             if shown.log:
                 logarithmic(axes)
             if shown.even:
-                axes.set_yscale("symlog", linthresh=shown.even)
+                nearly_logarithmic(axes, shown.even)
             _cover(axes, [shown.low, shown.high, *lines.values()])
             axes.set(title=fill(shown.title, 75), xlabel="step")
         for axes in list(grid.flat)[len(names) :]:

@@ -100,3 +100,11 @@ def logarithmic(axes: Any, way: str = "y") -> None:
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 200 * low else (1.0,)))
     axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def nearly_logarithmic(axes: Any, even: float) -> None:
+    """A scale for values of both signs, even up to `even` and logarithmic beyond, with plain numbers at its ticks."""
+    from matplotlib.ticker import FuncFormatter
+
+    axes.set_yscale("symlog", linthresh=even)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))  # its own writes powers as formulas
