@@ -115,6 +115,14 @@ def test_one_fault_is_one_line_in_yaml_words(node, says):
     assert lines(node) == [says]
 
 
+@pytest.mark.parametrize("option", ["layers", "shortcut"])
+def test_a_mapping_where_a_list_of_mappings_is_wanted_is_told(option):
+    node = {"type": "residual", "layers": [{"type": "batch_norm"}], option: {"type": "dense", "units": 7}}
+    with pytest.raises(SpecError, match=r"list.* got \{type: dense, units: 7\}") as raised:
+        check(Layer, node)
+    assert [problem.path for problem in raised.value.problems] == [(option,)]
+
+
 def test_every_fault_is_told():
     assert len(lines({"shapes": ["dics", 3, {"type": "disc", "radius": 0}], "colour": 1, "oops": 1})) == 5
 

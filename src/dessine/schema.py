@@ -411,8 +411,8 @@ def problems(error: ValidationError, cls: type[Node], also: tuple[str, ...] = ()
             below = raised.problems if isinstance(raised, SpecError) else [Problem((), str(raised))]
             found += [Problem((*path, *p.path), p.message) for p in below]
         elif not (
-            isinstance(value, dict) and node_in(hint)
-        ):  # where it is no number, it is what a mapping got wrong that counts
+            isinstance(value, dict) and any(isinstance(arm, type) and issubclass(arm, Node) for arm in _arms(hint))
+        ):  # where a mapping may stand, what it got wrong counts, not that it is no number
             wants = accepted(hint) if last != "type" or owner is None else f"'{owner.type}'"
             if kind == "less_than_equal" and one["ctx"]["le"] == MOST:
                 wants = f"at most {MOST:,}"
