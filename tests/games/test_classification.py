@@ -301,3 +301,11 @@ def test_with_a_validation_part_the_lines_tell_of_it_and_the_test_is_looked_at_a
     record = {"step": 4, "validation_success": 0.5, "class_success": [0.5, 0.5]}
     assert game.game.summary([record])["learned"]["count"] == 0
     assert game.game.summary([record | {"test_success": 0.95}])["learned"]["count"] == 1
+
+
+def test_a_class_that_is_in_the_validation_part_alone_is_a_class() -> None:
+    def part(*labels: int) -> Examples:
+        return Examples(np.zeros((len(labels), 2)), np.array(labels))
+
+    game = built(Split(part(0, 1), part(0, 1, 2), validation=part(2)), [{"type": "dense", "units": 3}])
+    assert game.classes.tolist() == [0, 1, 2]

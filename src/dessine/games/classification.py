@@ -73,7 +73,7 @@ class Classification(Task, Game):
         if self.loss.squash:
             self.player.read_as_logits(self.loss.squash)
         self.outputs = size(self.player.outline(data.train.shape, "network"))
-        self.classes, self.span = self._classes(data.train)
+        self.classes, self.span = self._classes(data.train, data.validation)
         tests = max(len(data.test), len(data.watched))
         once, each = max(batch_size, min(PORTION, tests)), streams.replicates * self.dtype.itemsize
         kept, passing = self.player.numbers(once)
@@ -98,11 +98,14 @@ class Classification(Task, Game):
         network = self.player.network
         self.start = network.theta.copy(), network.buffers.copy()  # pictures show what learning has changed
 
-    def _classes(self, examples: Examples) -> tuple[Array, tuple[float, float]]:
-        """The classes that can be told apart, and the two values one output aims at."""
+    def _classes(self, examples: Examples, kept: Examples | None) -> tuple[Array, tuple[float, float]]:
+        """The classes that can be told apart, and the two values one output aims at.
+
+        kept: the validation part: setting it aside takes no class away, however few examples there are.
+        """
         if examples.y is None:
             raise SpecError("this data has no labels to learn: try mnist, xor or region", ("type",))
-        classes = np.unique(examples.y)
+        classes = np.unique(np.concatenate([part.y for part in (examples, kept) if part is not None and part.y is not None]))
         if len(classes) < 2:
             raise SpecError("this data has one class only: there is nothing to tell apart", ("type",))
         wanted = {len(classes), 1} if len(classes) == 2 else {len(classes)}
