@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from dessine.experiment import _record
 from dessine.games import Adversarial, Context
 from dessine.games.game import Game
 from dessine.games.measures.standing import contraction
-from dessine.games.pictures.plane import save_plane
+from dessine.games.pictures.plane import save_plane, words
 from dessine.games.small import Small, point
 from dessine.registry import SpecError
 from dessine.streams import Streams
@@ -282,3 +283,11 @@ def test_a_picture_of_data_on_a_line_has_what_the_critic_says(tmp_path: Path) ->
 def test_options_that_make_no_game_are_still_refused() -> None:
     with pytest.raises(SpecError, match="needs one output"):
         dirac(discriminator={"layers": [{"type": "dense", "units": 2}]})
+
+
+def test_what_stands_beside_the_plane_says_that_it_is_eigenvalues() -> None:
+    pair = np.array([1 + 0.1j, 1 - 0.1j])
+    small: Any = SimpleNamespace(rest=np.zeros(2), eigenvalues=pair * 5, turn_eigenvalues=pair, radius=1.005, start=[0])
+    first, second, third = words(small, []).splitlines()
+    assert first == "eigenvalues at rest, of the field: 5.000 ± 0.500 i"
+    assert (second, third) == ("of a turn: 1.00000 ± 0.10000 i", "spectral radius of a turn: 1.00500")

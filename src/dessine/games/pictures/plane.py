@@ -43,13 +43,15 @@ def words(small: Small, records: list[dict[str, Any]]) -> str:
     """The eigenvalues, of the field and of a turn, and the contraction that was measured."""
     if small.rest is None:
         return "no point of rest was found"
-    lines = [f"field at rest: {_written(small.eigenvalues)}"]
+    lines = [f"eigenvalues at rest, of the field: {_written(small.eigenvalues)}"]
     if small.turn_eigenvalues is None:
         lines.append("a turn has no linear form there")
     else:
-        lines += [f"a turn there: {_written(small.turn_eigenvalues[:2], 5)}", f"its spectral radius: {small.radius:.5f}"]
+        lines += [f"of a turn: {_written(small.turn_eigenvalues[:2], 5)}", f"spectral radius of a turn: {small.radius:.5f}"]
     found = [c for c in contraction(records, len(small.start)) if c is not None]
-    return "\n".join([*lines, *([f"measured, second half: {np.mean(found):.5f} a turn"] if found else [])])
+    return "\n".join(
+        [*lines, *([f"distance, measured in the second half: times {np.mean(found):.5f} a turn"] if found else [])]
+    )
 
 
 def _written(values: Array | None, digits: int = 3) -> str:
