@@ -13,7 +13,7 @@ from dessine.spec import check_document, read
 from dessine.spec.text import parse
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-SHIPPED = sorted(p for p in CONFIGS.rglob("*.y*ml") if "sweeps" not in p.parts)
+SHIPPED = sorted(p for p in CONFIGS.rglob("*.y*ml") if "sweeps" not in p.parts and p.parent.name != "published")
 RING = CONFIGS / "gan_ring.yaml"
 
 

@@ -20,7 +20,7 @@ from dessine.sweeps.cells import Planner, Sweep
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 GAN, RING, WGAN, XOR = (CONFIGS / f"{name}.yaml" for name in ("gan_mnist_dense", "gan_ring", "wgan_mnist", "xor"))
-SHIPPED = sorted(path for path in CONFIGS.rglob("*.y*ml") if "sweeps" not in path.parts)
+SHIPPED = sorted(path for path in CONFIGS.rglob("*.y*ml") if "sweeps" not in path.parts and path.parent.name != "published")
 LAST, CRITIC = "game.generator.layers[6].activation", "game.discriminator.layers[4].activation"
 
 

@@ -10,6 +10,7 @@ import pytest
 from layer_table import LAYER_CASES
 
 from dessine.games import Player
+from dessine.games.gauge import Gauge
 from dessine.streams import Streams
 
 Array = np.ndarray
@@ -33,19 +34,21 @@ def made(layers: list[Any], optimizer: Any, replicates: int, shape: tuple[int, .
     return player
 
 
-def plainly(player: Player, backward: Callable[..., Any], dy: Array, measure: bool) -> Any:
+def plainly(player: Player, backward: Callable[..., Any], dy: Array) -> None:
     """The oracle."""
     player.network.grad.fill(0)
     backward(dy, inputs=False)
-    return player.move(measure)
+    player.move()
 
 
 def play(player: Player, learn: Callable[..., Any], batch: int, measure: bool, steps: int = 4) -> list[Any]:
-    """Steps on a quadratic error with moving targets."""
+    """Steps on a quadratic error with moving targets; what a gauge tells of each, if it is to measure."""
     rng, seen, r = np.random.default_rng(1), [], len(player.network.theta)
     for _ in range(steps):
+        player.gauge = Gauge() if measure else None
         y, backward = player.network.forward(rng.standard_normal((r, batch, *player.network.input_shape)))
-        seen.append(learn(player, backward, (y - rng.standard_normal(y.shape)) / batch, measure))
+        learn(player, backward, (y - rng.standard_normal(y.shape)) / batch)
+        seen.append(player.gauge.told if player.gauge else None)
     return seen
 
 

@@ -14,7 +14,7 @@ from dessine.spec import BadSpec, change, check_document, dump, read
 from dessine.spec.text import parse
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-SHIPPED = sorted(p for p in CONFIGS.rglob("*.y*ml") if "sweeps" not in p.parts)
+SHIPPED = sorted(p for p in CONFIGS.rglob("*.y*ml") if "sweeps" not in p.parts and p.parent.name != "published")
 
 PLACE = re.compile(r"(config\.yaml(:\d+)?|command line [^\n]+?): \S")
 WORDS = [

@@ -17,7 +17,7 @@ from dessine.spec import check_document, read
 from dessine.streams import Streams
 
 TOLERANCE = 1e-5
-STEPS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+STEPS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 """Half widths of the differences. A difference that steps over the kink of a relu is wrong, and the narrower the rarer;
 one that is too narrow drowns in rounding. So the best of them counts: a wrong gradient is wrong with each. Images with a
 hundred thousand relus need the narrowest."""

@@ -36,7 +36,7 @@ EPILOG = """\b
 Examples:
   dessine reproduce
   dessine reproduce lecun_1998
-  dessine reproduce lecun_1998 --folder runs/2026-01-01_00-00-00_sweep_lecun_1998 --json
+  dessine reproduce lecun_1998 --folder runs/SWEEP --json
   dessine reproduce pacgan_ring training.steps=20000"""
 COLOURS = {"match": "green", "miss": "red", "order": "cyan"}
 
@@ -70,7 +70,7 @@ def command(name: str | None, words: tuple[str, ...], as_json: bool, **o: Any) -
     match           their interval and ours meet (95 %: Student's over seeds)
     miss            they do not
     not comparable  because not enough has been run, or the paper tells too little
-    order           only the order of the rows is compared, by Spearman's correlation
+    order           only the order of the rows is compared (Spearman)
 
     Exit codes: 0 judged, whatever the verdicts; 1 some run failed, 2 usage or config, 130 interrupted.
     """
