@@ -35,7 +35,7 @@ def blocks(a: Array, b: Array, lean: int = 0) -> Iterator[tuple[slice, Array]]:
     distance that rounding leaves possible, 1 for the largest. Nothing is below 0.
     """
     middle = amidst(b)
-    a, b = a - middle, b - middle
+    a, b = (a - middle,) * 2 if a is b else (a - middle, b - middle)
     grown = 1 + lean * (4 + np.sqrt(b.shape[1])) * np.finfo(b.dtype).eps
     own = np.einsum("ij,ij->i", b, b) * b.dtype.type(grown)
     step = max(1, CHUNK // max(len(b), 1))
