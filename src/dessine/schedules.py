@@ -54,7 +54,8 @@ class Schedule(Node):
         return self.start * (self.end / self.start) ** share
 
 
-# One for each kind of number, so that both ends are checked like the number itself. `from` is a word of Python's.
+# One for each kind of number, so that both ends are checked like the number itself: the docstring of `Schedule`
+# tells their options, too. `from` is a word of Python's.
 class NonNegativeSchedule(Schedule):
     def __init__(self, from_: NonNegative, to: NonNegative, over: Count, shape: Shape = "linear", stairs: Stairs | None = None):
         super().__init__(from_, to, over, shape, stairs)

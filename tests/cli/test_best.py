@@ -90,7 +90,7 @@ def test_a_checkpoint_that_is_not_there_is_refused_in_one_line(chosen, dessine, 
 def test_a_run_without_a_best_says_how_to_keep_one(stopped, dessine):
     answer = dessine("eval", stopped, "--step", "best")
     assert answer.code == 2
-    assert answer.err == f"{stopped} keeps no best checkpoint: train with outputs.best=METRIC\n"
+    assert answer.err == f"{stopped} has no checkpoints/best.npz: outputs.best=METRIC keeps one while training\n"
     assert not (stopped / "eval").exists()
 
 

@@ -348,7 +348,9 @@ class Run:
             trained.restore(max(steps), arrays, state, gone)
         except FileNotFoundError:
             if at is None:
-                raise RunError(f"{self.path} keeps no best checkpoint: train with outputs.best=METRIC") from None
+                raise RunError(
+                    f"{self.path} has no checkpoints/{checkpoint.BEST}: outputs.best=METRIC keeps one while training"
+                ) from None
             there = [f"{step:,}" for step in self.checkpoint_steps()]
             some = [*there[:3], "...", *there[-3:]] if len(there) > 7 else there
             has = f"there are those of {', '.join(some)}" if there else "there is none"
