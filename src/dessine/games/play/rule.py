@@ -21,7 +21,8 @@ A rule that only changes how a move is made is an `Ordered` one (`order.py`), an
 
 To add a rule: write its file in this folder, a class with `@rules.register("name")` whose options are its constructor's and
 whose docstring gives the formula and the source; import it in `__init__.py`; add a case to SETTINGS of
-`tests/games/test_settings.py`, which resumes, repeats and measures each of them, and the formula to `tests/games/test_play.py`.
+`tests/games/test_settings.py`, which resumes, repeats and measures each of them, and the formula to
+`tests/games/test_rules_of_play.py`.
 What is measured, drawn, scored and saved follows by itself.
 """
 
