@@ -14,7 +14,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 FLOORS = [
     ["compiled"],
     ["registry", "streams", "intervals", "threads", "letters", "start", "machine"],
-    ["schema", "paths", "schedules"],
+    ["schema", "paths"],
+    ["node"],
+    ["schedules"],
     ["nn", "losses", "optimizers"],
     ["constraints"],
     ["data", "runs", "plots", "spec"],
@@ -40,15 +42,12 @@ LAZY = {
     "dessine.compiled": "it brings Numba, half a second, which need not be installed",
     "fcntl": "not on every system",
     "resource": "not on every system",
-    "dessine.schema": "it brings pydantic, and knows the registry",
+    "dessine.schema": "it brings pydantic",
     "dessine.plots": "it brings matplotlib or Pillow",
     "dessine.sweeps.on_dask": "a launcher that few need",
     "dessine.sweeps.on_slurm": "a launcher that few need",
 }
 """What may be imported inside a function, and why. In cli, all of dessine may: `--help` must answer at once."""
-
-CIRCLE = {"dessine.registry", "dessine.schema"}
-"""The only one: what a node is checked by, `Node.of` asks when it is called, and what it checks are nodes."""
 
 Import = tuple[int, str, bool]  # line, module, inside a function
 
@@ -87,8 +86,7 @@ def faults(source: str, own: str) -> list[str]:
     found = []
     for line, module, inside in imports(ast.parse(source)):
         known = any(package(module) in names for names in FLOORS) and module.startswith("dessine.")
-        late = module == "dessine.schema" and own == "registry"  # the one that points up, and only when called
-        if known and package(module) != own and floor(package(module)) >= floor(own) and not (late and inside):
+        if known and package(module) != own and floor(package(module)) >= floor(own):
             found.append(f"line {line}: {own} must not know {module}")
         if inside and not is_lazy(module) and not (own == "cli" and module.startswith("dessine.")):
             found.append(f"line {line}: {module} is imported inside a function")
@@ -109,11 +107,16 @@ def test_imports_point_down(name: str) -> None:
     assert faults(text, name.split("/")[0].removesuffix(".py")) == []
 
 
+def known() -> dict[str, Path]:
+    """Module -> its file."""
+    names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in MODULES}
+    return {f"dessine.{name}": SOURCE / path for name, path in names.items()}
+
+
 def edges() -> dict[str, set[str]]:
     """Module -> the modules of dessine that it imports, wherever the import stands: in a function or for types, too."""
-    names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in MODULES}
-    known = {f"dessine.{name}": SOURCE / path for name, path in names.items()}
-    return {name: imported(path.read_text(encoding="utf-8"), set(known)) - {name} for name, path in known.items()}
+    names = set(known())
+    return {name: imported(path.read_text(encoding="utf-8"), names) - {name} for name, path in known().items()}
 
 
 def imported(source: str, known: set[str]) -> set[str]:
@@ -139,15 +142,39 @@ def circles(edges: dict[str, set[str]]) -> list[set[str]]:
 
 
 def test_no_imports_run_in_a_circle() -> None:
-    assert circles(edges()) == [CIRCLE]
+    assert circles(edges()) == []
+
+
+def names_in(module: Path) -> set[str]:
+    """What another module may import from it: all that is given a name at its top, and the modules of a package."""
+    found = {one.stem for one in module.parent.iterdir()} if module.stem == "__init__" else set()
+    for statement in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef):
+            found.add(statement.name)
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found.add(node.id)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                found |= {alias.asname or alias.name for alias in node.names}
+    return found
+
+
+def test_what_is_imported_is_there() -> None:
+    there = {name: names_in(path) for name, path in {**known(), "dessine": SOURCE / "__init__.py"}.items()}
+    for name in MODULES:
+        for node in ast.walk(ast.parse((SOURCE / name).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "dessine":
+                missing = {alias.name for alias in node.names} - there.get(str(node.module), set())
+                assert not missing, f"{name}:{node.lineno}: {node.module} has no {missing}"
 
 
 def test_a_circle_is_noticed() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [{"b", "c"}]
-    known = {"dessine.a", "dessine.b"}
+    names = {"dessine.a", "dessine.b"}
     lazy = "def f():\n    from dessine import b"
     typed = "if TYPE_CHECKING:\n    from dessine.b import X"
-    assert imported(lazy, known) == imported(typed, known) == {"dessine.b"}
+    assert imported(lazy, names) == imported(typed, names) == {"dessine.b"}
 
 
 def test_the_brain_knows_no_file_no_yaml_and_no_screen() -> None:
@@ -179,7 +206,8 @@ def test_nothing_is_unpickled() -> None:
         ("games", "class A:\n    def f(self):\n        from dessine.losses import sigmoid"),
         ("cli", "def f():\n    from datetime import datetime"),
         ("streams", "from dessine.schema import check"),
-        ("registry", "from dessine.schema import check"),
+        ("registry", "def f():\n    from dessine.schema import check"),
+        ("schema", "from dessine.node import Node"),
     ],
 )
 def test_the_rule_notices(own: str, source: str) -> None:
@@ -189,8 +217,8 @@ def test_the_rule_notices(own: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("own", "source"),
     [
-        ("nn", "from dessine.nn.layer import Layer\nfrom dessine.registry import Node\nimport numpy"),
-        ("registry", "def f():\n    from dessine.schema import check"),
+        ("nn", "from dessine.nn.layer import Layer\nfrom dessine.node import Node\nimport numpy"),
+        ("node", "def f():\n    from dessine.schema import check"),
         ("games", "def f():\n    from dessine.plots.grid import save_grid\n    import matplotlib.pyplot"),
         ("cli", "def f():\n    from dessine.experiment import train"),
         ("cli", "from dessine import experiment"),

@@ -2,7 +2,8 @@ import pytest
 
 from dessine.nn import Layer, activations
 from dessine.nn.dense import Dense
-from dessine.registry import Node, Problem, Problems, Registry, SpecError, did_you_mean, dotted
+from dessine.node import Node
+from dessine.registry import Problem, Problems, Registry, SpecError, did_you_mean, dotted
 
 
 def test_dotted_paths_read_like_the_config():

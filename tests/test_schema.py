@@ -8,7 +8,8 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from dessine.games.adversarial import Adversarial
 from dessine.games.player import Player
 from dessine.nn import Layer
-from dessine.registry import Count, Decay, Like, Node, Positive, Registry, Share, SpecError, Whole
+from dessine.node import Node
+from dessine.registry import Count, Decay, Like, Positive, Registry, Share, SpecError, Whole
 from dessine.schema import accepted, check, json_schema, nodes_below, shown
 
 shapes: Registry["Shape"] = Registry("shape")

@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from dessine.registry import Count, Node, SpecError
+from dessine.node import Node
+from dessine.registry import Count, SpecError
 from dessine.runs import checkpoint
 from dessine.runs.checkpoint import Damaged
 from dessine.runs.files import own

@@ -17,8 +17,9 @@ from dessine.nn.network import places
 from dessine.nn.tangent import refuse_along
 from dessine.nn.together import is_straight, together
 from dessine.nn.twice import twice
+from dessine.node import Node
 from dessine.optimizers import Optimizer
-from dessine.registry import Node, NonNegative, Positive, Registry, SpecError, Times
+from dessine.registry import NonNegative, Positive, Registry, SpecError, Times
 from dessine.schedules import MovingPositive, Scheduled
 from dessine.streams import Stream
 

@@ -20,9 +20,10 @@ from dessine.data import Dataset, Split
 from dessine.games import Context, Game
 from dessine.games.warnings import warnings
 from dessine.games.watch import Watch, told
+from dessine.node import Node
 from dessine.paths import LONGEST_NAME
 from dessine.plots import Pictures
-from dessine.registry import DEFAULTS, Count, Like, Node, Problem, Problems, SpecError, Whole
+from dessine.registry import DEFAULTS, Count, Like, Problem, Problems, SpecError, Whole
 from dessine.runs.checkpoint import Damaged
 from dessine.runs.files import RunError, own, write_json
 from dessine.runs.run import Run, outcome, picture_name

@@ -10,7 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from dessine.registry import Node, Positive, Registry, SpecError
+from dessine.node import Node
+from dessine.registry import Positive, Registry, SpecError
 
 losses: Registry[Loss] = Registry("loss")
 game_losses: Registry[GameLoss] = Registry("game loss")

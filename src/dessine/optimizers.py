@@ -16,7 +16,8 @@ from itertools import pairwise
 import numpy as np
 
 from dessine.compiled import enabled
-from dessine.registry import Decay, Momentum, Node, Positive, Registry
+from dessine.node import Node
+from dessine.registry import Decay, Momentum, Positive, Registry
 from dessine.schedules import MovingMomentum, MovingNonNegative, MovingPositive, Scheduled
 from dessine.threads import mailbox, share
 

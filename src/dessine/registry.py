@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -244,35 +244,22 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     return f"; did you mean '{meant[0]}'?" if meant else ""
 
 
-class Node:
-    """Anything a spec can describe; the constructor's signature is the schema.
+class Described:
+    """Anything a spec can describe, as `schema.py` reads it; `Node` (node.py) is what there is to inherit from.
 
-    A subclass that stands alone (a player, the outputs) is written as a plain mapping. One that belongs to a family sets
-    `registry` on the family's base and is written `{type: name, option: value}`, or as the bare name.
-
-    What comes from outside goes through `of`, which checks it. The constructor itself trusts its arguments: of
-    `Dense(units=-3)` and `Layer.of({"type": "dense", "units": -3})` only the second raises SpecError.
+    A family of them sets `registry` on its base; its members have a `type`.
     """
 
     registry: ClassVar[Registry[Any] | None] = None
     type: ClassVar[str] = ""
 
-    @classmethod
-    def of(cls, node: Any) -> Self:
-        """Build from a name, a mapping or a finished object. Raises SpecError, naming every mistake in `node`."""
-        if isinstance(node, cls):
-            return node
-        from dessine.schema import check
 
-        return check(cls, node).node
-
-
-N = TypeVar("N", bound=Node)
+N = TypeVar("N", bound=Described)
 Like: TypeAlias = N | str | Mapping[str, Any]
 """A node, or what a spec writes for one: `Like[Activation]` takes `Relu()`, `"relu"` and `{"type": "relu"}`."""
 
 
-M = TypeVar("M", bound=Node)
+M = TypeVar("M", bound=Described)
 
 
 class Registry(Generic[M]):

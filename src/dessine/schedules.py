@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Ge, Le
 
-from dessine.registry import Count, Momentum, Node, NonNegative, Positive, Share, SpecError
+from dessine.node import Node
+from dessine.registry import Count, Momentum, NonNegative, Positive, Share, SpecError
 
 Shape = Literal["linear", "exponential", "cosine", "steps"]
 Stairs = Annotated[int, Ge(1), Le(1_000)]

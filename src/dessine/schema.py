@@ -33,7 +33,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from dessine.letters import lookalikes
-from dessine.registry import MOST, PATH, Node, Path, Problem, Registry, SpecError, did_you_mean, quoted
+from dessine.registry import MOST, PATH, Described, Path, Problem, Registry, SpecError, did_you_mean, quoted
 
 F = TypeVar("F", bound=Callable[..., Any])
 MOST_ERRORS = 1_000
@@ -45,7 +45,7 @@ def _once(function: F) -> F:
     made: dict[Any, Any] = {}
 
     @wraps(function)
-    def remembered(cls: type[Node]) -> Any:
+    def remembered(cls: type[Described]) -> Any:
         key = cls, sum(len(family.members) for family in families())
         if key not in made:
             made[key] = function(cls)
@@ -57,17 +57,17 @@ def _once(function: F) -> F:
 def families() -> list[Registry[Any]]:
     """Every family of nodes that has been imported."""
 
-    def below(cls: type[Node]) -> list[type[Node]]:
+    def below(cls: type[Described]) -> list[type[Described]]:
         return [cls] + [d for c in cls.__subclasses__() for d in below(c)]
 
-    return [c.registry for c in below(Node) if "registry" in vars(c) and c.registry is not None]
+    return [c.registry for c in below(Described) if "registry" in vars(c) and c.registry is not None]
 
 
 class Schema(BaseModel):
-    """The model of one Node class; `node` is the object its constructor returned."""
+    """The model of one Described class; `node` is the object its constructor returned."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    cls: ClassVar[type[Node]]
+    cls: ClassVar[type[Described]]
     _node: Any = PrivateAttr(None)
 
     @model_validator(mode="after")
@@ -88,7 +88,7 @@ def _built(value: Any) -> Any:
     return [_built(v) for v in value] if isinstance(value, list) else value
 
 
-def check(cls: type[Node], node: Any, also: tuple[str, ...] = ()) -> Schema:
+def check(cls: type[Described], node: Any, also: tuple[str, ...] = ()) -> Schema:
     """Check what a spec says of a `cls`, build it, and return its model: `.node`, and `.model_dump()` with every default.
 
     also: keys that may stand at the top beside the options, for suggestions.
@@ -102,11 +102,11 @@ def check(cls: type[Node], node: Any, also: tuple[str, ...] = ()) -> Schema:
 
 
 @_once
-def _adapter(cls: type[Node]) -> TypeAdapter[Any]:
+def _adapter(cls: type[Described]) -> TypeAdapter[Any]:
     return TypeAdapter(annotation(cls))
 
 
-def json_schema(cls: type[Node]) -> dict[str, Any]:
+def json_schema(cls: type[Described]) -> dict[str, Any]:
     """The JSON schema, draft 2020-12, of what a spec may say of a `cls`.
 
     Options that a spec must give are not marked: a config that extends another may leave out anything.
@@ -136,7 +136,7 @@ def _plain(node: Any) -> Any:
 
 
 @_once
-def annotation(cls: type[Node]) -> Any:
+def annotation(cls: type[Described]) -> Any:
     """The pydantic type of a node: its own model, or the union of its family with the bare name as shorthand."""
     family = cls.registry
     if family is None or cls.type:
@@ -160,7 +160,7 @@ def annotation(cls: type[Node]) -> Any:
     return made
 
 
-def _base(cls: type[Node]) -> type[Node]:
+def _base(cls: type[Described]) -> type[Described]:
     """The class that stands for the family of `cls`."""
     return next(c for c in cls.__mro__ if "registry" in vars(c))
 
@@ -182,7 +182,7 @@ def _type_of(node: Any) -> Any:
 
 
 @_once
-def model(cls: type[Node]) -> type[Schema]:
+def model(cls: type[Described]) -> type[Schema]:
     """The model that mirrors `cls.__init__`."""
     described = options(cls)
     fields: dict[str, Any] = {"type": (Literal[cls.type], ...)} if cls.type else {}
@@ -196,7 +196,7 @@ def model(cls: type[Node]) -> type[Schema]:
     return made
 
 
-def signature(cls: type[Node]) -> dict[str, inspect.Parameter]:
+def signature(cls: type[Described]) -> dict[str, inspect.Parameter]:
     """The constructor's parameters: the options of the node. `from_`, which Python asks for, is written `from`."""
     if cls.__init__ is object.__init__:
         return {}
@@ -204,12 +204,12 @@ def signature(cls: type[Node]) -> dict[str, inspect.Parameter]:
     return {name.rstrip("_"): parameter for name, parameter in parameters}
 
 
-def hints(cls: type[Node]) -> dict[str, Any]:
+def hints(cls: type[Described]) -> dict[str, Any]:
     """The annotation of each option."""
     return {name.rstrip("_"): hint for name, hint in get_type_hints(cls.__init__, include_extras=True).items()}
 
 
-def nodes_below(cls: type[Node]) -> list[type[Node]]:
+def nodes_below(cls: type[Described]) -> list[type[Described]]:
     """`cls`, and every class that can stand somewhere in it, members of families included; each once."""
     found = {cls: None}
     waiting = [cls]
@@ -224,7 +224,7 @@ def nodes_below(cls: type[Node]) -> list[type[Node]]:
     return list(found)
 
 
-def paths_in(cls: type[Node], node: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
+def paths_in(cls: type[Described], node: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
     """The files and folders that `node` names, with their places in it: what a spec says of a `cls`, not checked yet."""
     if isinstance(node, list):
         for i, one in enumerate(node):
@@ -248,7 +248,7 @@ def summary(cls: type) -> str:
     return (inspect.getdoc(cls) or "").split("\n")[0]
 
 
-def prose(cls: type[Node]) -> str:
+def prose(cls: type[Described]) -> str:
     """The docstring without what it says of options, as one running text."""
     kept, inside = [], False
     for line in (inspect.getdoc(cls) or "").split("\n"):
@@ -259,7 +259,7 @@ def prose(cls: type[Node]) -> str:
     return " ".join(line for line in kept if line)
 
 
-def options(cls: type[Node]) -> dict[str, str]:
+def options(cls: type[Described]) -> dict[str, str]:
     """What the docstring says of each option, in its lines `name: text`."""
     told: dict[str, str] = {}
     name = ""
@@ -275,7 +275,7 @@ def options(cls: type[Node]) -> dict[str, str]:
     return told
 
 
-def _translate(hint: Any, own: type[Node] | None = None) -> Any:
+def _translate(hint: Any, own: type[Described] | None = None) -> Any:
     """A constructor's annotation as a pydantic one: nodes become their models, scalars are not converted.
 
     own: the family whose member has that constructor. Its own annotation is not made yet: its name stands in its place.
@@ -283,7 +283,7 @@ def _translate(hint: Any, own: type[Node] | None = None) -> Any:
     origin, args = get_origin(hint), get_args(hint)
     if hint is own and own is not None:
         return ForwardRef(own.__name__)
-    if isinstance(hint, type) and issubclass(hint, Node):
+    if isinstance(hint, type) and issubclass(hint, Described):
         return annotation(hint)
     if hint is int:
         return Annotated[int, Strict(), BeforeValidator(_whole)]
@@ -301,7 +301,7 @@ def _translate(hint: Any, own: type[Node] | None = None) -> Any:
 
 def _meant(arms: tuple[Any, ...]) -> list[Any]:
     """Of a union, what a spec may write: a node may be a mapping, or text, anyhow."""
-    nodes = any(isinstance(a, type) and issubclass(a, Node) for a in arms)
+    nodes = any(isinstance(a, type) and issubclass(a, Described) for a in arms)
     return [a for a in arms if not nodes or (a is not str and get_origin(a) is not Mapping)]
 
 
@@ -324,7 +324,7 @@ def accepted(hint: Any) -> str:
         return _either([_written(a) for a in args])
     if origin is list:
         return f"a list, each {accepted(args[0])}"
-    if isinstance(hint, type) and issubclass(hint, Node):
+    if isinstance(hint, type) and issubclass(hint, Described):
         if hint.registry:
             return _a(hint.registry.kind)
         return f"a mapping of {', '.join(signature(hint))}"
@@ -350,7 +350,7 @@ def notation(hint: Any) -> str:
         return " | ".join(_written(a) for a in args)
     if origin is list:
         return f"list, each {notation(args[0])}"
-    if isinstance(hint, type) and issubclass(hint, Node):
+    if isinstance(hint, type) and issubclass(hint, Described):
         return hint.registry.kind if hint.registry else "mapping"
     return {int: "int", float: "float", str: "text", bool: "true | false", type(None): "null"}.get(hint, str(hint))
 
@@ -387,7 +387,7 @@ def _length(limits: tuple[Any, ...]) -> str:
     return f" of at least {least}" if least else ""
 
 
-def problems(error: ValidationError, cls: type[Node], also: tuple[str, ...] = ()) -> list[Problem]:
+def problems(error: ValidationError, cls: type[Described], also: tuple[str, ...] = ()) -> list[Problem]:
     """pydantic's findings in our words, each at its place in the spec, one for each mistake."""
     found: list[Problem] = []
     wrong: list[Problem] = []  # of type or range
@@ -411,7 +411,7 @@ def problems(error: ValidationError, cls: type[Node], also: tuple[str, ...] = ()
             below = raised.problems if isinstance(raised, SpecError) else [Problem((), str(raised))]
             found += [Problem((*path, *p.path), p.message) for p in below]
         elif not (
-            isinstance(value, dict) and any(isinstance(arm, type) and issubclass(arm, Node) for arm in _arms(hint))
+            isinstance(value, dict) and any(isinstance(arm, type) and issubclass(arm, Described) for arm in _arms(hint))
         ):  # where a mapping may stand, what it got wrong counts, not that it is no number
             wants = accepted(hint) if last != "type" or owner is None else f"'{owner.type}'"
             if kind == "less_than_equal" and one["ctx"]["le"] == MOST:
@@ -429,13 +429,13 @@ def problems(error: ValidationError, cls: type[Node], also: tuple[str, ...] = ()
     return list(dict.fromkeys([*found, *deepest]))
 
 
-def _locate(cls: type[Node], place: tuple[int | str, ...]) -> tuple[Path, type[Node] | None, Any]:
+def _locate(cls: type[Described], place: tuple[int | str, ...]) -> tuple[Path, type[Described] | None, Any]:
     """The keys that a user wrote on the way to `place`, the class whose option the last one is, and that option's hint.
 
     pydantic's places also hold the tags of unions, which nobody wrote.
     """
     path: Path = ()
-    owner: type[Node] | None = None
+    owner: type[Described] | None = None
     hint: Any = cls
     for key in place:
         node = node_in(hint)
@@ -463,17 +463,17 @@ def _arms(hint: Any) -> Iterator[Any]:
         yield hint
 
 
-def node_in(hint: Any) -> type[Node] | None:
+def node_in(hint: Any) -> type[Described] | None:
     """The class of nodes that `hint` speaks of, also as items of a list."""
     for arm in _arms(hint):
-        if isinstance(arm, type) and issubclass(arm, Node):
+        if isinstance(arm, type) and issubclass(arm, Described):
             return arm
         if get_origin(arm) is list and (node := node_in(get_args(arm)[0])):
             return node
     return None
 
 
-def _lone(hint: Any) -> type[Node]:
+def _lone(hint: Any) -> type[Described]:
     """The class itself; of a family with one member, that member: pydantic puts no tag in its place."""
     node = node_in(hint)
     assert node is not None

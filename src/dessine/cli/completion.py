@@ -193,7 +193,7 @@ def _is_node(hint: Any) -> bool:
 
 def _words(hint: Any) -> Iterator[str]:
     """The few words that an option takes."""
-    from dessine.registry import Node
+    from dessine.registry import Described
 
     origin = get_origin(hint)
     if origin is Literal:
@@ -207,5 +207,5 @@ def _words(hint: Any) -> Iterator[str]:
         yield from ("true", "false")
     elif hint is type(None):
         yield "null"
-    elif isinstance(hint, type) and issubclass(hint, Node) and hint.registry is not None:
+    elif isinstance(hint, type) and issubclass(hint, Described) and hint.registry is not None:
         yield from hint.registry.members

@@ -23,7 +23,7 @@ from dessine.games.schedule import untils
 from dessine.losses import game_losses, losses
 from dessine.nn import activations, initialisers, layers
 from dessine.optimizers import optimizers
-from dessine.registry import Node, Registry, did_you_mean
+from dessine.registry import Described, Registry, did_you_mean
 from dessine.schema import accepted, hints, nodes_below, notation, options, prose, shown, signature, summary
 
 FAMILIES: dict[str, Registry[Any]] = {
@@ -69,18 +69,18 @@ def command(family: str | None, as_json: bool) -> None:
                 click.echo(_hanging(f"    {option}", f"{about['text']} [{about['type']}; {_said(default)}]", 24, width))
 
 
-def _members(family: str) -> dict[str, type[Node]]:
+def _members(family: str) -> dict[str, type[Described]]:
     if family == CONFIG:
         return {_key(cls): cls for cls in nodes_below(Experiment) if cls.registry is None}
     return dict(sorted(FAMILIES[family].members.items()))
 
 
-def _key(cls: type[Node]) -> str:
+def _key(cls: type[Described]) -> str:
     """The class's name as a config writes it: CriticExtra is critic_extra."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
-def _member(cls: type[Node]) -> dict[str, Any]:
+def _member(cls: type[Described]) -> dict[str, Any]:
     texts, takes = options(cls), hints(cls)
     told: dict[str, Any] = {"summary": summary(cls), "about": prose(cls), "options": {}}
     for name, parameter in signature(cls).items():
@@ -93,7 +93,7 @@ def _member(cls: type[Node]) -> dict[str, Any]:
 
 def _plain(default: Any) -> Any:
     """A node by its name, DEFAULTS as {}; everything else is plain already."""
-    if isinstance(default, Node):
+    if isinstance(default, Described):
         return default.type
     return dict(default) if hasattr(default, "items") else default
 

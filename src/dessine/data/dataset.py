@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dessine.data.mixture import Mixture
-from dessine.registry import Node, Registry, SpecError
+from dessine.node import Node
+from dessine.registry import Registry, SpecError
 
 Array = np.ndarray
 datasets: Registry[Dataset] = Registry("data set")

@@ -13,8 +13,9 @@ from dessine.data import Split
 from dessine.games.player import Player
 from dessine.machine import amount, memory
 from dessine.nn import Mode, Network
+from dessine.node import Node
 from dessine.plots import Pictures
-from dessine.registry import Node, Registry, SpecError
+from dessine.registry import Registry, SpecError
 from dessine.schedules import Scheduled
 from dessine.scores.reference import Reference
 from dessine.streams import Streams

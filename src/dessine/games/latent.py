@@ -8,7 +8,8 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from dessine.nn.network import MOST_NUMBERS
-from dessine.registry import Node, Positive, SpecError
+from dessine.node import Node
+from dessine.registry import Positive, SpecError
 from dessine.streams import Streams
 
 Array = np.ndarray

@@ -15,8 +15,9 @@ from dessine.nn import Activate, Activation, Layer, Network
 from dessine.nn.layer import Declaration, size
 from dessine.nn.network import Place, outline, parameters, places
 from dessine.nn.shaping import Reshape
+from dessine.node import Node
 from dessine.optimizers import Optimizer
-from dessine.registry import Like, Node, SpecError
+from dessine.registry import Like, SpecError
 from dessine.streams import Streams
 
 Array = np.ndarray

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dessine.registry import Node, NonNegative, Registry, SomeTimes, SpecError, Times, Whole
+from dessine.node import Node
+from dessine.registry import NonNegative, Registry, SomeTimes, SpecError, Times, Whole
 
 Array = np.ndarray
 

@@ -10,7 +10,8 @@ import numpy as np
 from scipy.special import erfc
 
 from dessine.compiled import COMPILED, SHARED, enabled, own
-from dessine.registry import Node, NonNegative, Positive, Registry, SpecError
+from dessine.node import Node
+from dessine.registry import NonNegative, Positive, Registry, SpecError
 from dessine.threads import mailbox
 
 Array = np.ndarray

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dessine.registry import Node, NonNegative, Positive, Registry
+from dessine.node import Node
+from dessine.registry import NonNegative, Positive, Registry
 from dessine.streams import Stream
 
 Array = np.ndarray

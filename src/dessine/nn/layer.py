@@ -11,7 +11,8 @@ import numpy as np
 
 from dessine.nn.activations import Activation
 from dessine.nn.initialisers import Initialiser
-from dessine.registry import Like, Node, Registry
+from dessine.node import Node
+from dessine.registry import Like, Registry
 from dessine.streams import Streams
 
 Array = np.ndarray

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dessine.paths import absolute, expanded, shown
-from dessine.registry import Node, Problem, SpecError, dotted
+from dessine.registry import Described, Problem, SpecError, dotted
 from dessine.registry import Path as KeyPath
 from dessine.schema import Schema, check, paths_in
 
@@ -93,7 +93,7 @@ class Document:
         return [*lines[:MOST_LINES], *more]
 
 
-def anchor(document: Document, cls: type[Node]) -> None:
+def anchor(document: Document, cls: type[Described]) -> None:
     """Make the files and folders that a `cls` names absolute, so that they mean the same from anywhere."""
     for key, written in list(paths_in(cls, document.data)):
         place = document.place(key)
@@ -122,7 +122,7 @@ def anchored(written: str, place: Place) -> str:
     return text
 
 
-def check_document(document: Document, cls: type[Node]) -> Schema:
+def check_document(document: Document, cls: type[Described]) -> Schema:
     """Check against `cls`. Raises BadSpec with every mistake, those that `read` has found included.
 
     A word that YAML reads as a number, true, null or a list is text where only text will do: `name: 2024`, `name=[a]`.

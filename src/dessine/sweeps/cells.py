@@ -20,8 +20,9 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen
 
+from dessine.node import Node
 from dessine.paths import LONGEST_NAME
-from dessine.registry import DEFAULTS, Count, Like, Node, SpecError, Whole
+from dessine.registry import DEFAULTS, Count, Like, SpecError, Whole
 from dessine.spec import BadSpec, Document, change, inline
 from dessine.sweeps.axes import Draw, Words, distribution, draws, listed, together
 from dessine.sweeps.published import Published

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import MinLen
 from scipy.special import ndtri, stdtrit
 
-from dessine.registry import Count, Node, SpecError
+from dessine.node import Node
+from dessine.registry import Count, SpecError
 
 Figure = int | float | list[int | float]
 """As the paper prints it: 12.0, or [12.0, 0.1] with its error."""

@@ -34,7 +34,8 @@ from typing import ClassVar
 from dessine.games.game import Array
 from dessine.games.look import Look
 from dessine.games.pair import Pair
-from dessine.registry import Node, Registry
+from dessine.node import Node
+from dessine.registry import Registry
 
 rules: Registry[Rule] = Registry("rule of play")
 

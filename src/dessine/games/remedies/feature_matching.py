@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dessine.nn import Layer, Mode, Network
-from dessine.registry import Node, SpecError
+from dessine.node import Node
+from dessine.registry import SpecError
 
 Array = np.ndarray
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessine.registry import Count, Node, SpecError
+from dessine.node import Node
+from dessine.registry import Count, SpecError
 from dessine.schedules import MovingPositive, NonNegativeSchedule, Schedule, Scheduled
 from dessine.streams import Stream
 

@@ -10,8 +10,9 @@ from dessine.games.field import same_draws
 from dessine.losses import GameLoss
 from dessine.nn import Mode, Network
 from dessine.nn.tangent import along
+from dessine.node import Node
 from dessine.optimizers import Adam, Optimizer
-from dessine.registry import Node, Positive, SpecError, Times
+from dessine.registry import Positive, SpecError, Times
 
 Array = np.ndarray
 
