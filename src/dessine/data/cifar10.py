@@ -68,7 +68,11 @@ class Cifar10(Dataset):
         low = 0.0 if self.scale == "0..1" else -1.0
         train, validation = parted(Examples(x, y, low), self.validation, kept)
         return Split(
-            train.some(slice(self.limit)), Examples(test_x, test_y, low), source=self.path or "full", validation=validation
+            train.some(slice(self.limit)),
+            Examples(test_x, test_y, low),
+            source=self.path or "full",
+            classes=CLASSES,
+            validation=validation,
         )
 
     def _wanted(self, x: Array, y: Array) -> tuple[Array, Array, Array]:

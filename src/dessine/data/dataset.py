@@ -82,6 +82,7 @@ class Split:
     mixture: of points whose density is known
     digits: how many of MNIST's digits stand in the channels of one image; 0 where a judge of digits has nothing to say
     validation: examples that were taken from the training part, so that choices need not look at the test
+    classes: names of the labels 0, 1, ..., where they have names
     missing: why these are no examples but zeros of their shape, where they are not: the data cannot be read here
     """
 
@@ -91,6 +92,7 @@ class Split:
     source: str = ""
     mixture: Mixture | None = None
     digits: int = 0
+    classes: tuple[str, ...] = ()
     missing: str = ""
     validation: Examples | None = None
 
@@ -98,6 +100,10 @@ class Split:
     def watched(self) -> Examples:
         """What is measured on the way, and chosen by: the validation part, or the test part where there is no other."""
         return self.test if self.validation is None else self.validation
+
+    def name_of(self, label: float) -> str:
+        """What the class with this label is called: its number where it has no name."""
+        return self.classes[int(label)] if self.classes else f"{label:g}"
 
 
 class Available(NamedTuple):

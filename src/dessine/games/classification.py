@@ -74,6 +74,7 @@ class Classification(Task, Game):
             self.player.read_as_logits(self.loss.squash)
         self.outputs = size(self.player.outline(data.train.shape, "network"))
         self.classes, self.span = self._classes(data.train, data.validation)
+        self.names = [data.name_of(c) for c in self.classes]
         tests = max(len(data.test), len(data.watched))
         once, each = max(batch_size, min(PORTION, tests)), streams.replicates * self.dtype.itemsize
         kept, passing = self.player.numbers(once)

@@ -24,7 +24,8 @@ class Task:
     """A player, the examples it learns and those it is tested on.
 
     watched: those that are looked at on the way, which are its validation part or the test; way: "validation" or "test"
-    classes: those that can be told apart; train_classes, test_classes, watched_classes: (N,) which of them each example is of
+    classes: those that can be told apart, and their names
+    train_classes, test_classes, watched_classes: (N,) which of the classes each example is of
     outputs: of the network; span: the two values that one output aims at; threshold: see `Classification`
     start: parameters and buffers before anything was learnt
     """
@@ -36,6 +37,7 @@ class Task:
     watched: Examples
     way: str
     classes: Array
+    names: list[str]
     train_classes: Array
     test_classes: Array
     watched_classes: Array

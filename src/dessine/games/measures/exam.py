@@ -51,9 +51,7 @@ def scores(task: Task, count: int, seed: int) -> tuple[dict[str, Any], Array]:
         found[f"{name}_success"] = summarise_repeats(right, SHARE) | success
         found[f"{name}_loss"] = summarise_repeats(loss, POSITIVE) | {"of": "repeats"}
     hits, true = task.right(answers, task.test), task.test_classes[: answers.shape[1]]
-    found["class_success"] = {
-        f"{c:g}": float(hits[:, true == i].mean()) for i, c in enumerate(task.classes) if (true == i).any()
-    }
+    found["class_success"] = {name: float(hits[:, true == i].mean()) for i, name in enumerate(task.names) if (true == i).any()}
     return found | {"confusion": confusion(task, answers).tolist()}, answers
 
 

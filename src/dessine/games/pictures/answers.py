@@ -17,8 +17,8 @@ def save_answers(task: Task, folder: Path, answers: Array, context: Context) -> 
     """Pictures of what it answers to the test."""
     from dessine.plots.learning import save_confusion, save_mistakes
 
-    names, draw = [f"{c:g}" for c in task.classes], context.pictures.draw
-    made = draw(save_confusion, folder, confusion(task, answers), names, context.title)
+    draw = context.pictures.draw
+    made = draw(save_confusion, folder, confusion(task, answers), task.names, context.title)
     if len(task.test.shape) == 3:
         made += draw(save_mistakes, folder, *mistakes(task, answers), of_first(context.title, task.streams.replicates))
     return made
@@ -36,4 +36,4 @@ def mistakes(task: Task, answers: Array, most: int = 64) -> tuple[Array, list[st
         badness = np.abs(value[wrong, 0] - np.asarray(task.test.y)[wrong, 0])
     worst = wrong[np.argsort(-badness, kind="stable")][:most]
     images = task.test.images(task.test.floats(worst, np.float32))
-    return images, [f"{task.classes[true[i]]:g} → {task.classes[named[i]]:g}" for i in worst]
+    return images, [f"{task.names[true[i]]} → {task.names[named[i]]}" for i in worst]

@@ -28,7 +28,7 @@ def show(task: Task, path: Path, context: Context) -> None:
         from dessine.plots.weights import save_weights
 
         up, across = context.grid
-        first, names = w[: up * across], [f"{c:g}" for c in task.classes]
+        first, names = w[: up * across], task.names
         what = f"what learning has changed in the weights of {len(first)} of {len(w)} neurons (red: less, blue: more)"
         labels = names if len(w) == len(names) and len(task.player.layers) == 1 and len(first) == len(w) else ()
         save_weights(path, first, across, of_first(f"{caption}: {what}", task.streams.replicates), labels)
