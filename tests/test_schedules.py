@@ -13,10 +13,10 @@ from dessine.constraints import Constraint
 from dessine.data import Examples, Split
 from dessine.games import Adversarial, Player
 from dessine.games.classification import Classification
-from dessine.games.remedies import InstanceNoise
-from dessine.optimizers import Optimizer
+from dessine.games.remedies import InstanceNoise, Unrolled
+from dessine.optimizers import Adam, Optimizer
 from dessine.registry import SpecError
-from dessine.schedules import MomentumSchedule, NonNegativeSchedule, ShareSchedule
+from dessine.schedules import DecaySchedule, MomentumSchedule, NonNegativeSchedule, ShareSchedule
 from dessine.streams import Streams
 
 EXPONENTIAL = {"from": 0.1, "to": 0.001, "over": 4, "shape": "exponential"}
@@ -87,8 +87,20 @@ MOVING: dict[str, dict[str, Any]] = {
     "weight": {"constraint": {"type": "gradient_penalty", "weight": EXPONENTIAL}},
     "gamma": {"constraint": {"type": "r1", "gamma": LINEAR}},
     "sigma": {"instance_noise": {"sigma": LINEAR}},
-    "labels": {"real_labels": [ShareSchedule(0.7, 1.0, 3), 1.0], "label_swap": ShareSchedule.of(LINEAR)},
+    "labels": {"real_labels": [{"from": 0.7, "to": 1.0, "over": 3}, 1.0], "label_swap": ShareSchedule.of(LINEAR)},
     "consensus": {"update": {"type": "consensus", "weight": LINEAR}},
+    "betas": {
+        "optimizer": {"type": "adam", "beta1": {"from": 0.5, "to": -0.2, "over": 3}, "beta2": {"from": 0, "to": 0.9, "over": 4}}
+    },
+    "gamma of rmsprop": {"optimizer": {"type": "rmsprop", "gamma": {"from": 0.5, "to": 0.9, "over": 4}}},
+    "rho": {"optimizer": {"type": "adadelta", "rho": {"from": 0.5, "to": 0.9, "over": 4}}},
+    "limit": {"optimizer": {"type": "gradient_descent", "limit": EXPONENTIAL}},
+    "target": {"constraint": {"type": "gradient_penalty", "target": LINEAR}},
+    "rescale": {"constraint": {"type": "rescale", "c": EXPONENTIAL}},
+    "dropout": {"layers": [{"type": "dropout", "p": LINEAR}]},
+    "noise": {"layers": [{"type": "residual", "layers": [{"type": "noise", "how": "add", "scale": EXPONENTIAL}]}]},
+    "average": {"average": {"from": 0.1, "to": 0.9, "over": 4}},
+    "unrolled": {"unrolled": {"steps": 2, "eta": LINEAR}},
     "optimistic": {"update": "optimistic", "optimizer": {"type": "adam", "eta": EXPONENTIAL}},
 }
 
@@ -96,7 +108,7 @@ MOVING: dict[str, dict[str, Any]] = {
 def game(name: str, seed: int = 0, replicates: int = 1) -> Adversarial:
     options = dict(MOVING[name])
     optimizer, held = options.pop("optimizer", "adam"), options.pop("constraint", None)
-    layers: list[Any] = [{"type": "dense", "units": 5, "activation": "tanh"}]
+    layers: list[Any] = [{"type": "dense", "units": 5, "activation": "tanh"}, *options.pop("layers", [])]
     players = [Player([*layers, {"type": "dense", "units": n}], optimizer, c) for n, c in ((2, None), (1, held))]  # type: ignore[list-item]
     data = Examples(np.random.default_rng(0).normal(size=(40, 2)), None)
     made = Adversarial(*players, {"size": 3}, scored=0, **options)
@@ -137,6 +149,56 @@ def test_the_numbers_that_move_are_metrics_and_no_others() -> None:
     assert [one.turn(measure=True)["scheduled"]["generator"]["eta"].item() for _ in range(5)] == pytest.approx(
         [0.1, 0.1 / 10**0.5, 0.01, 0.01 / 10**0.5, 0.001]
     )
+
+
+def test_layers_go_by_their_place_and_the_average_by_its_name() -> None:
+    told = {name: game(name).turn(measure=True)["scheduled"] for name in ("dropout", "noise", "average", "unrolled")}
+    assert told["dropout"].keys() == {"generator.1.dropout", "discriminator.1.dropout"}
+    assert told["noise"].keys() == {f"{player}.1.residual.0.noise" for player in ("generator", "discriminator")}
+    assert told["average"]["average"] == {"decay": 0.1}
+    assert told["unrolled"]["unrolled"] == {"eta": 0.4}
+    assert game("average").drawn_by() == "moving average 0.1 to 0.9"
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_adams_decays_may_move(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Held against the means themselves, and what they would be of a gradient that is always 1."""
+    monkeypatch.setattr(module, "COMPILED", 0 if compiled else 10**9)
+    beta1, beta2 = MomentumSchedule(0.9, -0.3, 4), DecaySchedule(0.0, 0.99, 5)
+    adam = Adam(0.1, beta1, beta2)
+    x, y = np.ones((2, 3)), np.ones((2, 3))
+    m, n, m1, n1 = np.zeros((2, 3)), np.zeros((2, 3)), 0.0, 0.0
+    for turn in range(1, 9):
+        adam.to_turn(turn)
+        for _ in range(2):
+            adam.step(x, x**3 - turn)
+            b1, b2, g = beta1.at(turn), beta2.at(turn), y**3 - turn
+            m, n, m1, n1 = b1 * m + (1 - b1) * g, b2 * n + (1 - b2) * g**2, b1 * m1 + (1 - b1), b2 * n1 + (1 - b2)
+            y -= 0.1 * (m / m1) / (np.sqrt(n / n1) + 1e-8)
+            np.testing.assert_allclose(x, y, rtol=1e-10)
+
+
+def test_steps_ahead_know_no_decays_that_move() -> None:
+    unrolled = Unrolled(by="own")
+    unrolled.refuse(Adam())
+    for adam in (Adam(beta2=DecaySchedule(0.9, 0.99, 5)), Adam(limit=1.0), Adam(limit=NonNegativeSchedule(1.0, 0.1, 5))):
+        with pytest.raises(SpecError, match="limit, and betas that move"):
+            unrolled.refuse(adam)
+
+
+def test_a_number_that_cannot_move_says_so() -> None:
+    with pytest.raises(SpecError, match=r"^epsilon: expects a number above 0, got \{from.*: this number cannot move$"):
+        Optimizer.of({"type": "adam", "epsilon": LINEAR})
+
+
+def test_python_may_write_a_schedule_as_a_config_does() -> None:
+    assert Adam(eta=LINEAR).schedules["eta"].at(3) == 0.2  # type: ignore[arg-type]
+    assert InstanceNoise(LINEAR).sigma == 0.4  # type: ignore[arg-type]
+    one = Player([], "adam")
+    made = Adversarial(one, Player([], "adam"), label_swap=LINEAR, real_labels=[0.9, {"from": 0.9, "to": 1.0, "over": 2}])  # type: ignore[arg-type, list-item]
+    assert (made.labels.swap, made.labels.high) == (0.4, 0.9)
+    with pytest.raises(SpecError, match="'over' is missing"):
+        Adam(eta={"from": 0.1, "to": 0.2})  # type: ignore[arg-type]
 
 
 def test_gammas_penalty_is_half_of_the_gamma_of_the_moment() -> None:

@@ -19,8 +19,8 @@ from dessine.nn.together import is_straight, together
 from dessine.nn.twice import twice
 from dessine.node import Node
 from dessine.optimizers import Optimizer
-from dessine.registry import NonNegative, Positive, Registry, SpecError, Times
-from dessine.schedules import MovingPositive, Scheduled
+from dessine.registry import Registry, SpecError, Times
+from dessine.schedules import MovingNonNegative, MovingPositive, Scheduled
 from dessine.streams import Stream
 
 Array = np.ndarray
@@ -132,8 +132,10 @@ class Rescale(Constraint):
     clipping leaves the small ones alone; and biases are left free, so that the set is not compact, which the theorem asks for.
     """
 
-    def __init__(self, c: Positive = 0.01):
-        self.c = c
+    c: float
+
+    def __init__(self, c: MovingPositive = 0.01):
+        self.hold(c=c)
 
     def attach(self, network: Network) -> None:
         """The first critic is scaled, too."""
@@ -257,16 +259,17 @@ class GradientPenalty(Constraint):
     """
 
     weight: float
+    target: float
 
     def __init__(
         self,
         weight: MovingPositive = 10.0,
-        target: NonNegative = 1.0,
+        target: MovingNonNegative = 1.0,
         sides: Literal["two", "one"] = "two",
         at: Literal["interpolated", "real", "generated", "both"] = "interpolated",
     ):
-        self.hold(weight=weight)
-        self.target, self.sides, self.at = target, sides, at
+        self.hold(weight=weight, target=target)
+        self.sides, self.at = sides, at
 
     def refuse(self, layers: Sequence[Layer], declared: Sequence[Declaration]) -> None:
         """Refuse a critic whose gradient at one example is not its own."""

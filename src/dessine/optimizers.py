@@ -17,8 +17,8 @@ import numpy as np
 
 from dessine.compiled import enabled
 from dessine.node import Node
-from dessine.registry import Decay, Momentum, Positive, Registry
-from dessine.schedules import MovingMomentum, MovingNonNegative, MovingPositive, Scheduled
+from dessine.registry import Positive, Registry
+from dessine.schedules import MovingDecay, MovingMomentum, MovingNonNegative, MovingPositive, Scheduled
 from dessine.threads import mailbox, share
 
 CHUNK = 524_288
@@ -48,6 +48,7 @@ class Optimizer(Scheduled, Node):
     eta: float
     momentum: float
     weight_decay: float
+    limit: float | None
     over: np.ndarray
 
     def __init__(
@@ -55,10 +56,9 @@ class Optimizer(Scheduled, Node):
         eta: MovingPositive,
         momentum: MovingMomentum = 0.0,
         weight_decay: MovingNonNegative = 0.0,
-        limit: Positive | None = None,
+        limit: MovingPositive | None = None,
     ):
-        self.hold(eta=eta, momentum=momentum, weight_decay=weight_decay)
-        self.limit = limit
+        self.hold(eta=eta, momentum=momentum, weight_decay=weight_decay, limit=limit)
         self.t = 0
         self.slots: dict[str, np.ndarray] = {}
         self._scratch: list[np.ndarray] = []
@@ -188,14 +188,14 @@ class GradientDescent(Optimizer):
         eta: MovingPositive = 0.01,
         momentum: MovingMomentum = 0.0,
         weight_decay: MovingNonNegative = 0.0,
-        limit: Positive | None = None,
+        limit: MovingPositive | None = None,
     ):
         super().__init__(eta, momentum, weight_decay, limit)
 
     @property
     def plain(self) -> bool:
         """Without momentum, decay and limit."""
-        return not (self.ever("momentum") or self.ever("weight_decay") or self.limit)
+        return not (self.ever("momentum") or self.ever("weight_decay") or self.ever("limit"))
 
     def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
         """The direction is g."""
@@ -221,7 +221,7 @@ class AdaGrad(Optimizer):
         epsilon: Positive = 1e-10,
         momentum: MovingMomentum = 0.0,
         weight_decay: MovingNonNegative = 0.0,
-        limit: Positive | None = None,
+        limit: MovingPositive | None = None,
     ):
         super().__init__(eta, momentum, weight_decay, limit)
         self.epsilon = epsilon
@@ -286,18 +286,20 @@ class RmsProp(Optimizer):
     limit: the longest gradient, over all parameters of a replicate; longer ones are shortened to it
     """
 
+    gamma: float
+
     def __init__(
         self,
         eta: MovingPositive = 0.01,
-        gamma: Decay = 0.99,
+        gamma: MovingDecay = 0.99,
         epsilon: Positive = 1e-8,
         centered: bool = False,
         momentum: MovingMomentum = 0.0,
         weight_decay: MovingNonNegative = 0.0,
-        limit: Positive | None = None,
+        limit: MovingPositive | None = None,
     ):
         super().__init__(eta, momentum, weight_decay, limit)
-        self.gamma = gamma
+        self.hold(gamma=gamma)
         self.epsilon = epsilon
         self.centered = centered
 
@@ -336,18 +338,20 @@ class AdaDelta(Optimizer):
     limit: the longest gradient, over all parameters of a replicate; longer ones are shortened to it
     """
 
+    rho: float
+
     def __init__(
         self,
         eta: MovingPositive = 1.0,
-        rho: Decay = 0.9,
+        rho: MovingDecay = 0.9,
         epsilon: Positive = 1e-6,
         centered: bool = False,
         momentum: MovingMomentum = 0.0,
         weight_decay: MovingNonNegative = 0.0,
-        limit: Positive | None = None,
+        limit: MovingPositive | None = None,
     ):
         super().__init__(eta, momentum, weight_decay, limit)
-        self.rho = rho
+        self.hold(rho=rho)
         self.epsilon = epsilon
         self.centered = centered
 
@@ -379,6 +383,7 @@ class Adam(Optimizer):
 
     m <- beta1 m + (1 - beta1) g; n <- beta2 n + (1 - beta2) g^2;
     direction (m / (1 - beta1^t)) / (sqrt(n / (1 - beta2^t)) + epsilon).
+    Where a beta moves, the product of all that it has been stands for beta^t.
 
     eta: learning rate
     beta1: decay of the mean gradient; may be negative, as momentum may
@@ -389,41 +394,74 @@ class Adam(Optimizer):
     limit: the longest gradient, over all parameters of a replicate; longer ones are shortened to it
     """
 
+    beta1: float
+    beta2: float
+
     def __init__(
         self,
         eta: MovingPositive = 0.001,
-        beta1: Momentum = 0.9,
-        beta2: Decay = 0.999,
+        beta1: MovingMomentum = 0.9,
+        beta2: MovingDecay = 0.999,
         epsilon: Positive = 1e-8,
         momentum: MovingMomentum = 0.0,
         weight_decay: MovingNonNegative = 0.0,
-        limit: Positive | None = None,
+        limit: MovingPositive | None = None,
     ):
         super().__init__(eta, momentum, weight_decay, limit)
-        self.beta1 = beta1
-        self.beta2 = beta2
+        self.hold(beta1=beta1, beta2=beta2)
         self.epsilon = epsilon
+        self.past = self.beta1, self.beta2, 1.0, 1.0
+        self.decays = self.beta1, self.beta2
 
     def names(self) -> list[str]:
         """The mean and the mean square."""
         return ["mean", "squares", *super().names()]
 
+    @property
+    def steady(self) -> bool:
+        """Whether both decays stay what they are."""
+        return not {"beta1", "beta2"} & self.schedules.keys()
+
+    def step(self, theta: np.ndarray, grad: np.ndarray, clear: bool = False, within: float = math.inf) -> None:
+        if not self.steady:
+            b1, b2, all1, all2 = self.past
+            self.past = self.beta1, self.beta2, all1 * self.beta1, all2 * self.beta2
+            # The slots are m / (1 - beta1) and n / (1 - beta2), by the betas of the step before.
+            self.decays = self.beta1 * (1 - b1) / (1 - self.beta1), self.beta2 * (1 - b2) / (1 - self.beta2)
+        super().step(theta, grad, clear, within)
+
     def constants(self, t: int | None = None) -> tuple[float, float, float, float]:
-        """The bias corrections are numbers: they are moved out of the vectors, into epsilon and scale. t: of a step ahead."""
+        """The bias corrections are numbers: they are moved out of the vectors, into epsilon and scale.
+
+        t: of a step ahead, where the decays are steady.
+        """
         t = self.t if t is None else t
-        r = math.sqrt((1 - self.beta2**t) / (1 - self.beta2))
-        return self.beta1, self.beta2, r * self.epsilon, r * (1 - self.beta1) / (1 - self.beta1**t)
+        decays, gone = (
+            (self.decays, self.past[2:]) if not self.steady else ((self.beta1, self.beta2), (self.beta1**t, self.beta2**t))
+        )
+        r = math.sqrt((1 - gone[1]) / (1 - self.beta2))
+        return *decays, r * self.epsilon, r * (1 - self.beta1) / (1 - gone[0])
 
     def direction(self, g: np.ndarray, s: Views, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, float]:
         """The slots hold m / (1 - beta1) and n / (1 - beta2): two passes over the vector less."""
         m, n = s["mean"], s["squares"]
-        m *= self.beta1
+        beta1, beta2, epsilon, scale = self.constants()
+        m *= beta1
         m += g
-        n *= self.beta2
+        n *= beta2
         np.multiply(g, g, out=a)
         n += a
-        _, _, epsilon, scale = self.constants()
         np.sqrt(n, out=a)
         a += epsilon
         np.divide(m, a, out=a)
         return a, scale
+
+    def state(self) -> dict[str, np.ndarray]:
+        """With decays that move, also the last ones, and the products of all."""
+        return super().state() | ({} if self.steady else {"decays": np.array(self.past)})
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        if not self.steady and "decays" in state:
+            b1, b2, all1, all2 = map(float, state["decays"])
+            self.past, state = (b1, b2, all1, all2), {name: value for name, value in state.items() if name != "decays"}
+        super().restore(state)

@@ -252,6 +252,7 @@ class Described:
 
     registry: ClassVar[Registry[Any] | None] = None
     type: ClassVar[str] = ""
+    noun: ClassVar[str] = "mapping"  # what one outside a family is called where options are listed
 
 
 N = TypeVar("N", bound=Described)

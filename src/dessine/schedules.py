@@ -13,14 +13,14 @@ from typing import Annotated, Any, Literal, TypeAlias
 from annotated_types import Ge, Le
 
 from dessine.node import Node
-from dessine.registry import Count, Momentum, NonNegative, Positive, Share, SpecError
+from dessine.registry import Count, Decay, Momentum, NonNegative, Positive, Share, SpecError
 
 Shape = Literal["linear", "exponential", "cosine", "steps"]
 Stairs = Annotated[int, Ge(1), Le(1_000)]
 
 
 class Schedule(Node):
-    """A number that goes from one value to another, turn by turn.
+    """A number that goes from one value to another, turn by turn. Options that take one say "or a schedule".
 
     from: its value in the first turn
     to: its value after `over` turns, where it stays
@@ -33,6 +33,8 @@ class Schedule(Node):
     to + (from - to) (1 + cos(pi s)) / 2 (Loshchilov and Hutter 2017, without restarts).
     """
 
+    noun = "a schedule"
+
     def __init__(self, from_: float, to: float, over: Count, shape: Shape = "linear", stairs: Stairs | None = None):
         self.start, self.end, self.over, self.shape, self.stairs = from_, to, over, shape, stairs or 10
         for name, value in (("from", from_), ("to", to)) if shape == "exponential" else ():
@@ -40,6 +42,9 @@ class Schedule(Node):
                 raise SpecError("an exponential schedule goes between numbers above 0: take linear or cosine", (name,))
         if stairs is not None and shape != "steps":
             raise SpecError(f"only the shape steps has stairs, this is {shape}", ("stairs",))
+
+    def __str__(self) -> str:
+        return f"{self.start:g} to {self.end:g}"
 
     def at(self, turn: int) -> float:
         """Its value in turn `turn`, from 1 on."""
@@ -72,10 +77,21 @@ class MomentumSchedule(Schedule):
         super().__init__(from_, to, over, shape, stairs)
 
 
+class DecaySchedule(Schedule):
+    def __init__(self, from_: Decay, to: Decay, over: Count, shape: Shape = "linear", stairs: Stairs | None = None):
+        super().__init__(from_, to, over, shape, stairs)
+
+
 MovingPositive: TypeAlias = Positive | NonNegativeSchedule
 MovingNonNegative: TypeAlias = NonNegative | NonNegativeSchedule
 MovingShare: TypeAlias = Share | ShareSchedule
 MovingMomentum: TypeAlias = Momentum | MomentumSchedule
+MovingDecay: TypeAlias = Decay | DecaySchedule
+
+
+def moving(number: Any) -> Any:
+    """A number as it is, or the schedule that a mapping describes."""
+    return Schedule.of(number) if isinstance(number, Mapping) else number
 
 
 class Scheduled:
@@ -84,10 +100,14 @@ class Scheduled:
     schedules: Mapping[str, Schedule] = MappingProxyType({})
 
     def hold(self, **numbers: Any) -> None:
-        """Make attributes of the numbers, or schedules, given: those of the first turn."""
-        self.schedules = {name: value for name, value in numbers.items() if isinstance(value, Schedule)}
-        for name in numbers.keys() - self.schedules.keys():
-            setattr(self, name, numbers[name])
+        """Make attributes of the numbers, or schedules, given, beside those held before: with the values of the first turn."""
+        schedules = {name: one for name, one in self.schedules.items() if name not in numbers}
+        for name, number in numbers.items():
+            if isinstance(number := moving(number), Schedule):
+                schedules[name] = number
+            else:
+                setattr(self, name, number)
+        self.schedules = schedules
         self.to_turn(1)
 
     def to_turn(self, turn: int) -> None:
@@ -100,7 +120,7 @@ class Scheduled:
         return name in self.schedules or bool(getattr(self, name))
 
 
-def is_interval(low: float | Schedule, high: float | Schedule) -> bool:
+def is_interval(low: Any, high: Any) -> bool:
     """Whether low <= high, at the start and in the end."""
-    ends = ((one.start, one.end) if isinstance(one, Schedule) else (one, one) for one in (low, high))
+    ends = ((one.start, one.end) if isinstance(one, Schedule) else (one, one) for one in map(moving, (low, high)))
     return all(a <= b for a, b in zip(*ends, strict=True))

@@ -351,7 +351,7 @@ def notation(hint: Any) -> str:
     if origin is list:
         return f"list, each {notation(args[0])}"
     if isinstance(hint, type) and issubclass(hint, Described):
-        return hint.registry.kind if hint.registry else "mapping"
+        return hint.registry.kind if hint.registry else hint.noun
     return {int: "int", float: "float", str: "text", bool: "true | false", type(None): "null"}.get(hint, str(hint))
 
 
@@ -419,7 +419,8 @@ def problems(error: ValidationError, cls: type[Described], also: tuple[str, ...]
             nearest = did_you_mean(value, get_args(hint)) if get_origin(hint) is Literal else ""
             large = ", which is too large a number" if hasattr(value, "word") and abs(value) == math.inf else ""
             odd = lookalikes(value) if isinstance(value, str) else ""
-            message = f"expects {wants}, got {shown(value)}{large}{nearest}{odd}"
+            still = ": this number cannot move" if isinstance(value, dict) and {"from", "to"} <= value.keys() else ""
+            message = f"expects {wants}, got {shown(value)}{large}{nearest}{odd}{still}"
             wrong.append(Problem(path, message, text=kind == "string_type"))
     above = {p.path[:n] for p in [*found, *wrong] for n in range(len(p.path))}
     deepest = [p for p in wrong if p.path not in above]

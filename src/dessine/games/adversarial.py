@@ -36,8 +36,8 @@ from dessine.games.schedule import CriticExtra, CriticMoves, Moves, Until
 from dessine.games.small import Small
 from dessine.losses import GameLoss
 from dessine.nn import Mode
-from dessine.registry import DEFAULTS, Count, Decay, Like, SomeTimes, SpecError, Times
-from dessine.schedules import MovingShare, Scheduled, is_interval
+from dessine.registry import DEFAULTS, Count, Like, SomeTimes, SpecError, Times
+from dessine.schedules import MovingDecay, MovingShare, Scheduled, is_interval, moving
 from dessine.scores.panel import GLANCED, Panel, directions
 from dessine.scores.reference import Reference
 from dessine.streams import Streams
@@ -103,7 +103,7 @@ class Adversarial(Pair, Game):
         pack: Count = 1,
         feature_matching: Like[FeatureMatching] | None = None,
         unrolled: Like[Unrolled] | None = None,
-        average: Decay | None = None,
+        average: MovingDecay | None = None,
         scored: Annotated[int, Ge(0), Le(100_000)] = 250,
         rotation_pairs: SomeTimes = 0,
     ):
@@ -124,7 +124,7 @@ class Adversarial(Pair, Game):
         self.pack = pack
         self.feature_matching = None if feature_matching is None else FeatureMatching.of(feature_matching)
         self.unrolled = None if unrolled is None else Unrolled.of(unrolled)
-        self.decay, self.scored, self.rotation_pairs = average, scored, rotation_pairs
+        self.decay, self.scored, self.rotation_pairs = moving(average), scored, rotation_pairs
         self.update.refuse(self)
         self.critic_moves.refuse()
         refuse_contradictions(self)
@@ -166,6 +166,10 @@ class Adversarial(Pair, Game):
         yield "labels", self.labels
         if self.instance_noise is not None:
             yield "instance_noise", self.instance_noise
+        if self.unrolled is not None:
+            yield "unrolled", self.unrolled
+        if self.average is not None:
+            yield "average", self.average
         if isinstance(self.update, Scheduled):
             yield "update", self.update
 

@@ -94,9 +94,7 @@ class Game(Node):
     def scheduled(self) -> Iterator[tuple[str, Scheduled]]:
         """Whose numbers may move from turn to turn, by name."""
         for name, player in self.players.items():
-            yield name, player.optimizer
-            if player.constraint is not None:
-                yield name, player.constraint
+            yield from ((f"{name}.{part}" if part else name, one) for part, one in player.scheduled())
 
     def to_turn(self, turn: int) -> None:
         """Give all of them the values of turn `turn`, from 1 on."""

@@ -24,6 +24,7 @@ from dessine.games.schedule import CriticMoves
 from dessine.losses import GameLoss
 from dessine.nn import Mode
 from dessine.nn.layer import size
+from dessine.schedules import MovingDecay, Schedule
 from dessine.scores.panel import Panel
 from dessine.streams import Streams
 
@@ -52,7 +53,7 @@ class Pair:
     pack: int
     feature_matching: FeatureMatching | None
     unrolled: Unrolled | None
-    decay: float | None  # of the moving average
+    decay: MovingDecay | None  # of the moving average
     average: Average | None
     panel: Panel
     scored: int
@@ -194,7 +195,9 @@ class Pair:
             raise ValueError("this run kept no moving average of its generator: train with game.average=0.999")
         if self.decay is None:
             return ""
-        return PLAIN if average is False else f"moving average {self.decay:g}"
+        if average is False:
+            return PLAIN
+        return f"moving average {self.decay if isinstance(self.decay, Schedule) else f'{self.decay:g}'}"
 
     @contextmanager
     def drawing(self, average: bool | None = None) -> Iterator[None]:

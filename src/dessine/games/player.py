@@ -18,6 +18,7 @@ from dessine.nn.shaping import Reshape
 from dessine.node import Node
 from dessine.optimizers import Optimizer
 from dessine.registry import Like, SpecError
+from dessine.schedules import Scheduled
 from dessine.streams import Streams
 
 Array = np.ndarray
@@ -64,6 +65,13 @@ class Player(Node):
     def places(self) -> Iterator[Place]:
         """Every layer, those that others hold, too; none before shapes are known to fit."""
         return places(self.layers, self.declared) if self.declared else iter(())
+
+    def scheduled(self) -> Iterator[tuple[str, Scheduled]]:
+        """Whose numbers may move: the optimizer and the constraint, each by no name, and layers by theirs, "2.dropout"."""
+        yield "", self.optimizer
+        if self.constraint is not None:
+            yield "", self.constraint
+        yield from ((place.key, place.layer) for place in self.places() if isinstance(place.layer, Scheduled))
 
     def numbers(self, batch: int) -> tuple[int, int]:
         """How many one replicate keeps for its parameters, and for one example of a batch that passes; known once outlined.

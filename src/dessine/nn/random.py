@@ -8,12 +8,13 @@ import numpy as np
 
 from dessine.compiled import COMPILED, SHARED, enabled, own
 from dessine.nn.layer import Array, Backward, Declaration, Layer, Mode, Shape, layers
-from dessine.registry import Count, Decay, Positive, SpecError
+from dessine.registry import Count, SpecError
+from dessine.schedules import MovingDecay, MovingPositive, Scheduled
 from dessine.threads import mailbox
 
 
 @layers.register("dropout")
-class Dropout(Layer):
+class Dropout(Scheduled, Layer):
     """In training, set each input to 0 with probability p and multiply the rest by 1 / (1 - p).
 
     p: share of inputs that are dropped; drawn as 16 bits, so that it is rounded to a multiple of 1 / 65,536, at most
@@ -23,9 +24,10 @@ class Dropout(Layer):
 
     draws = True
     affine = True
+    p: float
 
-    def __init__(self, p: Decay = 0.5):
-        self.p = p
+    def __init__(self, p: MovingDecay = 0.5):
+        self.hold(p=p)
 
     def declare(self, shape: Shape) -> Declaration:
         return Declaration(shape)
@@ -54,7 +56,7 @@ class Dropout(Layer):
 
 
 @layers.register("noise")
-class Noise(Layer):
+class Noise(Scheduled, Layer):
     """Fresh noise at any layer, also outside training: it is part of what a generator is given.
 
     how: concatenated to the features (the student report's choice), added, or multiplied term by term
@@ -66,17 +68,19 @@ class Noise(Layer):
 
     draws = True
     affine = True
+    scale: float
 
     def __init__(
         self,
         how: Literal["concatenate", "add", "multiply"] = "concatenate",
         size: Count | None = None,
         distribution: Literal["gaussian", "uniform"] = "gaussian",
-        scale: Positive = 1.0,
+        scale: MovingPositive = 1.0,
     ):
         if how != "concatenate" and size is not None:
             raise SpecError("only concatenated noise has a size of its own", ("size",))
-        self.how, self.size, self.distribution, self.scale = how, size, distribution, scale
+        self.hold(scale=scale)
+        self.how, self.size, self.distribution = how, size, distribution
 
     def declare(self, shape: Shape) -> Declaration:
         if self.how != "concatenate":

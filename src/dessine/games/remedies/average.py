@@ -8,11 +8,12 @@ from contextlib import contextmanager
 import numpy as np
 
 from dessine.nn import Network
+from dessine.schedules import MovingDecay, Scheduled
 
 Array = np.ndarray
 
 
-class Average:
+class Average(Scheduled):
     """A generator whose weights are the moving average of the plain one's; it draws and is scored, and never plays.
 
     decay: share of the average that stays at each move; in the first moves less, (1 + t) / (10 + t), so that the start is
@@ -20,8 +21,11 @@ class Average:
     like weights.
     """
 
-    def __init__(self, network: Network, decay: float):
-        self.network, self.decay, self.t = network, decay, 0
+    decay: float
+
+    def __init__(self, network: Network, decay: MovingDecay):
+        self.hold(decay=decay)
+        self.network, self.t = network, 0
         self.theta, self.buffers = network.theta.copy(), network.buffers.copy()
 
     def follow(self) -> None:

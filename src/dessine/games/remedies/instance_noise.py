@@ -6,7 +6,7 @@ import numpy as np
 
 from dessine.node import Node
 from dessine.registry import Count, SpecError
-from dessine.schedules import MovingPositive, NonNegativeSchedule, Schedule, Scheduled
+from dessine.schedules import MovingPositive, NonNegativeSchedule, Schedule, Scheduled, moving
 from dessine.streams import Stream
 
 Array = np.ndarray
@@ -22,6 +22,7 @@ class InstanceNoise(Scheduled, Node):
     sigma: float
 
     def __init__(self, sigma: MovingPositive = 0.1, until: Count | None = None):
+        sigma = moving(sigma)
         if until is not None and isinstance(sigma, Schedule):
             raise SpecError("sigma has a schedule already: leave it out", ("until",))
         self.hold(sigma=sigma if until is None else NonNegativeSchedule(sigma, 0.0, until))  # type: ignore[arg-type]

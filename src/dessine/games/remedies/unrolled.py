@@ -12,12 +12,13 @@ from dessine.nn import Mode, Network
 from dessine.nn.tangent import along
 from dessine.node import Node
 from dessine.optimizers import Adam, Optimizer
-from dessine.registry import Positive, SpecError, Times
+from dessine.registry import SpecError, Times
+from dessine.schedules import MovingPositive, Scheduled
 
 Array = np.ndarray
 
 
-class Unrolled(Node):
+class Unrolled(Scheduled, Node):
     """The generator's loss is taken after the discriminator has made so many steps more, and differentiated through them.
 
     steps: that the discriminator looks ahead, on the batch of this turn; it takes them back after
@@ -27,16 +28,21 @@ class Unrolled(Node):
     plain turns (gan_ring).
     """
 
+    eta: float
+
     # Second derivatives times a vector are exact here (nn/tangent.py). Differences of gradients would be wrong wherever a
     # leaky_relu's kink lay between: for a critic of 128 units a layer by many times the gradient itself.
 
-    def __init__(self, steps: Times = 5, eta: Positive = 0.1, by: Literal["descent", "own"] = "descent"):
-        self.steps, self.eta, self.by = steps, eta, by
+    def __init__(self, steps: Times = 5, eta: MovingPositive = 0.1, by: Literal["descent", "own"] = "descent"):
+        self.hold(eta=eta)
+        self.steps, self.by = steps, by
 
     def refuse(self, optimizer: Optimizer) -> None:
         """Raises SpecError where the discriminator's own steps are none that the gradient can go through."""
-        if self.by == "own" and (not isinstance(optimizer, Adam) or any(map(optimizer.ever, ("momentum", "weight_decay")))):
-            raise SpecError("own steps are those of adam, without momentum and weight_decay; else give descent", ("by",))
+        plain = isinstance(optimizer, Adam) and optimizer.steady
+        if self.by == "own" and not (plain and not any(map(optimizer.ever, ("momentum", "weight_decay", "limit")))):
+            text = "own steps are those of adam, without momentum, weight_decay, limit, and betas that move"
+            raise SpecError(f"{text}; else give descent", ("by",))
 
     def error(
         self,
