@@ -115,6 +115,11 @@ class Scheduled:
         for name, schedule in self.schedules.items():
             setattr(self, name, schedule.at(turn))
 
+    def over_turns(self, name: str, turns: range) -> list[float]:
+        """The value of one of them in each of these turns."""
+        moving = self.schedules.get(name)
+        return [getattr(self, name)] * len(turns) if moving is None else [moving.at(turn) for turn in turns]
+
     def ever(self, name: str) -> bool:
         """Whether this number is other than 0 in some turn."""
         return name in self.schedules or bool(getattr(self, name))

@@ -34,7 +34,7 @@ LOSSES = [{"type": "quadratic", "factor": 0.8}, "binary_cross_entropy", "softmax
 
 
 def game(
-    layers: list[Any], loss: Any = "quadratic", replicates: int = 1, seed: int = 0, pixels: bool = True, **rule: float
+    layers: list[Any], loss: Any = "quadratic", replicates: int = 1, seed: int = 0, pixels: bool = True, **rule: Any
 ) -> Classification:
     """Three classes, 30 examples, one at a time, float64; pixels are mostly 0."""
     rng = np.random.default_rng(5)
@@ -90,6 +90,34 @@ def test_neither_where_stretches_end_nor_what_is_measured_changes_a_bit(momentum
         often.turns(n, measure=n != 6)
     for name, value in once.state().items():
         np.testing.assert_array_equal(often.state()[name], value, err_msg=name)
+
+
+ETA = {"from": 0.2, "to": 0.01, "over": 50, "shape": "exponential"}
+MOMENTUM = {"from": 0.0, "to": 0.8, "over": 40, "shape": "steps"}
+
+
+@pytest.mark.parametrize("widest", [20, 5])
+@pytest.mark.parametrize("rule", [{"eta": ETA}, {"momentum": MOMENTUM}, {"eta": ETA, "momentum": MOMENTUM}], ids=str)
+def test_numbers_that_move_stay_in_compiled_code(rule: dict[str, Any], widest: int) -> None:
+    plain, once, often = (game(chain(widest=widest), replicates=2, **rule) for _ in range(3))
+    assert once.one_by_one is not None
+    plain.one_by_one = None
+    expected, seen = plain.turns(70, measure=True), once.turns(70, measure=True)
+    np.testing.assert_allclose(theta(once), theta(plain), rtol=1e-10, atol=1e-12)
+    assert str(seen["scheduled"]) == str(expected["scheduled"])
+    for n in (1, 33, 6, 30):
+        often.turns(n, measure=n != 6)
+    for name, value in once.state().items():
+        np.testing.assert_array_equal(often.state()[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("widest", [20, 5])
+def test_a_schedule_that_stands_still_has_the_bits_of_its_number(widest: int) -> None:
+    still = {"from": 0.3, "to": 0.3, "over": 50, "shape": "exponential"}
+    number, schedule = (game(chain(widest=widest), eta=one, momentum=one) for one in (0.3, still))
+    for made in (number, schedule):
+        made.turns(60)
+    np.testing.assert_array_equal(theta(number), theta(schedule))
 
 
 @pytest.mark.parametrize("widest", [20, 5])

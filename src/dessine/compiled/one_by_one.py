@@ -258,14 +258,14 @@ def _transpose(shapes, vector, back):  # type: ignore[no-untyped-def]
 
 
 @loop
-def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, factor, eta, momentum, powers, values):  # type: ignore[no-untyped-def]
+def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, factor, etas, momenta, powers, values):  # type: ignore[no-untyped-def]
     """One turn for each example in `order` (n,): theta (P,) moves, and values (n,) becomes the losses.
 
     velocity: (P,), or (0,) without momentum. layers: (L, 2), p and q of each activation, of theta's type. shapes: (L, 4):
     inputs, outputs, where w begins in theta, the activation's place in ACTIVATIONS. A bias is the weight of one more input,
     which is always 1. x: (N, inputs of the data), pixels, which become x * scale + low, or floats, taken as they are.
-    answers: (N, outputs), targets. loss, factor: its place in LOSSES, and quadratic's option. eta, momentum, scale, low: of
-    theta's type. powers: (widest,) integers of the size of its numbers, scratch.
+    answers: (N, outputs), targets. loss, factor: its place in LOSSES, and quadratic's option. etas, momenta: (n,), of each
+    turn; these, scale and low: of theta's type. powers: (widest,) integers of the size of its numbers, scratch.
     """
     n, widest = len(shapes), powers.size
     y, d = np.ones((n + 1, widest), theta.dtype), np.empty((2, widest), theta.dtype)
@@ -275,6 +275,7 @@ def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, 
     _transpose(shapes, theta, False)
     _transpose(shapes, velocity, False)
     for t in range(order.size):
+        eta, momentum = etas[t], momenta[t]
         example = x[order[t]]
         for i in range(example.size):
             y[0, i] = example[i] * scale + low
@@ -312,7 +313,7 @@ def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, 
 
 
 @loop
-def turns_of_all(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, factor, eta, momentum, powers, values):  # type: ignore[no-untyped-def]
+def turns_of_all(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, factor, etas, momenta, powers, values):  # type: ignore[no-untyped-def]
     """The same for R replicates of a narrow network without softmax: theta (P * R,), velocity (P * R,) or (0,), order (R, n).
 
     Where `turns` has a number there are R here, one of each replicate, and no sum is of several replicates: what one learns
@@ -322,6 +323,7 @@ def turns_of_all(theta, velocity, layers, shapes, order, x, scale, low, answers,
     y, d = np.ones((n + 1, powers.size), theta.dtype), np.empty((2, powers.size), theta.dtype)
     said, error = np.empty(shapes[n - 1, 1], theta.dtype), np.empty(shapes[n - 1, 1], theta.dtype)
     for t in range(order.shape[1]):
+        eta, momentum = etas[t], momenta[t]
         for c in range(r):
             for i in range(x.shape[1]):
                 y[0, i * r + c] = x[order[c, t], i] * scale + low

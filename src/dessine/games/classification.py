@@ -180,11 +180,12 @@ class Classification(Task, Game):
             return super().turns(n, measure)
         while n > 1:
             index = self.batches.take(n - 1)
-            self._count(self.one_by_one.learn(index), False)
+            self._count(self.one_by_one.learn(index, self.done + 1), False)
             n -= index.shape[1]
         index = self.batches.take(1)
-        told = self._look_ahead(index) if measure else {}
-        return {"loss": {"network": self._count(self.one_by_one.learn(index), measure)}} | told
+        self.begin(self.done + 1)
+        told = self._look_ahead(index) | self.optimizing() if measure else {}
+        return {"loss": {"network": self._count(self.one_by_one.learn(index, self.done + 1), measure)}} | told
 
     def _learn(self, x: Array, target: Array | None) -> Array:
         """One move of the network; the loss, (R,)."""

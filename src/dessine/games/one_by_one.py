@@ -44,49 +44,52 @@ class OneByOne:
 
     @staticmethod
     def of(player: Player, loss: Loss, train: Examples) -> OneByOne | None:
-        """None for what is not a chain of dense layers under plain descent or momentum, or where nothing is compiled.
-
-        Nor where a number moves: a stretch is many turns.
-        """
+        """None for what is not a chain of dense layers under plain descent or momentum, or where nothing is compiled."""
         rule = player.optimizer
-        if not enabled() or not isinstance(rule, GradientDescent) or rule.ever("weight_decay") or rule.limit or rule.schedules:
+        if not enabled() or not isinstance(rule, GradientDescent) or rule.ever("weight_decay") or rule.ever("limit"):
             return None
         if player.constraint is not None:
             return None
         chain = _chain(player.network)
         return None if chain is None else OneByOne(player, chain, loss, train)
 
-    def learn(self, index: Array) -> Array:
-        """A turn for each example: index (R, n), in each replicate's order -> the losses, (R, n)."""
+    def learn(self, index: Array, first: int) -> Array:
+        """A turn for each example: index (R, n), in each replicate's order -> the losses, (R, n).
+
+        first: of these turns, counted from 1. Numbers that move have a value for each; they are left at those of the last.
+        """
         theta, rule = self.player.network.theta, self.player.optimizer
-        if rule.momentum and "velocity" not in rule.slots:
+        if rule.ever("momentum") and "velocity" not in rule.slots:
             rule.slots["velocity"] = np.zeros_like(theta)
         values = np.empty(index.shape, theta.dtype)
+        turns = range(first, first + index.shape[1])
+        moving = tuple(np.array(rule.over_turns(name, turns), theta.dtype) for name in ("eta", "momentum"))
         r, work = len(theta), index.shape[1] * theta.size
         least = 64 if self.narrow else 1  # replicates of a job: side by side, they share each instruction
         jobs = max(1, min(r // least, work // 1_000_000))  # which changes no bit: a replicate knows nothing of another
-        share([partial(self._learn, range(r * i // jobs, r * (i + 1) // jobs), index, values) for i in range(jobs)])
+        share([partial(self._learn, range(r * i // jobs, r * (i + 1) // jobs), index, moving, values) for i in range(jobs)])
         rule.t += index.shape[1]
+        rule.to_turn(turns[-1])
         return values
 
-    def _learn(self, replicates: range, index: Array, values: Array) -> None:
+    def _learn(self, replicates: range, index: Array, moving: tuple[Array, ...], values: Array) -> None:
         from dessine.compiled.one_by_one import turns, turns_of_all
 
-        theta, rule = self.player.network.theta, self.player.optimizer
-        number, widest, word = theta.dtype.type, self.shapes[:, :2].max(), np.dtype(f"i{theta.itemsize}")
-        task = (self.x, self.scale, self.low, self.answers, self.loss, self.factor, number(rule.eta), number(rule.momentum))
+        theta, velocity = self.player.network.theta, self.player.optimizer.slots.get("velocity")
+        widest, word = self.shapes[:, :2].max(), np.dtype(f"i{theta.itemsize}")
+        task = (self.x, self.scale, self.low, self.answers, self.loss, self.factor, *moving)
         if self.narrow:
             part = slice(replicates.start, replicates.stop)
             w = theta[part].T.ravel()
-            v = rule.slots["velocity"][part].T.ravel() if rule.momentum else w[:0]
+            v = w[:0] if velocity is None else velocity[part].T.ravel()
             order, powers = np.ascontiguousarray(index[part]), np.empty(widest * len(replicates), word)
             turns_of_all(w, v, self.options, self.shapes, order, *task, powers, values[part])
             theta[part] = w.reshape(-1, len(replicates)).T
-            if rule.momentum:
-                rule.slots["velocity"][part] = v.reshape(-1, len(replicates)).T
+            if velocity is not None:
+                velocity[part] = v.reshape(-1, len(replicates)).T
             return
         for r in replicates:
-            v = rule.slots["velocity"][r] if rule.momentum else theta[r, :0]
+            v = theta[r, :0] if velocity is None else velocity[r]
             order, powers = np.ascontiguousarray(index[r]), np.empty(widest, word)
             turns(theta[r], v, self.options, self.shapes, order, *task, powers, values[r])
 
