@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dessine.streams import Stream, Streams
+from dessine.streams import Held, Stream, Streams
 
 
 def draws(stream: Stream) -> np.ndarray:
@@ -127,3 +127,16 @@ def test_state_of_another_number_of_replicates_is_refused() -> None:
     draws(streams["latent"])
     with pytest.raises(ValueError, match="zip"):
         Streams(3, 3).restore(streams.state())
+
+
+def test_held_streams_give_every_example_the_same_again_and_again():
+    held = Held(5, 2)
+    first = held["noise"].gaussian((4, 3), np.float32)
+    assert first.shape == (2, 4, 3)
+    assert (first == first[:, :1]).all()
+    np.testing.assert_array_equal(first[:, :2], held["noise"].gaussian((2, 3), np.float32))
+    np.testing.assert_array_equal(first[:, :1], Streams(5, 2)["noise"].gaussian((1, 3), np.float32))
+    first[...] = 0  # layers write into it
+    uniform = held["noise"].uniform((4, 3), np.float64, -1.0, 1.0)
+    assert (uniform == uniform[:, :1]).all()
+    assert not (uniform == held["other"].uniform((4, 3), np.float64, -1.0, 1.0)).any()

@@ -75,3 +75,19 @@ class Streams:
             states = state.get(name) or [dict(bits.state) for bits in self._bits(name)]  # not used then: at its start
             for generator, one in zip(self[name].generators, states, strict=True):
                 generator.bit_generator.state = one
+
+
+class Held(Streams):
+    """Streams that begin anew at each draw, and give every example of a batch the same: noise that stands still, so that what
+    is made of two latents differs by these alone."""
+
+    def __getitem__(self, purpose: str) -> Stream:
+        return _HeldStream([np.random.Generator(bits) for bits in self._bits(purpose)])
+
+
+class _HeldStream(Stream):
+    def gaussian(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        return np.repeat(super().gaussian((1, *shape[1:]), dtype), shape[0], 1)
+
+    def uniform(self, shape: tuple[int, ...], dtype: Any, low: float = 0.0, high: float = 1.0) -> Array:
+        return np.repeat(super().uniform((1, *shape[1:]), dtype, low, high), shape[0], 1)

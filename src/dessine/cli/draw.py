@@ -4,51 +4,97 @@ from __future__ import annotations
 
 from math import ceil, sqrt
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import numpy as np
+from click.core import ParameterSource
 
 from dessine.cli.errors import say
+from dessine.cli.latents import Bound, Stops, drawn, playing, read_latents
 from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run
 from dessine.cli.paths import FILE, PATH, RUN
+from dessine.cli.walks import ENDINGS, FRAMES, Trip, save_trip
 from dessine.experiment import Experiment
 from dessine.games.game import FIXED_SEED
+from dessine.games.walk import PATHS
+from dessine.games.walk import Path as Way
 from dessine.plots.grid import save_grid
 from dessine.runs.files import beside
-from dessine.streams import Streams
+from dessine.streams import Held, Streams
 
 PORTION = 500
 """Images drawn together, so that memory stays small."""
 HINT = " (--plain: by its own weights)"
+EPILOG = """\b
+Examples:
+  dessine draw last --count 64 --seed 1 --out digits.png
+  dessine draw last --walk 3,7,12 --closed
+  dessine draw last --latents found.npy --out found.png
+"""
 
 
-@click.command(epilog="Example: dessine draw last --count 64 --seed 1 --out digits.png")
+@click.command(epilog=EPILOG)
 @click.argument("run", type=RUN)
 @click.option("--count", type=click.IntRange(1, 1_000_000), default=64, show_default=True, help="How many.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latents: the same, the same images.")
+@click.option("--latents", type=FILE, help="FILE.npy of the latents to draw from, N x size, in place of a seed's.")
+@click.option(
+    "--truncate",
+    type=Bound(),
+    metavar="PSI",
+    help="Draw each number of a gaussian latent anew until it lies in [-PSI, PSI]: more alike and often clearer; try 1.",
+)
+@click.option("--walk", type=Stops(), help="Walk from latent to latent: of seeds, or of files of latents.")
+@click.option("--frames", type=click.IntRange(2, 1000), help=f"Images of a walk.  [default: {FRAMES}]")
+@click.option("--path", "way", type=click.Choice(PATHS), help="Of a walk.  [default: spherical for gaussian latents]")
+@click.option("--closed", is_flag=True, help="Walk back to the first latent, so that a GIF has no jump.")
 @by_whom
 @at_step
-@click.option("--out", type=FILE, required=True, help="FILE.png or FILE.npz")
+@click.option("--out", type=FILE, help="FILE.png or FILE.npz; of a walk FILE.gif, too.  [default for a walk: walk.gif]")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
-def command(run: str, count: int, seed: int, average: bool | None, at: int | str, out: Path, runs_dir: Path) -> None:
+def command(
+    run: str,
+    count: int,
+    seed: int,
+    latents: Path | None,
+    truncate: float | None,
+    walk: list[int | Path] | None,
+    frames: int | None,
+    way: Way | None,
+    closed: bool,
+    average: bool | None,
+    at: int | str,
+    out: Path | None,
+    runs_dir: Path,
+) -> None:
     """Draw COUNT images with the generator of RUN: a grid (.png), or `images`, float32 in [0, 1], (N, 28, 28) (.npz).
+
+    With --walk, what it draws on a way from latent to latent: a GIF, a grid, or numbers. Seed 3 stands for the first image of
+    --seed 3. Of points in the plane, the line that they take.
 
     A run with `game.average` draws by the moving average of its generator, and says so.
 
     Of a sweep, each run has a file of its own, named after it: digits.png becomes digits_<values of the run>.png.
     """
-    if out.suffix.lower() not in (".png", ".npz"):
-        raise click.UsageError(f"--out {out}: expects a name ending in .png or .npz")
-    if not out.parent.is_dir():
-        raise click.UsageError(f"--out {out}: there is no folder {out.parent}")
+    trip = None
+    if walk is not None:
+        _refuse("a walk is from the latents that it names", "count", "latents")
+        trip = Trip(walk, frames or FRAMES, way, closed, truncate, seed)
+    else:
+        _refuse("this is of a walk: give --walk", "frames", "way", "closed")
+    if latents is not None:
+        _refuse("--latents says which are drawn", "count", "seed", "truncate")
+    out = _checked(out, ENDINGS if trip else (".png", ".npz"), Path("walk.gif") if trip else None)
+    ask = _Question(count, seed, latents, truncate, trip, average, at)
     cells = cells_of(run, runs_dir)
     if not cells:
-        made = [(Path(run), _draw(run, runs_dir, count, seed, average, at, out))]
+        made = [(Path(run), _draw(run, runs_dir, ask, out))]
     else:
         each = out.with_name
         made = for_each(
             cells,
-            lambda cell: _draw(cell, runs_dir, count, seed, average, at, each(f"{out.stem}_{Path(cell).name}{out.suffix}")),
+            lambda cell: _draw(cell, runs_dir, ask, each(f"{out.stem}_{Path(cell).name}{out.suffix}")),
         )
     for whose in dict.fromkeys(whose for _, (_, whose) in made if whose):
         say(f"drawn by the {whose} of the generator{HINT if average is None else ''}")
@@ -56,30 +102,87 @@ def command(run: str, count: int, seed: int, average: bool | None, at: int | str
         click.echo(str(path))
 
 
-def _draw(run: str, runs_dir: Path, count: int, seed: int, average: bool | None, at: int | str, out: Path) -> tuple[Path, str]:
+def _checked(out: Path | None, endings: tuple[str, ...], default: Path | None) -> Path:
+    if (out := out or default) is None:
+        raise click.UsageError("Missing option '--out': FILE.png or FILE.npz")
+    if out.suffix.lower() not in endings:
+        raise click.UsageError(f"--out {out}: expects a name ending in {', '.join(endings[:-1])} or {endings[-1]}")
+    if not out.parent.is_dir():
+        raise click.UsageError(f"--out {out}: there is no folder {out.parent}")
+    return out
+
+
+def _refuse(why: str, *names: str) -> None:
+    """Options that were given."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(one.opts[0] for one in context.command.params if one.name == name)
+            raise click.UsageError(f"{option}: {why}")
+
+
+class _Question(NamedTuple):
+    """What is asked of a run, or of each run of a sweep."""
+
+    count: int
+    seed: int
+    latents: Path | None
+    truncate: float | None
+    trip: Trip | None
+    average: bool | None
+    at: int | str
+
+
+def _draw(run: str, runs_dir: Path, ask: _Question, out: Path) -> tuple[Path, str]:
     """Of one run. Returns the file, and whose weights have drawn, where there is a choice."""
-    _found, experiment, step = open_run(run, runs_dir, to_draw=True, at=at)
-    whose = drawn_by(experiment, average)
-    images = draw_images(experiment, count, seed, average)
+    _found, experiment, step = open_run(run, runs_dir, to_draw=True, at=ask.at)
+    whose = drawn_by(experiment, ask.average)
+    by = f", {whose}" if whose else ""
+    if ask.trip:
+        save_trip(experiment, ask.trip, ask.average, out, f"{experiment.name}, step {step:,}{by}")
+        return out, whose
+    z = read_latents(ask.latents, playing(experiment)) if ask.latents else None
+    images = draw_images(experiment, len(z) if z is not None else ask.count, ask.seed, ask.average, ask.truncate, z)
     if out.suffix.lower() == ".npz":
         with beside(out) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, images=images)
     elif images.ndim < 3:
         raise click.UsageError(f"--out {out}: points make no grid of images; take an .npz")
     else:
-        caption = f"{experiment.name}, step {step:,}, seed {seed}{f', {whose}' if whose else ''}"
-        save_grid(out, images, ceil(sqrt(count)), caption)
+        of = f"latents of {ask.latents.name}" if ask.latents else f"seed {ask.seed}"
+        within = f", truncated at {ask.truncate:g}" if ask.truncate else ""
+        save_grid(out, images, ceil(sqrt(len(images))), f"{experiment.name}, step {step:,}, {of}{within}{by}")
     return out, whose
 
 
-def draw_images(experiment: Experiment, count: int, seed: int, average: bool | None = None) -> np.ndarray:
-    """(count, H, W) or (count, H, W, 3) float32 in [0, 1]; 2-D points as they are, (count, 2)."""
+def draw_images(
+    experiment: Experiment,
+    count: int,
+    seed: int,
+    average: bool | None = None,
+    truncate: float | None = None,
+    latents: np.ndarray | None = None,
+) -> np.ndarray:
+    """(count, H, W) or (count, H, W, 3) float32 in [0, 1]; 2-D points as they are, (count, 2).
+
+    latents: (count, size), in place of the seed's; truncate: the bound of their numbers
+    """
     streams = Streams(seed + FIXED_SEED, experiment.repeats)  # not the very latents that a run of this seed has learnt from
     sizes = [min(PORTION, count - i) for i in range(0, count, PORTION)]
-    try:
-        x = np.concatenate([experiment.game.draw(n, streams, average=average) for n in sizes])
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+    if latents is not None:
+        game, held = playing(experiment), Held(seed + FIXED_SEED, experiment.repeats)
+        with game.drawing(average):
+            every = np.broadcast_to(latents, (experiment.repeats, *latents.shape))
+            x = np.concatenate([game.drawn_from(every[:, i : i + PORTION], held)[0] for i in range(0, count, PORTION)])
+    elif truncate is not None:
+        game = playing(experiment)
+        with game.drawing(average):
+            x = np.concatenate([game.drawn_from(drawn(game, n, streams, truncate), streams)[0] for n in sizes])
+    else:
+        try:
+            x = np.concatenate([experiment.game.draw(n, streams, average=average) for n in sizes])
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
     if x.ndim == 2:
         return x.astype(np.float32)
     images = experiment.split.train.images(x)

@@ -208,8 +208,11 @@ class Pair:
 
     def drawn(self, count: int, streams: Streams) -> Array:
         """(R, count, *shape) outside training, of the weights that the generator has; portions do not change what is drawn."""
-        z = self.latent.draw(streams, count, self.dtype)
-        mode = Mode(streams, train=False, record=False)
+        return self.drawn_from(self.latent.draw(streams, count, self.dtype), streams)
+
+    def drawn_from(self, z: Array, streams: Streams) -> Array:
+        """(R, count, *shape) of the latents (R, count, size). streams: of what layers of the generator draw themselves."""
+        mode, count = Mode(streams, train=False, record=False), z.shape[1]
         parts = [self.generator.network.forward(z[:, i : i + PORTION], mode)[0] for i in range(0, count, PORTION)]
         return np.concatenate(parts, 1).reshape(len(z), count, *self.examples.shape)
 

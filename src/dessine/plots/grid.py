@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from math import ceil
 from pathlib import Path
@@ -19,6 +19,10 @@ Array = np.ndarray
 GAP, HEADER, FOOT = 3, 30, 20
 READABLE = 56
 """Pixels that an image has on a sheet, at least; half of them on a sheet of more than 400."""
+FRAME = 224
+"""Pixels of an image that fills a frame of a GIF, at least."""
+STEP, PAUSE = 70, 700
+"""Milliseconds of a frame, and of one that waits."""
 MOST_FRAMES = 200
 PAPER, INK, BAR = (238, 238, 238), (20, 20, 20), (31, 95, 168)
 
@@ -50,6 +54,54 @@ def save_pairs(path: Path, left: Array, right: Array, columns: int, caption: str
     canvas, _, top = _paper(sheet.width, sheet.height, caption)
     canvas.paste(sheet, (0, top))
     return _save(canvas, path)
+
+
+def save_table(path: Path, images: Sequence[Sequence[Array]], names: Sequence[str], heads: Sequence[str], caption: str) -> Path:
+    """Rows of images, (H, W, 1 or 3) in [0, 1]: each row beside its name, of some lines, each column under its head."""
+    sheets = [_sheet(np.stack(row), len(row)) for row in images]
+    told = [[plain(line, 60) for line in name.split("\n")] for name in names]
+    left = ceil(max(_width(line, 14) for lines in told for line in lines)) + 3 * GAP
+    wide, high = (sheets[0].width - GAP) // len(heads), sheets[0].height - GAP
+    top_heads = FOOT
+    canvas, pen, top = _paper(left + sheets[0].width, top_heads + high * len(sheets) + GAP, caption)
+    for j, head in enumerate(heads):
+        text = plain(head, 24)
+        _write(pen, (left + j * wide + (wide + GAP - _width(text, 14)) / 2, top), text, 14)
+    for i, (sheet, lines) in enumerate(zip(sheets, told, strict=True)):
+        at = top + top_heads + i * high
+        canvas.paste(sheet, (left, at))
+        for k, line in enumerate(lines):
+            _write(pen, (GAP + 2, at + (high - 18 * len(lines)) // 2 + 18 * k), line, 14)
+    return _save(canvas, path)
+
+
+def save_walk(path: Path, images: Array, words: Sequence[str], waits: Sequence[bool], caption: str) -> Path:
+    """A GIF of images (N, H, W, 1 or 3) in [0, 1], each over its words, with a bar that shows how far it is.
+
+    waits: which frames stay for a moment
+    """
+    zoom = max(1, ceil(FRAME / images.shape[1]))
+    high, wide = images.shape[1] * zoom, images.shape[2] * zoom
+    blank, _, top = _paper(wide + 2 * GAP, high + FOOT + 8, caption)
+
+    def frame(i: int) -> Image.Image:
+        canvas = blank.copy()
+        pen = ImageDraw.Draw(canvas)
+        pixels = np.ascontiguousarray(_coloured(images[i : i + 1])[0])
+        canvas.paste(Image.fromarray(pixels).resize((wide, high), Image.Resampling.NEAREST), ((canvas.width - wide) // 2, top))
+        text = plain(words[i], 60)
+        _write(pen, ((canvas.width - _width(text, 14)) / 2, top + high + 1), text, 14)
+        done = round(canvas.width * i / max(len(images) - 1, 1))
+        pen.rectangle((0, canvas.height - 5, done, canvas.height), fill=BAR)
+        return canvas.convert("P", palette=Image.Palette.ADAPTIVE)
+
+    return save_frames(path, (frame(i) for i in range(len(images))), waits)
+
+
+def save_frames(path: Path, frames: Iterator[Image.Image], waits: Sequence[bool]) -> Path:
+    """A GIF that goes round and round. waits: which frames stay for a moment."""
+    durations = [PAUSE if wait else STEP for wait in waits]
+    return _save(next(frames), path, save_all=True, append_images=frames, duration=durations, loop=0)
 
 
 def save_gif(path: Path, frames: Sequence[Path], seconds: float = 10.0) -> Path:

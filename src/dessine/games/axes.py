@@ -1,0 +1,111 @@
+"""Axes of the latent: directions, at right angles or nearly so, along which what is drawn changes most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+
+from dessine.games.pair import PORTION, Pair
+from dessine.nn import Activate, Activation, Layer, Mode
+from dessine.nn.layer import flat
+from dessine.streams import Held, Streams
+
+Array = np.ndarray
+SEEN = 1_000
+"""Latents whose answers are looked at."""
+
+
+class Axes(NamedTuple):
+    """vectors: (n, size), of length 1, the most important first; shares: (n,) of all n, summing to 1; of: what they are of."""
+
+    vectors: Array
+    shares: Array
+    of: str
+
+
+def of_weights(pair: Pair) -> Axes:
+    """Eigenvectors of A' A, where the first layer of the generator that learns makes A z + b of a latent z, before its
+    activation: along the first of them its sums change most (SeFa: Shen and Zhou 2021, equation 5). shares: of the eigenvalues.
+
+    A is found by what the layer makes of unit latents, so that it is the same for dense layers and for convolutions.
+    Raises ValueError where no layer learns, or what the first one makes is no A z + b.
+    """
+    net = pair.generator.network
+    rows = net.layers[: net.first + 1]
+    if net.first == len(net.layers):
+        raise ValueError("no layer of its generator learns")
+    if not all(layer.affine for layer in rows):
+        odd = next(layer for layer in rows if not layer.affine)
+        raise ValueError(f"its first layers are no weighted sums of the latent: '{odd.type}' is none; take --by activations")
+    n = pair.latent.size
+    units = np.broadcast_to(np.concatenate([np.zeros((1, n)), np.eye(n)]), (pair.streams.replicates, n + 1, n))
+    mode = Mode(Held(0, pair.streams.replicates), train=False, record=False)
+    with _straight(rows):
+        made = flat(net.forward(units, mode, len(rows))[0])[0].astype(np.float64)
+    a = made[1:] - made[0]
+    return _sorted(*np.linalg.eigh(a @ a.T), f"weights of layer {net.first}, {net.layers[net.first].type}")
+
+
+def of_activations(pair: Pair, seed: int, layer: int | None = None) -> Axes:
+    """What moves the latent along the principal components of a layer's answers to 1,000 latents (GANSpace: Harkonen et al.
+    2020, section 2.2): of each component the direction by which latents are best told from it (least squares).
+
+    layer: from 0; if None, the first whose answers are no weighted sums of the latent
+    shares: of the variance of all answers; directions need not be at right angles
+    Raises ValueError for a layer that is not there.
+    """
+    net, held = pair.generator.network, Held(seed, pair.streams.replicates)
+    layer = _first_bent(net.layers) if layer is None else layer
+    if not 0 <= layer < len(net.layers):
+        raise ValueError(f"its generator has no layer {layer}: there are 0 to {len(net.layers) - 1}")
+    z = pair.latent.draw(Streams(seed, pair.streams.replicates), SEEN, pair.dtype)
+    mode = Mode(held, train=False, record=False)
+    y = np.concatenate([flat(net.forward(z[:, i : i + PORTION], mode, layer + 1)[0])[0] for i in range(0, SEEN, PORTION)])
+    y = y.astype(np.float64)
+    y -= y.mean(0)
+    gram = y @ y.T
+    values, u = (part[..., ::-1] for part in np.linalg.eigh(gram))
+    told = z[0].astype(np.float64).T @ u  # (size, n): how each number of the latent goes along with each component
+    length = np.linalg.norm(told, axis=0)
+    there = (values > 1e-10 * max(values[0], 1e-300)) & (length > 0)
+    there[pair.latent.size :] = False
+    vectors = _turned((told[:, there] / length[there]).T)
+    shares = values[there] / max(float(np.trace(gram)), 1e-300)
+    return Axes(vectors, shares, f"answers of layer {layer}, {net.layers[layer].type}")
+
+
+def _first_bent(layers: Sequence[Layer]) -> int:
+    """The first layer with an activation that is no straight line; the last layer where none has any."""
+    for i, layer in enumerate(layers):
+        f = layer.function if isinstance(layer, Activate) else getattr(layer, "activation", None)
+        if isinstance(f, Activation) and f.type != "linear":
+            return i
+    return len(layers) - 1
+
+
+@contextmanager
+def _straight(layers: Sequence[Layer]) -> Iterator[None]:
+    """Inside it the layers leave their activations out."""
+    own = [(layer, layer.activation) for layer in layers if hasattr(layer, "activation")]
+    for layer, _ in own:
+        layer.activation = Activation.of("linear")
+    try:
+        yield
+    finally:
+        for layer, activation in own:
+            layer.activation = activation
+
+
+def _sorted(values: Array, vectors: Array, of: str) -> Axes:
+    """Of `eigh`, which has the least first."""
+    values = np.maximum(values[::-1], 0)
+    return Axes(_turned(vectors[:, ::-1].T), values / max(values.sum(), 1e-300), of)
+
+
+def _turned(vectors: Array) -> Array:
+    """Of v and -v, which are one axis, the one whose largest number is positive: the same on every machine."""
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(1)[:, None], 1)
+    return vectors * np.where(largest < 0, -1.0, 1.0)

@@ -1,0 +1,104 @@
+"""Which latent draws this? Found by descent through the generator, whose weights stand still.
+
+How near a generator comes to test examples tells whether it can draw what it has not seen (Webster et al. 2019, "Detecting
+overfitting of deep generative networks via latent recovery"); which examples are asked for belongs to the callers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import cos, pi
+from typing import NamedTuple
+
+import numpy as np
+
+from dessine.games.pair import Pair
+from dessine.nn import Mode
+from dessine.optimizers import Adam
+from dessine.scores.distances import blocks, rows
+from dessine.streams import Held, Streams
+
+Array = np.ndarray
+POOL = 1_000
+"""Latents drawn, of which the nearest are where the descent starts."""
+TOGETHER = 200
+"""Latents that descend together."""
+ETA = 0.1
+"""Learning rate of Adam, in standard deviations of the latent; it falls to 0 along half a cosine."""
+
+
+class Recovered(NamedTuple):
+    """latents: (N, size), x: (N, *shape) what they draw; error: (N,) of each, (N, restarts) of all that were tried, as
+    `errors` has it."""
+
+    latents: Array
+    x: Array
+    error: Array
+    tried: Array
+
+
+def errors(pair: Pair, x: Array, targets: Array) -> Array:
+    """(N,): the mean squared difference per number, where all numbers of the data lie between 0 and 1."""
+    reach = pair.examples.high - pair.examples.low
+    return np.square((rows(x) - rows(targets)) / reach, dtype=np.float64).mean(1)
+
+
+def recover(
+    pair: Pair,
+    targets: Array,
+    seed: int,
+    restarts: int = 4,
+    steps: int = 300,
+    tell: Callable[[int], None] = lambda n: None,
+) -> Recovered:
+    """The latents whose examples are nearest to targets, (N, *shape) in the data's own scale, by their mean squared difference.
+
+    From the `restarts` nearest of POOL drawn ones, `steps` steps of Adam each; the best of all that were met stands. A latent
+    keeps to where it may have been drawn: of one far outside, the generator has never had to make anything. Noise that layers
+    of the generator draw is held still. tell: is told how many descents have ended.
+    Raises ValueError where the generator draws numbers that are not finite.
+    """
+    held, latent, r = Held(seed, pair.streams.replicates), pair.latent, pair.streams.replicates
+    pool = latent.draw(Streams(seed, r), max(restarts, pair.examples.at_once(POOL, pair.dtype)), pair.dtype)
+    drawn = pair.drawn_from(pool, held)[0]
+    if not np.isfinite(drawn).all():
+        raise ValueError("its generator draws numbers that are not finite")
+    starts = np.empty((len(targets), restarts), int)
+    for at, squares in blocks(rows(targets.astype(pair.dtype)), rows(drawn)):
+        starts[at] = np.argsort(squares, 1, kind="stable")[:, :restarts]
+    each = max(1, TOGETHER // restarts)
+    parts = []
+    for i in range(0, len(targets), each):
+        some = starts[i : i + each]
+        parts.append(_descend(pair, np.repeat(targets[i : i + each], restarts, 0), pool[0][some.ravel()], held, steps))
+        tell(some.size)
+    z, x, error = (np.concatenate(one) for one in zip(*parts, strict=True))
+    tried = error.reshape(len(targets), restarts)
+    best = np.arange(len(targets)) * restarts + tried.argmin(1)
+    return Recovered(z[best], x[best], error[best], tried)
+
+
+def _descend(pair: Pair, targets: Array, z: Array, held: Held, steps: int) -> tuple[Array, Array, Array]:
+    """From each of (B, size) latents; the best of each, what it draws, and its error."""
+    net, mode = pair.generator.network, Mode(held, train=False, record=False)
+    z, targets = z.copy(), targets.astype(pair.dtype)
+    rule, scale = Adam(eta=1.0), ETA * pair.latent.std
+    best = z.copy(), np.zeros_like(targets), np.full(len(z), np.inf)
+    for step in range(steps + 1):
+        every = np.broadcast_to(z, (pair.streams.replicates, *z.shape))
+        y, backward = net.forward(every, mode)
+        x = y[0].reshape(targets.shape)
+        error = errors(pair, x, targets)
+        better = error < best[2]
+        for kept, now in zip(best, (z, x, error), strict=True):
+            kept[better] = now[better]
+        if step == steps:
+            return best
+        dy = np.zeros_like(y)
+        dy[0] = (x - targets).reshape(y.shape[1:])  # up to a factor, of which Adam's steps know nothing
+        dz = backward(dy, params=False)
+        assert dz is not None
+        rule.eta = scale * (1 + cos(pi * step / steps)) / 2
+        rule.step(z.reshape(1, -1), np.ascontiguousarray(dz[0]).reshape(1, -1))
+        pair.latent.within_(z)
+    raise AssertionError

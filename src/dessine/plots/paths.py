@@ -1,0 +1,96 @@
+"""Where points go while the latent they are drawn from moves: lines over the real points, or a GIF of one on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from dessine.plots.figure import heading, picture, shades
+from dessine.plots.fonts import plain
+from dessine.plots.grid import save_frames
+
+Array = np.ndarray
+DPI = 100
+TAIL, DOT = (214, 39, 40), (20, 20, 20)
+
+
+def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Sequence[str], caption: str) -> Path:
+    """One way through the plane, (F, 2), or along the line, (F, 1), from stop to stop: at: their places on it, names: theirs.
+
+    real: (N, 1 or 2) real points. As a GIF the point moves and leaves its line behind.
+    """
+    if path.suffix.lower() != ".gif":
+        with picture(path, size=(5.5, 5.8), dpi=DPI) as (figure, ((axes,),)):
+            line = _ground(axes, real, way)
+            axes.plot(*line.T, ".-", color="C3", ms=4, lw=1, label="drawn on the way")
+            _stops(axes, line, at, names)
+            axes.legend(loc="upper right")
+            figure.suptitle(fill(plain(caption), 55))
+        return path
+    with TemporaryDirectory() as folder:
+        ground = Path(folder) / "ground.png"
+        with picture(ground, size=(5.5, 5.8), dpi=DPI) as (figure, ((axes,),)):
+            figure.set_dpi(DPI)
+            line = _ground(axes, real, way)
+            _stops(axes, line, at, names)
+            axes.legend(loc="upper right")
+            figure.suptitle(fill(plain(caption), 55))
+        with Image.open(ground) as file:
+            sheet = file.convert("RGB")
+        pixels = axes.transData.transform(line)
+    spots = [(float(x), sheet.height - float(y)) for x, y in pixels]
+    stops = set(at)
+    return save_frames(path, _frames(sheet, spots), [i in stops for i in range(len(spots))])
+
+
+def save_ways(path: Path, real: Array, ways: Array, names: Sequence[str], title: str) -> Path:
+    """Several ways, (K, F, 1 or 2), that meet in the middle, each with its name."""
+    with picture(path, size=(6.5, 6.8), dpi=DPI) as (figure, ((axes,),)):
+        for way, name, colour in zip(ways, names, shades(len(ways)), strict=True):
+            line = _ground(axes, real, way, alone=way is ways[0] or len(ways) == 1)
+            axes.plot(*line.T, ".-", color=colour, ms=5, lw=1.2, label=plain(name, 60))
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+        figure.suptitle(heading(title, "what is drawn along directions of the latent", 62))
+    return path
+
+
+def _ground(axes: Any, real: Array, way: Array, alone: bool = True) -> Array:
+    """Real points, and room for the way; returns what to plot of it, (F, 2)."""
+    line = way if way.shape[1] == 2 else np.stack([np.arange(len(way)), way[:, 0]], 1)
+    if not alone:
+        return line
+    if way.shape[1] == 2:
+        if len(real):
+            axes.scatter(*real.T, s=6, color="silver", label="real")
+        axes.set(xlabel="x", ylabel="y")
+        axes.set_aspect("equal", "datalim")
+    else:
+        if len(real):
+            axes.hlines(real[:300, 0], 0, len(way) - 1, color="silver", alpha=0.3, lw=0.6, label="real")
+        axes.set(xlabel="frame", ylabel="x")
+    finite = line[np.isfinite(line).all(1)]
+    axes.plot(*finite.T, alpha=0)  # so that the axes have room for it
+    return line
+
+
+def _stops(axes: Any, line: Array, at: Sequence[int], names: Sequence[str]) -> None:
+    axes.plot(*line[list(at)].T, "o", color="C0", ms=7, zorder=4)
+    for i, name in zip(at, names, strict=True):
+        if np.isfinite(line[i]).all():
+            axes.annotate(plain(name, 24), line[i], xytext=(6, 6), textcoords="offset points", zorder=5)
+
+
+def _frames(sheet: Image.Image, spots: Sequence[tuple[float, float]]) -> Iterator[Image.Image]:
+    for i, (x, y) in enumerate(spots):
+        canvas = sheet.copy()
+        pen = ImageDraw.Draw(canvas)
+        if i:
+            pen.line(spots[: i + 1], fill=TAIL, width=2)
+        pen.ellipse((x - 5, y - 5, x + 5, y + 5), fill=DOT)
+        yield canvas.convert("P", palette=Image.Palette.ADAPTIVE)
