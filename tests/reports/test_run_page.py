@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from dessine.reports.run_page import MOST_FRAMES, run_page
+from dessine.runs.checkpoint import BEST, save
 from dessine.runs.collection import read_row
 
 
@@ -81,6 +83,37 @@ def test_what_cannot_be_read_is_left_out(make_run):
     assert "run.json cannot be read" in made
     assert "<b>" not in made
     assert "Samples at step 0" in made
+
+
+def keep_best(path, steps, values) -> None:
+    told = {"metric": "scores.kernel_distance", "steps": steps, "values": values}
+    (path / "checkpoints").mkdir(exist_ok=True)
+    save(path / "checkpoints" / BEST, max(steps), {"a": np.zeros(3)}, {"best": told})
+
+
+def test_the_best_checkpoint_is_told_with_its_step_its_score_and_what_the_samples_are_of(make_run):
+    path = make_run("a", samples=[0, 10, 20])
+    assert "best checkpoint" not in page_of(path)
+    keep_best(path, [1400], [0.0123])
+    (path / "eval/best").mkdir(parents=True)
+    (path / "eval/best/scores.json").write_text('{"run": "a", "step": 1400, "scores": {"recall": {"value": 0.7531}}}')
+    made = page_of(path)
+    for text in (
+        "by scores.kernel_distance, kept beside the last: step 1,400 (0.0123)",
+        "the best checkpoint is of step 1,400",
+    ):
+        assert text in made
+    assert "0.7531" in made.split("measured by dessine eval --step best")[1]
+
+
+def test_of_several_repeats_each_has_its_own_best(make_run):
+    path = make_run("a", success=[[0.5, 0.7]], repeats=2, samples=[10])
+    keep_best(path, [10, 0], [0.5, None])
+    assert "of 2 repeats, each its own, kept beside the last: step 10 (0.5)." in page_of(path)
+    keep_best(path, [10], [0.5])
+    assert "best.npz is damaged (it does not say of which steps it is)" in page_of(path)
+    (path / "checkpoints" / BEST).write_bytes(b"PK")
+    assert "best.npz is damaged" in page_of(path)
 
 
 def test_nothing_in_a_folder_becomes_html(make_run):

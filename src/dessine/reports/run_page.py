@@ -17,6 +17,8 @@ from dessine.intervals import limits, summarise_repeats
 from dessine.plots import Pictures
 from dessine.plots.compare import save_comparison
 from dessine.reports.shell import data_uri, facts, figure, folded, joined, page, preformatted, section, table
+from dessine.runs import checkpoint
+from dessine.runs.checkpoint import Damaged
 from dessine.runs.collection import Row
 from dessine.runs.comparison import Track, settings
 from dessine.runs.documents import read_scores, read_summary
@@ -25,6 +27,8 @@ from dessine.runs.inside import files, read_text
 
 MOST_FRAMES = 60
 LAST_LINES = 200
+MOST_NAMED = 8
+"""Repeats whose best step is told."""
 LARGEST_PICTURE, LARGEST_TEXT = 32_000_000, 50_000_000
 """Bytes of what is put into the page; what is larger is left out."""
 GOOD = {"completed": "good", "failed": "bad", "broken": "bad", "lost": "bad"}
@@ -90,14 +94,16 @@ def run_page(row: Row) -> Markup:
     except RunError as error:
         summary, faults = {}, [str(error)]
     faults += track.faults
+    best = _best(row, track.repeats, faults)
     parts = [
         _head(row),
         *(Markup('<p class="bad">{}</p>').format(fault) for fault in faults),
-        section("Results", _results(row, track, summary), _last(track)),
-        section("What it draws", _whose(summary), samples(row.path)),
+        section("Results", _results(row, track, summary), _kept(best), _last(track)),
+        section("What it draws", _whose(summary), _not_the_best(best, samples(row.path))),
         section("Diagnosis", _diagnosis(summary.get("diagnosis"))),
         section("Curves", *_pictures(row.path, "plots", CAPTIONS) or _drawn(row)),
-        section("Measured by dessine eval", *_scores(row.path)),
+        section("Measured by dessine eval", *_scores(row.path, "eval")),
+        section("The best checkpoint, measured by dessine eval --step best", *_scores(row.path, "eval/best")),
         section("Networks", *_networks(row)),
         section("Config", _config(row)),
         section("Where it comes from", _provenance(row)),
@@ -149,6 +155,40 @@ def _results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
 
 TOLD = ("last", "best", "status", "step", "reason", "diagnosis", "drawn_by")
 """Of summary.json: what has a place of its own on the page."""
+
+
+def _best(row: Row, repeats: int, faults: list[str]) -> dict[str, Any]:
+    """What the best checkpoint says of itself; nothing where none is kept, or none can be read, which `faults` hear of."""
+    try:
+        return checkpoint.best_of(checkpoint.load(row.path, None)[1], repeats)
+    except Damaged as error:
+        faults.append(f"checkpoints/{checkpoint.BEST} is damaged ({error})")
+    except OSError:  # it is not there, or not for us
+        pass
+    return {}
+
+
+def _kept(best: dict[str, Any]) -> Markup:
+    """Which state was kept as the best, by what, and how to look at it."""
+    if not best:
+        return Markup()
+    found = [
+        f"step {step:,} ({value:.4g})" for step, value in zip(best["steps"], best["values"], strict=True) if value is not None
+    ]
+    of = f" of {len(best['steps'])} repeats, each its own" if len(best["steps"]) > 1 else ""
+    some = ", ".join(found[:MOST_NAMED]) + (", ..." if len(found) > MOST_NAMED else "")
+    said = Markup(
+        "<p>The best checkpoint by {}{}, kept beside the last: {}. <code>--step best</code> of dessine draw, eval and "
+    )
+    return (said + Markup("diagnose looks at it.</p>")).format(best["metric"], of, some or "none yet")
+
+
+def _not_the_best(best: dict[str, Any], shown: Markup) -> Markup:
+    """Of a run that keeps its best checkpoint, whose the samples are."""
+    if not best or not shown:
+        return shown
+    said = Markup('<p class="quiet">Each picture is of the step that it names; the best checkpoint{} is of step {:,}.</p>')
+    return said.format(" of the first repeat" if len(best["steps"]) > 1 else "", best["steps"][0]) + shown
 
 
 def _whose(summary: dict[str, Any]) -> Markup:
@@ -289,12 +329,12 @@ def _option(value: Any) -> Any:
     return value
 
 
-def _scores(folder: Path) -> list[Markup]:
-    """What `dessine eval` has left: numbers, then pictures."""
+def _scores(folder: Path, part: str) -> list[Markup]:
+    """What `dessine eval` has left in `part` of the run: numbers, then pictures."""
     made = []
-    for path in files(folder, "eval", r"(scores|only|checkpoints)\.json"):
+    for path in files(folder, part, r"(scores|only|checkpoints)\.json"):
         try:
-            told = read_scores(folder, f"eval/{path.name}")
+            told = read_scores(folder, f"{part}/{path.name}")
         except (FileNotFoundError, RunError) as error:
             made.append(Markup('<p class="bad">{}</p>').format(str(error)))
             continue
@@ -312,7 +352,7 @@ def _scores(folder: Path) -> list[Markup]:
         made.append(_correlations(told.get("spearman", {})))
         rest = {_words(key): _line(v) for key, v in told.items() if key not in means and key not in SHOWN}
         made.append(facts(rest))
-    return [*made, *_pictures(folder, "eval", EVAL_CAPTIONS)]
+    return [*made, *_pictures(folder, part, EVAL_CAPTIONS)]
 
 
 SHOWN = ("run", "pictures", "scores", "drawn_by", "average", "plain", "checkpoints", "spearman", "confusion", "step", "repeat")

@@ -57,8 +57,11 @@ def files(folder: Path, part: str, pattern: str) -> list[Path]:
     """
     fits = re.compile(pattern).fullmatch
     try:
-        if not stat.S_ISDIR(os.lstat(folder / part).st_mode):
-            return []
+        at = folder
+        for name in part.split("/"):
+            at = at / name
+            if not stat.S_ISDIR(os.lstat(at).st_mode):
+                return []
         with os.scandir(folder / part) as entries:
             names = sorted(e.name for e in entries if fits(e.name) and e.is_file(follow_symlinks=False))
     except OSError:
