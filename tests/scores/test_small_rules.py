@@ -37,6 +37,24 @@ def test_the_distance_decides(distance: Any, verdict: str) -> None:
     assert "distance" in told.words
 
 
+def spec(**game: Any) -> dict[str, Any]:
+    layers = {"layers": [{"type": "dense", "units": 1}], "optimizer": {"type": "gradient_descent", "eta": 0.2}}
+    return {"game": {"type": "adversarial", "scored": 0, "generator": layers, "discriminator": layers} | game}
+
+
+def test_who_circles_is_advised_what_turns_less() -> None:
+    circles = lines(1.4 + 0.02 * np.sin(T))
+    advised = [one.override for one in diagnose(circles, spec()).advice]
+    assert advised == [
+        "game.discriminator.constraint={type: r1, gamma: 1}",
+        "game.update=extragradient",
+        "game.update=optimistic",
+        "game.discriminator.optimizer.eta=0.1",
+    ]
+    assert [one.override for one in diagnose(lines(1.01**T), spec(update="optimistic")).advice] == [advised[0], advised[3]]
+    assert "a way to rest" not in str(diagnose(circles, spec(unrolled={"steps": 2})).advice)
+
+
 def test_without_a_point_of_rest_it_is_judged_as_any_game() -> None:
     told = diagnose(lines(np.full(len(T), np.nan)), {"game": {"type": "adversarial", "scored": 0}})
     assert "distance" not in told.words

@@ -18,8 +18,8 @@ from dessine.constraints import constraints
 from dessine.data import datasets
 from dessine.experiment import Experiment
 from dessine.games import games
+from dessine.games.critic_moves import untils
 from dessine.games.play import rules
-from dessine.games.schedule import untils
 from dessine.losses import game_losses, losses
 from dessine.nn import activations, initialisers, layers
 from dessine.optimizers import optimizers

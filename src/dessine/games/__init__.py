@@ -2,9 +2,9 @@
 
 from dessine.games.adversarial import Adversarial
 from dessine.games.classification import Classification
+from dessine.games.critic_moves import Moves
 from dessine.games.game import Context, Game, Probe, games
 from dessine.games.latent import Latent
 from dessine.games.player import Player
-from dessine.games.schedule import Moves
 
 __all__ = ["Adversarial", "Classification", "Context", "Game", "Latent", "Moves", "Player", "Probe", "games"]

@@ -15,6 +15,7 @@ from annotated_types import Ge, Le
 
 from dessine.data import Split
 from dessine.data.batches import Batches
+from dessine.games.critic_moves import CriticExtra, CriticMoves, Moves, Until
 from dessine.games.fitting import outline, refuse_contradictions
 from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
 from dessine.games.latent import Latent
@@ -32,7 +33,6 @@ from dessine.games.pictures.walk import save_samples
 from dessine.games.play import Alternating, Ratios, Rule
 from dessine.games.player import Player, measured
 from dessine.games.remedies import Average, FeatureMatching, InstanceNoise, Labels, Unrolled, packed, unpacked
-from dessine.games.schedule import CriticExtra, CriticMoves, Moves, Until
 from dessine.games.small import Small
 from dessine.losses import GameLoss
 from dessine.nn import Mode

@@ -15,12 +15,12 @@ import numpy as np
 
 from dessine.data import Examples
 from dessine.data.batches import Batches
+from dessine.games.critic_moves import CriticMoves
 from dessine.games.game import FIXED_SEED, Array
 from dessine.games.latent import Latent
 from dessine.games.look import Look
 from dessine.games.player import Player
 from dessine.games.remedies import Average, FeatureMatching, InstanceNoise, Labels, Unrolled, packed, unpacked
-from dessine.games.schedule import CriticMoves
 from dessine.losses import GameLoss
 from dessine.nn import Mode
 from dessine.nn.layer import size

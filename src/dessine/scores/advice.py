@@ -15,6 +15,7 @@ from dessine.nn.layer import layers as known_layers
 from dessine.scores.finding import SHORTEST
 from dessine.scores.lines import Lines
 from dessine.scores.lines import kind as _type
+from dessine.scores.small_rules import is_small
 
 Spec = Mapping[str, Any]
 MOST = 4
@@ -39,6 +40,8 @@ def advise(verdict: str, spec: Spec, lines: Lines) -> list[Advice]:
     how, players = (
         (_classifier, ("network",)) if _type(game) == "classification" else (_players, ("generator", "discriminator"))
     )
+    if is_small(lines):
+        how = _small
     if not all(isinstance(game.get(name), Mapping) and game[name].get("layers") for name in players):
         return []
     return [one for one in how.get(verdict, lambda *_: [])(spec, lines) if one is not None][:MOST]
@@ -126,6 +129,21 @@ def _wild_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
     return [_eta(spec["game"], "network", 0.1, "steps that are too large are the usual reason")]
 
 
+def _circling(spec: Spec, lines: Lines) -> list[Advice | None]:
+    """Of a game whose players are known to circle about a point of rest, or to go away from it."""
+    game = spec["game"]
+    critic, update = game["discriminator"], _type(game.get("update")) or "alternating"
+    held = _type(critic.get("constraint")) in ("r1", "r1_r2") or bool(game.get("unrolled")) or _mixes(critic)
+    plain = update in ("alternating", "simultaneous") and not game.get("moves")
+    penalty = "game.discriminator.constraint={type: r1, gamma: 1}"
+    return [
+        _unless(held, penalty, "the discriminator need not be steep where the generator is right: that is a way to rest"),
+        _unless(not plain, "game.update=extragradient", "a step by the gradient of where both would be turns less"),
+        _unless(not plain, "game.update=optimistic", "the same for one gradient a move"),
+        _eta(game, "discriminator", 0.5, "a smaller step goes away from rest more slowly, or comes nearer"),
+    ]
+
+
 def _stuck_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
     other = _type(game["network"].get("optimizer")) != "adam"
@@ -179,6 +197,9 @@ _classifier: dict[str, Adviser] = {
     "memorising": _overfitted_classifier,
     "unknown": lambda spec, lines: [_unless(False, *_doubled(spec, "it may only have begun"))],
 }
+
+
+_small: dict[str, Adviser] = {"diverged": _circling, "stuck": _circling}
 
 
 def _unless(needless: bool, override: str = "", why: str = "") -> Advice | None:

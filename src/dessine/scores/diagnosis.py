@@ -227,7 +227,7 @@ def _strictest(every: Iterable[Evidence]) -> tuple[Evidence, ...]:
 
 
 def _game(case: Case) -> str:
-    if small_rules.is_small(case):
+    if small_rules.is_small(case.lines):
         return "small"
     if kind(case.game) in GAMES:
         return kind(case.game)

@@ -9,7 +9,7 @@ import numpy as np
 
 from dessine.scores.finding import Case, Evidence, Finding, Rule, none
 from dessine.scores.gan_rules import not_finite
-from dessine.scores.lines import above
+from dessine.scores.lines import Lines, above
 
 SHORTEST = 50
 """Turns that a verdict needs."""
@@ -18,9 +18,9 @@ NEARER = 0.95  # from the middle third of the lines to the last one: what comes 
 AWAY = 1.5  # times the distance at the first line
 
 
-def is_small(case: Case) -> bool:
-    """Whether the lines tell a distance from rest."""
-    return bool(np.isfinite(case.lines("distance")).any())
+def is_small(lines: Lines) -> bool:
+    """Whether they tell a distance from rest."""
+    return bool(np.isfinite(lines("distance")).any())
 
 
 def _ends(case: Case) -> tuple[float, float]:

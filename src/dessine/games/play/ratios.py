@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dessine.games.critic_moves import Moves
 from dessine.games.look import Look
 from dessine.games.pair import Pair
 from dessine.games.play.rule import Rule
-from dessine.games.schedule import Moves
 from dessine.registry import SpecError
 
 

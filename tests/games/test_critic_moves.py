@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dessine.games.schedule import CriticExtra, Plateau, Until
+from dessine.games.critic_moves import CriticExtra, Plateau, Until
 from dessine.registry import SpecError
 
 
