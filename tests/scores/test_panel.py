@@ -103,6 +103,7 @@ def test_every_score_stands_beside_its_ceiling_its_floor_and_a_collapsed_baselin
             "support",
             "sliced_wasserstein",
             "independent_critic",
+            "reconstruction",
             "diversity",
         ),
     }

@@ -105,7 +105,12 @@ class Names(click.ParamType):
 @click.option("--count", type=click.IntRange(1), default=10_000, show_default=True, help="Examples of each side, at most.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn.")
 @click.option("--only", type=Names(), shell_complete=scores, help="These scores alone.  [default: all but the slow ones]")
-@click.option("--all", "every", is_flag=True, help="The slow scores, too: an independent critic, trained four times.")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="The slow scores, too: an independent critic, trained four times, and a search for test images.",
+)
 @click.option(
     "--checkpoints", is_flag=True, help="Quick scores of every checkpoint, and how the critic's estimate follows them."
 )

@@ -32,6 +32,7 @@ from dessine.games.pictures.samples import caption, show
 from dessine.games.pictures.walk import save_samples
 from dessine.games.play import Alternating, Ratios, Rule
 from dessine.games.player import Player, measured
+from dessine.games.recovery import recover
 from dessine.games.remedies import Average, FeatureMatching, InstanceNoise, Labels, Unrolled, packed, unpacked
 from dessine.games.small import Small
 from dessine.losses import GameLoss
@@ -268,9 +269,12 @@ class Adversarial(Pair, Game):
         def draw(n: int) -> Array:  # not the very latents that a run of this seed has learnt from
             return self.drawn(n, Streams(seed + FIXED_SEED, self.streams.replicates))[0]
 
+        def recovered(x: Array) -> Array:
+            return recover(self, x, seed + FIXED_SEED, restarts=2, steps=200).error
+
         with self.drawing(average):
             title = caption(self, context.title, average)
-            told = self.panel.measure(draw, count, seed, folder, title, only, context.pictures)
+            told = self.panel.measure(draw, count, seed, folder, title, only, context.pictures, recovered)
             if only is None or "all" in only:
                 n = max(count, self.pack)
                 told |= verdicts(self, draw(n), n, seed)
@@ -284,7 +288,7 @@ class Adversarial(Pair, Game):
             return told
         plain, own = average is False, {key: told[key] for key in ("scores", "judge") if key in told}
         with self.drawing(plain):
-            other = self.panel.measure(draw, count, seed, None, context.title, only)
+            other = self.panel.measure(draw, count, seed, None, context.title, only, recover=recovered)
         both = {"average": other, "plain": own} if plain else {"average": own, "plain": other}
         return {"drawn_by": self.drawn_by(average), **told, **both}
 

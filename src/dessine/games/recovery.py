@@ -16,6 +16,7 @@ from dessine.games.pair import Pair
 from dessine.nn import Mode
 from dessine.optimizers import Adam
 from dessine.scores.distances import blocks, rows
+from dessine.scores.reconstruction import errors
 from dessine.streams import Held, Streams
 
 Array = np.ndarray
@@ -28,19 +29,13 @@ ETA = 0.1
 
 
 class Recovered(NamedTuple):
-    """latents: (N, size), x: (N, *shape) what they draw; error: (N,) of each, (N, restarts) of all that were tried, as
-    `errors` has it."""
+    """latents: (N, size), x: (N, *shape) what they draw; error: (N,) of each, (N, restarts) of all that were tried, by
+    `errors`."""
 
     latents: Array
     x: Array
     error: Array
     tried: Array
-
-
-def errors(pair: Pair, x: Array, targets: Array) -> Array:
-    """(N,): the mean squared difference per number, where all numbers of the data lie between 0 and 1."""
-    reach = pair.examples.high - pair.examples.low
-    return np.square((rows(x) - rows(targets)) / reach, dtype=np.float64).mean(1)
 
 
 def recover(
@@ -82,13 +77,13 @@ def _descend(pair: Pair, targets: Array, z: Array, held: Held, steps: int) -> tu
     """From each of (B, size) latents; the best of each, what it draws, and its error."""
     net, mode = pair.generator.network, Mode(held, train=False, record=False)
     z, targets = z.copy(), targets.astype(pair.dtype)
-    rule, scale = Adam(eta=1.0), ETA * pair.latent.std
+    rule, scale, reach = Adam(eta=1.0), ETA * pair.latent.std, pair.examples.high - pair.examples.low
     best = z.copy(), np.zeros_like(targets), np.full(len(z), np.inf)
     for step in range(steps + 1):
         every = np.broadcast_to(z, (pair.streams.replicates, *z.shape))
         y, backward = net.forward(every, mode)
         x = y[0].reshape(targets.shape)
-        error = errors(pair, x, targets)
+        error = errors(x, targets, reach)
         better = error < best[2]
         for kept, now in zip(best, (z, x, error), strict=True):
             kept[better] = now[better]

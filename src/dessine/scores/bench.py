@@ -3,6 +3,7 @@ give. Which scores there are belongs to `table.py`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from dessine.scores.nearest import nearest
 from dessine.scores.neighbours import Balls, balls
 
 Array = np.ndarray
-NEIGHBOURS, COPIES, LINES, PAIRED, CRITIC, PAIRS = 5_000, 1_000, 5_000, 1_000, 5_000, 5_000
+NEIGHBOURS, COPIES, LINES, PAIRED, CRITIC, PAIRS, RECOVERED = 5_000, 1_000, 5_000, 1_000, 5_000, 5_000, 100
 """Samples that scores take at most whose time grows faster than their number."""
 VALIDATION = 1_000
 PORTION = 10_000
@@ -42,10 +43,13 @@ class Reader(Protocol):
 
 
 class Side:
-    """Examples to be scored, (n, *shape) in the data's own scale and in random order; a judge reads them once, if at all."""
+    """Examples to be scored, (n, *shape) in the data's own scale and in random order; a judge reads them once, if at all.
 
-    def __init__(self, x: Array, data: Split, judge: Reader | None):
-        self.x, self.data, self.judge = x, data, judge
+    recover: how near what has drawn them comes to each of (N, *shape), by `reconstruction.errors`, where something can tell
+    """
+
+    def __init__(self, x: Array, data: Split, judge: Reader | None, recover: Callable[[Array], Array] | None = None):
+        self.x, self.data, self.judge, self.recover = x, data, judge, recover
         self.finite = bool(np.isfinite(x).all())
 
     def __len__(self) -> int:
@@ -115,9 +119,9 @@ class Bench:
         """Whether the errors of a side are shown: those of noise and of one repeated example are not."""
         return side is not self.floor and side is not self.collapsed
 
-    def side(self, x: Array) -> Side:
+    def side(self, x: Array, recover: Callable[[Array], Array] | None = None) -> Side:
         """Examples (n, *shape), ready to be scored."""
-        return Side(x, self.data, self.judge)
+        return Side(x, self.data, self.judge, recover)
 
     def _floats(self, examples: Examples, index: Array) -> Array:
         return examples.floats(index, self.dtype)

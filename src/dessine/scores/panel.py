@@ -165,16 +165,17 @@ class Panel:
         title: str,
         only: Sequence[str] | None = None,
         pictures: Pictures | None = None,
+        recover: Callable[[Array], Array] | None = None,
     ) -> dict[str, Any]:
         """All scores but the slow ones, or those named in `only` (ALL: every one), of what `draw(n)` gives, (n, *shape).
 
         Beside each: the ceiling (test examples scored as if they were generated), the floor (noise), a collapsed baseline; all
-        of them of as many examples, `count` at most. Pictures go to `folder`, if there is one.
+        of them of as many examples, `count` at most. Pictures go to `folder`, if there is one. recover: as in `Side`.
         Raises SpecError for a score that this data does not have.
         """
         groups = self._groups(only)
         bench, known = self._bench(count, seed)
-        side = bench.side(draw(bench.n))
+        side = bench.side(draw(bench.n), recover)
         scores: dict[str, Any] = {}
         for i, group in groups:
             found = _measured(group, bench, side)

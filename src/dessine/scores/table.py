@@ -10,7 +10,7 @@ import numpy as np
 from dessine.data import Split
 from dessine.intervals import SHARE, limits, share_interval
 from dessine.scores import birthday, digits, frechet, mixture, nearest
-from dessine.scores.bench import CRITIC, LINES, NEIGHBOURS, PAIRED, PAIRS, Bench, Side, are_images
+from dessine.scores.bench import CRITIC, LINES, NEIGHBOURS, PAIRED, PAIRS, RECOVERED, Bench, Side, are_images
 from dessine.scores.distances import mean_pairwise, rows
 from dessine.scores.independent import NAME as CRITIC_NAME
 from dessine.scores.independent import independent
@@ -18,6 +18,7 @@ from dessine.scores.kernel import kernel_distance
 from dessine.scores.ndb import EACH, ndb
 from dessine.scores.neighbours import K, neighbours
 from dessine.scores.parzen import parzen
+from dessine.scores.reconstruction import errors, reconstruction
 from dessine.scores.wasserstein import exact, sliced, sliced_error
 
 NAN = float("nan")
@@ -178,6 +179,23 @@ def _independent(bench: Bench, side: Side) -> Found:
     return {"independent_critic": Score(found.estimate, found.standard_error, n)}
 
 
+def _reconstruction(bench: Bench, side: Side) -> Found:
+    targets, train = bench.ceiling.x[:RECOVERED], bench.data.train
+    reach = train.high - train.low
+    if side is bench.ceiling:  # the nearest training image
+        each = np.square(bench.nearest(targets)[0] / reach) / targets[0].size
+    elif side is bench.floor:
+        each = errors(np.broadcast_to(bench.real.x.mean(0), targets.shape), targets, reach)
+    elif side is bench.collapsed:
+        each = errors(np.broadcast_to(bench.real.x[0], targets.shape), targets, reach)
+    elif side.recover is None:
+        return {"reconstruction": Score(NAN, NAN, len(targets), "these samples have no latents")}
+    else:
+        each = side.recover(targets)
+    value, error = reconstruction(each)
+    return {"reconstruction": Score(value, error if bench.errors_of(side) else NAN, len(targets))}
+
+
 def _diversity(bench: Bench, side: Side) -> Found:
     n = min(PAIRED, len(side), len(bench.real))
     real = mean_pairwise(rows(bench.real.x[:n]))
@@ -266,6 +284,13 @@ GROUPS = (
         _independent,
         CRITIC_NAME,
         4,
+        slow=True,
+    ),
+    Group(
+        {"reconstruction": "lower"},
+        "how near it can come to test images: the median of mean squared differences, pixels from 0 to 1",
+        are_images,
+        _reconstruction,
         slow=True,
     ),
     Group({"diversity": "near 1"}, "mean distance of samples / of real ones", lambda data: True, _diversity, quick=True),
