@@ -43,6 +43,21 @@ def test_seed_decides_what_is_drawn_and_repeating_changes_nothing(dessine, run):
     assert json.loads(first)["d_train"] == json.loads(other)["d_train"]
 
 
+def test_each_repeat_can_be_measured_and_has_its_own_folder(dessine, run):
+    first, other = (json.loads(dessine("eval", run, "--json", "--repeat", r).out) for r in (0, 2))
+    assert (first["repeat"], other["repeat"]) == (0, 2)
+    assert first["scores"]["diversity"]["value"] != other["scores"]["diversity"]["value"]
+    assert all(first[side] != other[side] for side in ("d_train", "d_test", "d_generated"))
+    assert json.loads((run / "eval/repeat_0002/scores.json").read_text())["scores"] == other["scores"]
+    assert (run / "eval/repeat_0002/samples.png").exists()
+    along = [json.loads(dessine("eval", run, "--checkpoints", "--json", "--repeat", r).out) for r in (0, 2)]
+    assert along[0]["checkpoints"][-1]["loss.generator"] == Run(run).metrics()[-1]["loss"]["generator"][0]
+    assert along[1]["checkpoints"][-1]["loss.generator"] == Run(run).metrics()[-1]["loss"]["generator"][2]
+    answer = dessine("eval", run, "--repeat", 3)
+    assert (answer.code, answer.out) == (2, "")
+    assert "repeats 0 to 2" in answer.err
+
+
 def test_evaluating_leaves_the_run_as_it_was(dessine, run):
     files = [*run.glob("checkpoints/*"), *run.glob("*.json*"), run / "log.txt"]
     before = {path: path.read_bytes() for path in files}
@@ -144,6 +159,7 @@ def test_a_classifier_has_no_checkpoints_to_score_but_scores_to_choose(dessine):
     assert answer.code == 2
     assert "no generator" in answer.err
     assert set(json.loads(dessine("eval", "run", "--only", "test_loss", "--json").out)) == {"run", "step", "seed", "test_loss"}
+    assert "of all repeats" in dessine("eval", "run", "--repeat", "1").err
     assert "did you mean 'test_loss'" in dessine("eval", "run", "--only", "test_los").err
 
 

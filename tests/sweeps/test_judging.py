@@ -8,8 +8,9 @@ import pytest
 from dessine.registry import SpecError
 from dessine.runs.files import RunError
 from dessine.runs.run import Run
-from dessine.sweeps.judging import Value, _evaluated, _parts, judge, load_values, save_values
-from dessine.sweeps.published import Published
+from dessine.sweeps.cells import Cell
+from dessine.sweeps.judging import Value, _evaluated, _parts, _values, judge, load_values, save_values
+from dessine.sweeps.published import Column, Published
 from dessine.sweeps.results import Result
 
 
@@ -150,19 +151,27 @@ def test_a_wrong_figure_is_named(figures, message):
         )
 
 
-def test_a_score_of_eval_is_found_with_its_error(tmp_path):
-    result = Result(Run(tmp_path), "completed", "", {}, 0, 1, 10, 1.0, {}, {})
-    assert _evaluated(result, "parzen") == ([], [])
-    (tmp_path / "eval").mkdir()
+def test_a_score_of_eval_is_found_with_its_error_repeat_by_repeat(tmp_path):
+    result = Result(Run(tmp_path), "completed", "", {}, 4, 2, 10, 1.0, {}, {})
+
+    def found(name):
+        return [(value if value == value else None, error) for value, error in _evaluated(result, name)]
+
+    assert found("parzen") == [(None, None), (None, None)]
+    (tmp_path / "eval" / "repeat_0001").mkdir(parents=True)
     scores = {
         "parzen": {"value": 220.5, "standard_error": 1.5, "n": 10},
         "recall": {"value": 0.5, "standard_error": None, "n": 10},
     }
     (tmp_path / "eval" / "only.json").write_text(json.dumps({"scores": scores}))
-    assert _evaluated(result, "parzen") == ([220.5], [1.5])
-    assert _evaluated(result, "recall") == ([0.5], [])
+    assert found("parzen") == [(220.5, 1.5), (None, None)]
+    (tmp_path / "eval" / "repeat_0001" / "scores.json").write_text(json.dumps({"scores": scores | {"parzen": {"value": 219}}}))
+    assert found("parzen") == [(220.5, 1.5), (219.0, None)]
+    assert found("recall") == [(0.5, None), (0.5, None)]
+    values = _values("r", Column("nats", "eval.parzen", times=2), Cell({}, 4, (), "", ""), result, 10, 10)
+    assert [(v.seed, v.value, v.error) for v in values] == [(4, 441.0, 3.0), (5, 438.0, None)]
     (tmp_path / "eval" / "only.json").write_text("{")
-    assert _evaluated(result, "parzen") == ([], [])
+    assert found("parzen") == [(None, None), (219.0, None)]
 
 
 def test_repeats_that_train_apart_tell_how_far_each_has_come(tmp_path, monkeypatch):

@@ -39,17 +39,18 @@ def measure_checkpoints(
     only: Sequence[str] | None,
     folder: Path,
     average: bool | None = None,
+    repeat: int = 0,
 ) -> dict[str, Any]:
     """`checkpoints`: step, the critic's own numbers and the scores of each, first to last; `spearman`: rho of each pair;
     `judge`, where one has measured.
 
-    Scores are the quick ones, or those in `only`, of replicate 0. average: as in `Game.drawn_by`. The ends of rho's 95 %
+    Scores are the quick ones, or those in `only`, of one repeat. average: as in `Game.drawn_by`. The ends of rho's 95 %
     interval are there from five checkpoints on. Raises UsageError where nothing is drawn.
     """
     panel = Panel(experiment.split, np.float32)
 
     def draw(n: int) -> Array:
-        return experiment.game.draw(n, Streams(seed + FIXED_SEED, experiment.repeats), average=average)
+        return experiment.game.draw(n, Streams(seed + FIXED_SEED, experiment.repeats), repeat, average)
 
     records, faults = read_metrics(run.path)
     say(*some(faults))
@@ -64,7 +65,9 @@ def measure_checkpoints(
         except ValueError as error:
             raise click.UsageError(str(error)) from None
         better = {name: row["better"] for name, row in told["scores"].items()}
-        found.append({"step": step} | _own(records, step) | {name: row["value"] for name, row in told["scores"].items()})
+        found.append(
+            {"step": step} | _own(records, step, repeat) | {name: row["value"] for name, row in told["scores"].items()}
+        )
         step = run.restore(experiment, before=step, say=say)
     found.reverse()
     own = [name for name in OWN if any(np.isfinite(row[name]) for row in found)]
@@ -91,17 +94,17 @@ def measure_checkpoints(
     return told
 
 
-def _own(records: list[dict[str, Any]], step: int) -> dict[str, float]:
-    """Of replicate 0, NaN where there is none."""
+def _own(records: list[dict[str, Any]], step: int, repeat: int) -> dict[str, float]:
+    """Of one repeat, NaN where there is none."""
     before = [record for record in records if record["step"] <= step]
-    return {name: _first(before[-1], name) if before else float("nan") for name in OWN}
+    return {name: _one(before[-1], name, repeat) if before else float("nan") for name in OWN}
 
 
-def _first(record: dict[str, Any], name: str) -> float:
+def _one(record: dict[str, Any], name: str, repeat: int) -> float:
     value: Any = record
     for key in name.split("."):
         value = value.get(key) if isinstance(value, dict) else None
-    value = value[0] if isinstance(value, list) and value else value
+    value = value[repeat] if isinstance(value, list) and repeat < len(value) else value
     return float(value) if isinstance(value, int | float) else float("nan")
 
 

@@ -20,10 +20,12 @@ from dessine.cli.errors import say
 from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, in_sweep, open_run
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.terminal import room, table, text_width
-from dessine.games import Context
+from dessine.experiment import Experiment
+from dessine.games import Adversarial, Context
 from dessine.games.pair import PLAIN
 from dessine.letters import harmless
 from dessine.plots import Pictures
+from dessine.runs.documents import repeat_part
 from dessine.runs.files import finite, own_folder, write_json
 from dessine.runs.inside import FORBIDDEN
 from dessine.scores.table import ALL, GROUPS
@@ -114,6 +116,9 @@ class Names(click.ParamType):
 @click.option(
     "--checkpoints", is_flag=True, help="Quick scores of every checkpoint, and how the critic's estimate follows them."
 )
+@click.option(
+    "--repeat", type=click.IntRange(0), default=0, show_default=True, help="Which repeat draws, where a run has several."
+)
 @by_whom
 @at_step
 @click.option("--out", type=PATH, help="The folder that results go to.  [default: RUN/eval]")
@@ -126,14 +131,15 @@ def command(
     only: list[str] | None,
     every: bool,
     checkpoints: bool,
+    repeat: int,
     average: bool | None,
     at: int | str,
     out: Path | None,
     as_json: bool,
     runs_dir: Path,
 ) -> None:
-    """Measure RUN with its newest checkpoint, or that of --step; scores and pictures go to RUN/eval/ (with --step to a folder
-    in it), or to the folder --out.
+    """Measure RUN with its newest checkpoint, or that of --step; scores and pictures go to RUN/eval/ (with --step or
+    --repeat to a folder in it), or to the folder --out.
 
     A GAN: every score of its samples beside the ceiling (real test examples, measured as if they were generated), the floor
     (noise) and a collapsed baseline (one example repeated), each of as many examples; what its critic says (d_train, d_test
@@ -150,7 +156,7 @@ def command(
         raise click.UsageError("give --all or --only, not both")
     if checkpoints and at != "last":
         raise click.UsageError("give --checkpoints or --step, not both")
-    ask = _Question(count, seed, [ALL] if every else only, checkpoints, average, at)
+    ask = _Question(count, seed, [ALL] if every else only, checkpoints, average, at, repeat)
     cells = cells_of(run, runs_dir)
     if not cells:
         told = _measured(run, runs_dir, ask, out)
@@ -183,35 +189,47 @@ class _Question:
     checkpoints: bool
     average: bool | None
     at: int | str
+    repeat: int = 0
 
     @property
     def part(self) -> str:
-        """Of RUN/eval, for another checkpoint than the last."""
-        return {"last": "", "best": "best"}.get(str(self.at), f"step_{self.at:0>9}")
+        """Of RUN/eval, for another checkpoint than the last, or another repeat than the first."""
+        at = {"last": "", "best": "best"}.get(str(self.at), f"step_{self.at:0>9}")
+        return "_".join(filter(None, (at, repeat_part(self.repeat))))
 
 
-def measure(run: Path, names: list[str]) -> None:
-    """Some scores of 10,000 samples, kept in the run's folder."""
-    _measured(str(run), run.parent, _Question(10_000, 0, names, False, None, "last"), None)
+def measure(run: Path, names: list[str], repeat: int = 0) -> None:
+    """Some scores of 10,000 samples of one repeat, kept in the run's folder."""
+    _measured(str(run), run.parent, _Question(10_000, 0, names, False, None, "last", repeat), None)
 
 
 def _measured(run: str, runs_dir: Path, ask: _Question, out: Path | None) -> dict[str, Any]:
     """Measure one run, and save what was found."""
     found, experiment, step = open_run(run, runs_dir, at=ask.at)
     drawn_by(experiment, ask.average)
+    _refuse_repeat(experiment, ask.repeat)
     told: dict[str, Any] = {"run": str(found.path), "step": step, "seed": ask.seed}
     with new_folder(found.path, out, ask.part) as (folder, unsaved):
         if ask.checkpoints:
-            told |= measure_checkpoints(found, experiment, ask.count, ask.seed, ask.only, folder, ask.average)
+            told |= measure_checkpoints(found, experiment, ask.count, ask.seed, ask.only, folder, ask.average, ask.repeat)
             write_json(folder / "checkpoints.json", told)
         else:
             context = Context(experiment.name, experiment.seed, step, pictures=Pictures(partial(click.echo, err=True)))
-            told |= experiment.game.evaluate(ask.count, ask.seed, folder, context, ask.only, ask.average)
+            told |= experiment.game.evaluate(ask.count, ask.seed, folder, context, ask.only, ask.average, ask.repeat)
             write_json(folder / ("scores.json" if ask.only in (None, [ALL]) else "only.json"), told)
     if unsaved:
         told.pop("pictures", None)
         say(f"{found.path / 'eval'} cannot be written ({unsaved}): nothing is saved; --out FOLDER says where")
     return told
+
+
+def _refuse_repeat(experiment: Experiment, repeat: int) -> None:
+    """Raises UsageError where there is no such repeat, or all are scored together."""
+    if repeat and not isinstance(experiment.game, Adversarial):
+        raise click.UsageError("--repeat: success and loss are those of all repeats")
+    if repeat >= experiment.repeats:
+        known = "one repeat" if experiment.repeats == 1 else f"repeats 0 to {experiment.repeats - 1}"
+        raise click.UsageError(f"--repeat {repeat}: this run has {known}")
 
 
 def _told(told: dict[str, Any]) -> list[str]:

@@ -150,10 +150,10 @@ def _one(name: str, words: Sequence[str], as_json: bool, o: dict[str, Any]) -> N
             plan.check(done)
             with closing(launcher("local", {})) as where:
                 it.folder, complete = sweep.run(plan, where, None, _options(o), lambda _: None)
-        for path, missing in (unmeasured(it.published, it.folder) if it.folder else {}).items():
+        for (path, repeat), missing in (unmeasured(it.published, it.folder) if it.folder else {}).items():
             if not o["quiet"]:
-                say(f"measures {', '.join(missing)} of {path.name} ...")
-            measure(path, missing)
+                say(f"measures {', '.join(missing)} of {path.name}{f', repeat {repeat}' * (repeat > 0)} ...")
+            measure(path, missing, repeat)
     values = it.values()
     judged, orders = judge(it.published, values)
     if it.folder:

@@ -260,30 +260,31 @@ class Adversarial(Pair, Game):
         context: Context,
         only: Sequence[str] | None = None,
         average: bool | None = None,
+        repeat: int = 0,
     ) -> dict[str, Any]:
-        """Replicate 0: the panel's scores, and D(x) and D(G(z)) with their spread.
+        """Of one repeat: the panel's scores, and D(x) and D(G(z)) with their spread.
 
         Where the game keeps a moving average, `drawn_by` says whose they are; `average` and `plain` hold the scores of both.
         """
 
         def draw(n: int) -> Array:  # not the very latents that a run of this seed has learnt from
-            return self.drawn(n, Streams(seed + FIXED_SEED, self.streams.replicates))[0]
+            return self.drawn(n, Streams(seed + FIXED_SEED, self.streams.replicates))[repeat]
 
         def recovered(x: Array) -> Array:
-            return recover(self, x, seed + FIXED_SEED, restarts=2, steps=200).error
+            return recover(self, x, seed + FIXED_SEED, restarts=2, steps=200, repeat=repeat).error
 
         with self.drawing(average):
-            title = caption(self, context.title, average)
+            title = caption(self, context.title, average, repeat)
             told = self.panel.measure(draw, count, seed, folder, title, only, context.pictures, recovered)
             if only is None or "all" in only:
                 n = max(count, self.pack)
-                told |= verdicts(self, draw(n), n, seed)
+                told |= verdicts(self, draw(n), n, seed, repeat)
             if len(self.examples.shape) > 1:
-                title = caption(self, f"{context.title}, step {context.step:,}, seed {seed}", average)
-                pictures = save_samples(self, seed, folder, context.pictures, title)
+                title = caption(self, f"{context.title}, step {context.step:,}, seed {seed}", average, repeat)
+                pictures = save_samples(self, seed, folder, context.pictures, title, repeat)
                 told["pictures"] = [*told.get("pictures", []), *map(str, pictures)]
         if self.streams.replicates > 1:
-            told["repeat"] = 0
+            told["repeat"] = repeat
         if self.average is None:
             return told
         plain, own = average is False, {key: told[key] for key in ("scores", "judge") if key in told}

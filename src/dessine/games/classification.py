@@ -265,6 +265,7 @@ class Classification(Task, Game):
         context: Context,
         only: Sequence[str] | None = None,
         average: bool | None = None,
+        repeat: int = 0,
     ) -> dict[str, Any]:
         """Success on training and test examples: over the repeats, by class, and who was taken for whom.
 

@@ -199,10 +199,11 @@ class Game(Node):
         context: Context,
         only: Sequence[str] | None = None,
         average: bool | None = None,
+        repeat: int = 0,
     ) -> dict[str, Any]:
         """Scores of the trained players, on `count` examples at most, or those named in `only`; pictures go to `folder`.
 
-        average: as in `drawn_by`
+        average: as in `drawn_by`; repeat: whose, where each draws its own
         """
         raise NotImplementedError
 

@@ -45,17 +45,18 @@ def recover(
     restarts: int = 4,
     steps: int = 300,
     tell: Callable[[int], None] = lambda n: None,
+    repeat: int = 0,
 ) -> Recovered:
     """The latents whose examples are nearest to targets, (N, *shape) in the data's own scale, by their mean squared difference.
 
     From the `restarts` nearest of POOL drawn ones, `steps` steps of Adam each; the best of all that were met stands. A latent
     keeps to where it may have been drawn: of one far outside, the generator has never had to make anything. Noise that layers
-    of the generator draw is held still. tell: is told how many descents have ended.
+    of the generator draw is held still. tell: is told how many descents have ended; repeat: whose generator.
     Raises ValueError where the generator draws numbers that are not finite.
     """
     held, latent, r = Held(seed, pair.streams.replicates), pair.latent, pair.streams.replicates
     pool = latent.draw(Streams(seed, r), max(restarts, pair.examples.at_once(POOL, pair.dtype)), pair.dtype)
-    drawn = pair.drawn_from(pool, held)[0]
+    drawn = pair.drawn_from(pool, held)[repeat]
     if not np.isfinite(drawn).all():
         raise ValueError("its generator draws numbers that are not finite")
     starts = np.empty((len(targets), restarts), int)
@@ -65,7 +66,8 @@ def recover(
     parts = []
     for i in range(0, len(targets), each):
         some = starts[i : i + each]
-        parts.append(_descend(pair, np.repeat(targets[i : i + each], restarts, 0), pool[0][some.ravel()], held, steps))
+        z = pool[repeat][some.ravel()]
+        parts.append(_descend(pair, np.repeat(targets[i : i + each], restarts, 0), z, held, steps, repeat))
         tell(some.size)
     z, x, error = (np.concatenate(one) for one in zip(*parts, strict=True))
     tried = error.reshape(len(targets), restarts)
@@ -73,7 +75,7 @@ def recover(
     return Recovered(z[best], x[best], error[best], tried)
 
 
-def _descend(pair: Pair, targets: Array, z: Array, held: Held, steps: int) -> tuple[Array, Array, Array]:
+def _descend(pair: Pair, targets: Array, z: Array, held: Held, steps: int, repeat: int) -> tuple[Array, Array, Array]:
     """From each of (B, size) latents; the best of each, what it draws, and its error."""
     net, mode = pair.generator.network, Mode(held, train=False, record=False)
     z, targets = z.copy(), targets.astype(pair.dtype)
@@ -82,7 +84,7 @@ def _descend(pair: Pair, targets: Array, z: Array, held: Held, steps: int) -> tu
     for step in range(steps + 1):
         every = np.broadcast_to(z, (pair.streams.replicates, *z.shape))
         y, backward = net.forward(every, mode)
-        x = y[0].reshape(targets.shape)
+        x = y[repeat].reshape(targets.shape)
         error = errors(x, targets, reach)
         better = error < best[2]
         for kept, now in zip(best, (z, x, error), strict=True):
@@ -90,10 +92,10 @@ def _descend(pair: Pair, targets: Array, z: Array, held: Held, steps: int) -> tu
         if step == steps:
             return best
         dy = np.zeros_like(y)
-        dy[0] = (x - targets).reshape(y.shape[1:])  # up to a factor, of which Adam's steps know nothing
+        dy[repeat] = (x - targets).reshape(y.shape[1:])  # up to a factor, of which Adam's steps know nothing
         dz = backward(dy, params=False)
         assert dz is not None
         rule.eta = scale * (1 + cos(pi * step / steps)) / 2
-        rule.step(z.reshape(1, -1), np.ascontiguousarray(dz[0]).reshape(1, -1))
+        rule.step(z.reshape(1, -1), np.ascontiguousarray(dz[repeat]).reshape(1, -1))
         pair.latent.within_(z)
     raise AssertionError

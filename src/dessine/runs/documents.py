@@ -282,6 +282,11 @@ SWEEP: TypeAdapter[Any] = TypeAdapter(SweepInfo)
 SCORES: TypeAdapter[Any] = TypeAdapter(Scores)
 
 
+def repeat_part(repeat: int) -> str:
+    """The folder in eval/ of the scores of a repeat; nothing for the first, whose scores are in eval/ itself."""
+    return f"repeat_{repeat:04d}" if repeat else ""
+
+
 def read_info(folder: Path) -> dict[str, Any]:
     """run.json of a run. Raises FileNotFoundError, or RunError with the field that is wrong."""
     return _read(folder, "run.json", INFO)

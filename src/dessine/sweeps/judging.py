@@ -20,7 +20,7 @@ from scipy.special import ndtri
 
 from dessine.intervals import limits, mean_interval
 from dessine.registry import SpecError
-from dessine.runs.documents import read_scores
+from dessine.runs.documents import read_scores, repeat_part
 from dessine.runs.files import RunError, write_atomically
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.folder import SweepFolder
@@ -148,12 +148,17 @@ def _by_overrides(folder: SweepFolder) -> dict[tuple[str, ...], Result]:
     return found
 
 
-def unmeasured(published: Published, folder: SweepFolder) -> dict[Path, list[str]]:
-    """Of the completed runs, those that `dessine eval` must still measure, and which scores."""
+def unmeasured(published: Published, folder: SweepFolder) -> dict[tuple[Path, int], list[str]]:
+    """Of the completed runs, the repeats that `dessine eval` must still measure, and which scores."""
     names = [c.metric.removeprefix(EVAL) for c in published.columns if c.metric.startswith(EVAL)]
     runs = _by_overrides(folder).values() if names else ()
-    left = {r.run.path: [name for name in names if not _evaluated(r, name)[0]] for r in runs if r.status == "completed"}
-    return {path: missing for path, missing in left.items() if missing}
+    left: dict[tuple[Path, int], list[str]] = {}
+    for run in (r for r in runs if r.status == "completed"):
+        for name in names:
+            for repeat, (value, _) in enumerate(_evaluated(run, name)):
+                if math.isnan(value):
+                    left.setdefault((run.run.path, repeat), []).append(name)
+    return left
 
 
 def fits(row: Row, cell: Cell) -> bool:
@@ -168,9 +173,11 @@ def _values(row: str, column: Column, cell: Cell, result: Result | None, made: i
     if result is None:
         return nothing
     if column.metric.startswith(EVAL):
-        last, errors = _evaluated(result, column.metric.removeprefix(EVAL))
+        found = _evaluated(result, column.metric.removeprefix(EVAL))
+        last, errors = [value for value, _ in found], [error for _, error in found]
     else:
-        last, errors = _last(result, column.metric), _last(result, column.error) if column.error else []
+        last = _last(result, column.metric)
+        errors = [*(_last(result, column.error) if column.error else []), *[None] * len(last)]
     if not last:
         return nothing
     scale = abs(column.times)
@@ -180,7 +187,7 @@ def _values(row: str, column: Column, cell: Cell, result: Result | None, made: i
             column.name,
             result.seed + r,
             column.times * v + column.plus,
-            scale * errors[r] if errors else None,
+            None if (error := errors[r]) is None else scale * error,
             status,
             made,
             of,
@@ -189,17 +196,21 @@ def _values(row: str, column: Column, cell: Cell, result: Result | None, made: i
     ]
 
 
-def _evaluated(result: Result, name: str) -> tuple[list[float], list[float]]:
-    """A score of `dessine eval` and its standard error; nothing where that has not been measured, or not read."""
-    for file in ("eval/scores.json", "eval/only.json"):
+def _evaluated(result: Result, name: str) -> list[tuple[float, float | None]]:
+    """Of each repeat, a score of `dessine eval` and its standard error; NaN where that has not been measured, or not read."""
+    return [_evaluated_repeat(result.run.path, repeat_part(repeat), name) for repeat in range(result.repeats)]
+
+
+def _evaluated_repeat(run: Path, part: str, name: str) -> tuple[float, float | None]:
+    for file in ("scores.json", "only.json"):
         try:
-            found = read_scores(result.run.path, file).get("scores", {}).get(name, {})
+            found = read_scores(run, "/".join(filter(None, ("eval", part, file)))).get("scores", {}).get(name, {})
         except (FileNotFoundError, RunError):
             continue
-        numbers = [found.get(key) for key in ("value", "standard_error")]
-        if isinstance(numbers[0], int | float):
-            return [float(numbers[0])], [float(e) for e in numbers[1:] if isinstance(e, int | float)]
-    return [], []
+        value, error = found.get("value"), found.get("standard_error")
+        if isinstance(value, int | float):
+            return float(value), float(error) if isinstance(error, int | float) else None
+    return math.nan, None
 
 
 def _last(result: Result, metric: str) -> list[float]:

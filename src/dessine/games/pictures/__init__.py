@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 
-def of_first(title: str, repeats: int) -> str:
-    """The title of a picture that shows the first repeat only."""
-    return f"{title}, repeat 0 of {repeats}" if repeats > 1 else title
+def of_one(title: str, repeats: int, repeat: int = 0) -> str:
+    """The title of a picture that shows one repeat only: the first, or `repeat`."""
+    return f"{title}, repeat {repeat} of {repeats}" if repeats > 1 else title

@@ -8,7 +8,7 @@ import numpy as np
 
 from dessine.games.game import Array, Context
 from dessine.games.measures.exam import confusion
-from dessine.games.pictures import of_first
+from dessine.games.pictures import of_one
 from dessine.games.task import Task
 from dessine.losses import sigmoid
 
@@ -20,7 +20,7 @@ def save_answers(task: Task, folder: Path, answers: Array, context: Context) -> 
     draw = context.pictures.draw
     made = draw(save_confusion, folder, confusion(task, answers), task.names, context.title)
     if len(task.test.shape) == 3:
-        made += draw(save_mistakes, folder, *mistakes(task, answers), of_first(context.title, task.streams.replicates))
+        made += draw(save_mistakes, folder, *mistakes(task, answers), of_one(context.title, task.streams.replicates))
     return made
 
 

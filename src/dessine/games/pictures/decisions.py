@@ -8,7 +8,7 @@ import numpy as np
 
 from dessine.data import Examples
 from dessine.games.game import Array, Context
-from dessine.games.pictures import of_first
+from dessine.games.pictures import of_one
 from dessine.games.task import Task
 from dessine.losses import sigmoid
 from dessine.nn.layer import size
@@ -31,7 +31,7 @@ def show(task: Task, path: Path, context: Context) -> None:
         first, names = w[: up * across], task.names
         what = f"what learning has changed in the weights of {len(first)} of {len(w)} neurons (red: less, blue: more)"
         labels = names if len(w) == len(names) and len(task.player.layers) == 1 and len(first) == len(w) else ()
-        save_weights(path, first, across, of_first(f"{caption}: {what}", task.streams.replicates), labels)
+        save_weights(path, first, across, of_one(f"{caption}: {what}", task.streams.replicates), labels)
 
 
 def on_plane(task: Task, side: int = 101) -> Array:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dessine.games.game import Context
-from dessine.games.pictures import of_first
+from dessine.games.pictures import of_one
 from dessine.games.pictures.answers import save_answers
 from dessine.games.task import Task
 
@@ -16,7 +16,7 @@ def save_learnt(task: Task, folder: Path, records: list[dict[str, Any]], context
     from dessine.plots.curves import save_gradients
     from dessine.plots.learning import save_learning, save_weight_spread
 
-    title, first, draw = context.title, of_first(context.title, task.streams.replicates), context.pictures.draw
+    title, first, draw = context.title, of_one(context.title, task.streams.replicates), context.pictures.draw
     since_start = [at_start(task), *records]
     made = draw(save_learning, folder, since_start, title, task.way)
     made += draw(save_weight_spread, folder, since_start, first)

@@ -8,7 +8,7 @@ import numpy as np
 
 from dessine.games.game import FIXED_SEED, Context
 from dessine.games.pair import Pair
-from dessine.games.pictures import of_first
+from dessine.games.pictures import of_one
 from dessine.games.pictures.line import show_line
 from dessine.streams import Streams
 
@@ -34,6 +34,6 @@ def show(pair: Pair, path: Path, context: Context) -> None:
         save_grid(path, pair.examples.images(drawn), columns, title, pair.examples.images(real))
 
 
-def caption(pair: Pair, title: str, average: bool | None = None) -> str:
-    """The title of a picture of samples: of the first repeat only, drawn by whom."""
-    return ", ".join(part for part in (of_first(title, pair.streams.replicates), pair.drawn_by(average)) if part)
+def caption(pair: Pair, title: str, average: bool | None = None, repeat: int = 0) -> str:
+    """The title of a picture of samples: of one repeat only, drawn by whom."""
+    return ", ".join(part for part in (of_one(title, pair.streams.replicates, repeat), pair.drawn_by(average)) if part)

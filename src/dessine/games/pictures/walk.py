@@ -13,12 +13,12 @@ from dessine.plots import Pictures
 from dessine.streams import Streams
 
 
-def save_samples(pair: Pair, seed: int, folder: Path, pictures: Pictures, title: str) -> list[Path]:
+def save_samples(pair: Pair, seed: int, folder: Path, pictures: Pictures, title: str, repeat: int = 0) -> list[Path]:
     """samples.png and interpolation.png, of images, by the weights that the generator has."""
     from dessine.plots.grid import save_grid
 
-    drawn = pair.drawn(64, Streams(seed + FIXED_SEED, pair.streams.replicates))[0]
-    steps = walk(pair, Streams(seed + FIXED_SEED, pair.streams.replicates))
+    drawn = pair.drawn(64, Streams(seed + FIXED_SEED, pair.streams.replicates))[repeat]
+    steps = walk(pair, Streams(seed + FIXED_SEED, pair.streams.replicates), repeat)
     real = pair.examples.floats(np.arange(min(100, len(pair.examples))), np.float32)
     real, drawn, steps = (pair.examples.images(x) for x in (real, drawn, steps))
     made = pictures.draw(save_grid, folder / "samples.png", drawn, 8, title, real)
@@ -26,10 +26,10 @@ def save_samples(pair: Pair, seed: int, folder: Path, pictures: Pictures, title:
     return made + pictures.draw(save_grid, folder / "interpolation.png", steps, 10, told)
 
 
-def walk(pair: Pair, streams: Streams, rows: int = 6, columns: int = 10) -> Array:
+def walk(pair: Pair, streams: Streams, repeat: int = 0, rows: int = 6, columns: int = 10) -> Array:
     """(rows * columns, *shape): each row goes in equal steps from one latent to another."""
     ends = pair.latent.draw(streams, 2 * rows, pair.dtype).reshape(-1, rows, 2, pair.latent.size)
     t = np.linspace(0, 1, columns, dtype=pair.dtype)[:, None]
     z = (ends[:, :, :1] * (1 - t) + ends[:, :, 1:] * t).reshape(len(ends), -1, pair.latent.size)
     x, _ = pair.generator.network.forward(z, Mode(streams, train=False, record=False))
-    return x[0].reshape(rows * columns, *pair.examples.shape)
+    return x[repeat].reshape(rows * columns, *pair.examples.shape)
