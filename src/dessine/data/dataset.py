@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dessine.data.density import Density
 from dessine.data.mixture import Mixture
 from dessine.node import Node
 from dessine.registry import Registry, SpecError
@@ -79,7 +80,7 @@ class Split:
     """Training and test part, and a validation part if one was asked for.
 
     notice: a line the user must see; source: where the data came from
-    mixture: of points whose density is known
+    mixture: of points whose density is known, and their modes; known: the density of others
     digits: how many of MNIST's digits stand in the channels of one image; 0 where a judge of digits has nothing to say
     validation: examples that were taken from the training part, so that choices need not look at the test
     classes: names of the labels 0, 1, ..., where they have names
@@ -91,10 +92,16 @@ class Split:
     notice: str = ""
     source: str = ""
     mixture: Mixture | None = None
+    known: Density | None = None
     digits: int = 0
     classes: tuple[str, ...] = ()
     missing: str = ""
     validation: Examples | None = None
+
+    @property
+    def density(self) -> Density | None:
+        """Of the examples, where it is known."""
+        return self.mixture or self.known
 
     @property
     def watched(self) -> Examples:
@@ -172,10 +179,11 @@ def made(
     streams: Sequence[np.random.Generator],
     validation: float,
     mixture: Mixture | None = None,
+    known: Density | None = None,
 ) -> Split:
     """Points that `draw(n, rng)` makes, x and y: training and test part each from a stream of its own, so that more points for
     one do not move the other. validation: share of the training part that is kept apart.
     """
     whole, test = (Examples(*draw(n, rng)) for n, rng in zip((points, test_points), streams, strict=True))
     train, watched = parted(whole, validation)
-    return Split(train, test, source="made", mixture=mixture, validation=watched)
+    return Split(train, test, source="made", mixture=mixture, known=known, validation=watched)

@@ -8,6 +8,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 Array = np.ndarray
+PORTION = 4_000_000
+"""Distances that are held at one time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +26,11 @@ class Mixture:
         return self.centres[mode] + self.sigma * rng.standard_normal((n, self.centres.shape[1])), mode
 
     def log_density(self, x: Array) -> Array:
-        """x: (N, d) -> (N,), natural logarithm."""
+        """x: (N, d) -> (N,), natural logarithm; some at a time, for there may be thousands of centres."""
+        parts = 1 + len(x) * len(self.weights) // PORTION
+        return np.concatenate([self._log_density(part) for part in np.array_split(x, parts)])
+
+    def _log_density(self, x: Array) -> Array:
         d = self.centres.shape[1]
         of_each = np.log(self.weights) - self._squares(x) / (2 * self.sigma**2)
         density: Array = logsumexp(of_each, axis=1) - d * np.log(self.sigma * np.sqrt(2 * np.pi))

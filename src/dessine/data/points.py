@@ -9,6 +9,7 @@ import numpy as np
 from annotated_types import MaxLen, MinLen
 
 from dessine.data.dataset import Array, Dataset, Examples, Split, datasets, made
+from dessine.data.density import along
 from dessine.registry import NonNegative, Part, Points, SpecError, Whole
 
 MOST_POINTS = 10_000_000
@@ -58,13 +59,20 @@ class SwissRoll(Dataset):
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """n points (n, 2) and u (n, 1)."""
         u = rng.uniform(size=(n, 1))
-        t = 1.5 * np.pi * (1 + 2 * u)
-        x = t * np.concatenate([np.cos(t), np.sin(t)], 1) + self.sigma * rng.standard_normal((n, 2))
+        x = self.rolled(u[:, 0]) + self.sigma * rng.standard_normal((n, 2))
         return x / 7.5, u
+
+    @staticmethod
+    def rolled(u: Array) -> Array:
+        """(n,) -> (n, 2): the spiral, 7.5 times as large."""
+        t = 1.5 * np.pi * (1 + 2 * u[:, None])
+        return t * np.concatenate([np.cos(t), np.sin(t)], 1)
 
     def load(self) -> Split:
         streams = np.random.default_rng(self.seed).spawn(2)
-        return made(self.draw, self.points, self.test_points, streams, self.validation)
+        fastest = 3 * np.pi * np.hypot(1, 4.5 * np.pi) / 7.5  # at its outer end
+        known = along(lambda u: self.rolled(u) / 7.5, fastest, self.sigma / 7.5)
+        return made(self.draw, self.points, self.test_points, streams, self.validation, known=known)
 
 
 def in_square(inside: Callable[[Array], Array], points: int, test_points: int, seed: int, validation: float) -> Split:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dessine.data.density import Density
 from dessine.data.mixture import Mixture
 
 Array = np.ndarray
@@ -64,15 +65,25 @@ def assigned(x: Array, mixture: Mixture) -> Array:
     return mixture.nearest(x[np.isfinite(x).all(1)])[0]
 
 
-def mean_log_density(x: Array, mixture: Mixture) -> tuple[float, float]:
+def mean_log_density(x: Array, true: Density) -> tuple[float, float]:
     """Mean of log p(x) under the true density, in nats, and its standard error. x: (N, d).
 
-    Real points get minus the mixture's entropy: the ceiling for samples that spread as the mixture does. It has no floor.
+    Real points get minus the true density's entropy: the ceiling for samples that spread as the mixture does. It has no floor.
     Misleads: samples on the centres alone get more than real ones, by d / 2, and a lost mode costs nothing; a single sample
     far away costs its distance squared / 2 sigma^2, and may outweigh all others.
     """
-    density = mixture.log_density(x)
+    density = true.log_density(x)
     return float(density.mean()), float(density.std(ddof=1) / np.sqrt(len(x))) if len(x) > 1 else float("nan")
+
+
+def likely(generated: Array, real: Array) -> float:
+    """Share of samples where the true density is at least as high as at 99 % of real examples; 0.99 is perfect.
+
+    generated: (N,), real: (M,), logarithms of the density at each. What `high_quality` is for modes, for any known density.
+    Misleads: samples that are all at one likely place get 1.
+    """
+    threshold = np.quantile(real, 0.01, method="inverted_cdf")  # one of them: on an even density all are as likely
+    return float((generated >= threshold - 1e-9).mean())
 
 
 def written(digits: Array) -> Array:

@@ -103,8 +103,23 @@ def _modes(bench: Bench, side: Side) -> Found:
         "modes": Score(float(modes), NAN, n),
         "high_quality": Score(good, float(np.sqrt(good * (1 - good) / n)) or NAN, n),
         "reverse_kl": _unevenness(mixture.assigned(x, known), known.weights),
-        "log_density": Score(*mixture.mean_log_density(x, known), n),
     }
+
+
+def _likely(bench: Bench, side: Side) -> Found:
+    true, n = bench.data.known, len(side)
+    assert true is not None
+    share = mixture.likely(true.log_density(rows(side.x)), true.log_density(rows(bench.real.x)))
+    return {"likely": Score(share, float(np.sqrt(share * (1 - share) / n)) or NAN, n)}
+
+
+def _density(bench: Bench, side: Side) -> Found:
+    true = bench.data.density
+    assert true is not None
+    value, error = mixture.mean_log_density(rows(side.x), true)
+    if not np.isfinite(value):
+        return {"log_density": Score(NAN, NAN, len(side), "samples lie where no example ever does")}
+    return {"log_density": Score(value, error, len(side))}
 
 
 def _stacked(bench: Bench, side: Side) -> Found:
@@ -206,10 +221,24 @@ def _diversity(bench: Bench, side: Side) -> Found:
 
 GROUPS = (
     Group(
-        {"modes": "higher", "high_quality": "higher", "reverse_kl": "lower", "log_density": "higher"},
-        "modes found, share of samples near one, unevenness of their shares, mean log of the true density (mixtures)",
+        {"modes": "higher", "high_quality": "higher", "reverse_kl": "lower"},
+        "modes found, share of samples near one, unevenness of their shares (mixtures)",
         lambda data: data.mixture is not None,
         _modes,
+        quick=True,
+    ),
+    Group(
+        {"likely": "higher"},
+        "share of samples where the true density is as high as at 99 % of real examples (known shapes in the plane)",
+        lambda data: data.known is not None,
+        _likely,
+        quick=True,
+    ),
+    Group(
+        {"log_density": "higher"},
+        "mean log of the true density (mixtures, known shapes in the plane)",
+        lambda data: data.density is not None,
+        _density,
         quick=True,
     ),
     Group(
