@@ -15,6 +15,7 @@ from annotated_types import Ge, Le
 
 from dessine.data import Split
 from dessine.data.batches import Batches
+from dessine.games.beginning import begin_at_mean
 from dessine.games.critic_moves import CriticExtra, CriticMoves, Moves, Until
 from dessine.games.fitting import outline, refuse_contradictions
 from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
@@ -69,6 +70,8 @@ class Adversarial(Pair, Game):
     unrolled: the generator moves against the discriminator of some steps later
     average: decay of a moving average of the generator, 0.999 for one, which draws and is scored in place of the plain one;
         move t takes (1 + t) / (10 + t) where that is less, so that 0.999 and 0.9999 are the same for 9,000 moves
+    begin_at_mean: whether the generator's last biases start where sums of 0 give the mean of the training examples, pixel by
+        pixel, from the marginals, as Goodfellow et al. 2014 have it; after sigmoid, tanh or linear
     scored: samples that are scored at each line of metrics; 0: none
     rotation_pairs: pairs of random directions, new ones at each line of metrics, in which the rotation of the gradient field
         is measured; 50 or more: of a share of 0.3, ten leave an error of 0.14, 50 one of 0.07
@@ -105,6 +108,7 @@ class Adversarial(Pair, Game):
         feature_matching: Like[FeatureMatching] | None = None,
         unrolled: Like[Unrolled] | None = None,
         average: MovingDecay | None = None,
+        begin_at_mean: bool = False,
         scored: Annotated[int, Ge(0), Le(100_000)] = 250,
         rotation_pairs: SomeTimes = 0,
     ):
@@ -126,6 +130,7 @@ class Adversarial(Pair, Game):
         self.feature_matching = None if feature_matching is None else FeatureMatching.of(feature_matching)
         self.unrolled = None if unrolled is None else Unrolled.of(unrolled)
         self.decay, self.scored, self.rotation_pairs = moving(average), scored, rotation_pairs
+        self.begins_at_mean = begin_at_mean
         self.update.refuse(self)
         self.critic_moves.refuse()
         refuse_contradictions(self)
@@ -146,6 +151,8 @@ class Adversarial(Pair, Game):
         """Make the networks and the data order, once outlined."""
         streams, dtype = self.streams, self.dtype
         self.generator.build((self.latent.size,), streams, dtype, "generator")
+        if self.begins_at_mean and not data.missing:
+            begin_at_mean(self.generator, self.examples)
         self.average = None if self.decay is None else Average(self.generator.network, self.decay)
         self.discriminator.build(self.pack_shape(), streams, dtype, "discriminator")
         self.update.attach(self)

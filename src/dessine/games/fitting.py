@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dessine.games.beginning import last_bias
 from dessine.games.game import refuse_beyond_memory
 from dessine.games.pair import PORTION, Pair
 from dessine.nn.layer import size
@@ -51,6 +52,9 @@ def outline(pair: Pair, averaged: bool, twice: bool) -> None:
             raise SpecError(text, ("generator", "layers"))
     with problems.below():
         _outline_discriminator(pair)
+    if pair.begins_at_mean and pair.generator.declared:
+        with problems.below("begin_at_mean"):
+            last_bias(pair.generator)
     problems.tell()
     for name, player in (("discriminator", pair.discriminator), ("generator", pair.generator)):
         if twice or (pair.unrolled and name == "discriminator"):  # which must be differentiated twice

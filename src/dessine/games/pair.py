@@ -55,6 +55,7 @@ class Pair:
     unrolled: Unrolled | None
     decay: MovingDecay | None  # of the moving average
     average: Average | None
+    begins_at_mean: bool
     panel: Panel
     scored: int
     examples: Examples

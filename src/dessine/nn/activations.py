@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from scipy.special import erfc
+from scipy.special import erfc, logit
 
 from dessine.compiled import COMPILED, SHARED, enabled, own
 from dessine.node import Node
@@ -18,6 +18,8 @@ Array = np.ndarray
 Backward = Callable[[Array], Array]
 FAR = 1e30
 """Stands for infinity, which times 0 is no number."""
+NEAR = 1e-7
+"""How near to an end of its values an inverse goes."""
 FLAT = 40.0
 """Beyond it swish and gelu are 0 or x to the last digit, and their second derivative is 0."""
 activations: Registry[Activation] = Registry("activation")
@@ -79,6 +81,11 @@ class Activation(Node):
             y = self.forward(ends)[0]
         return _endless(float(y.min())), _endless(float(y.max()))
 
+    def inverse(self, y: Array) -> Array | None:
+        """x where f(x) = y, of double precision; None where it has no inverse. A y at an end, or beyond, is taken a
+        ten-millionth within."""
+        return None
+
     def on_logits(self) -> Activation | None:
         """What to put in its place so that a loss on logits sees the same probability; None if it is none."""
         return None
@@ -102,6 +109,9 @@ class Linear(Activation):
         if self.slope == 1.0:
             return x, lambda dy: dy
         return self.slope * x, lambda dy: self.slope * dy
+
+    def inverse(self, y: Array) -> Array | None:
+        return y / self.slope if self.slope else None
 
     def bend(self, x: Array) -> float:
         return 0.0
@@ -137,6 +147,9 @@ class Sigmoid(Activation):
         t = np.tanh(x * (0.5 * self.mu))
         return (-0.25 * self.mu**2) * t * (1 - t * t)
 
+    def inverse(self, y: Array) -> Array:
+        return logit(np.clip(y, NEAR, 1 - NEAR)) / self.mu
+
     def on_logits(self) -> Activation:
         return Linear(self.mu)
 
@@ -159,6 +172,9 @@ class CentredSigmoid(Activation):
     def bend(self, x: Array) -> Array:
         t = np.tanh(x * (0.5 * self.mu))
         return (-0.5 * self.mu**2) * t * (1 - t * t)
+
+    def inverse(self, y: Array) -> Array:
+        return logit(np.clip((y + 1) / 2, NEAR, 1 - NEAR)) / self.mu
 
 
 def _through_tanh(y: Array, dy: Array, slope: float) -> Array:
@@ -187,6 +203,9 @@ class Tanh(Activation):
     def bend(self, x: Array) -> Array:
         t = np.tanh(x * self.alpha)
         return (-2 * self.k * self.alpha**2) * t * (1 - t * t)
+
+    def inverse(self, y: Array) -> Array:
+        return np.arctanh(np.clip(y / self.k, NEAR - 1, 1 - NEAR)) / self.alpha
 
 
 def _pieces(x: Array, below: float) -> Array:
