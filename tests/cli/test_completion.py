@@ -52,7 +52,7 @@ def offered(tmp_path, monkeypatch):
         (("eval", "l"), ["last"]),
         (("eval", "runs/"), ["<file>"]),
         (("eval", "2020-01-01"), ["2020-01-01_00-00-00_ring"]),
-        (("eval", "last", "--only", "frechet,rec"), ["frechet,recall"]),
+        (("eval", "last", "--only", "frechet,reca"), ["frechet,recall"]),
         (("draw", "--runs-dir", "nowhere", "l"), ["last"]),
         (("list", "lay"), ["layers"]),
         (("runs", "list", "status=lo"), ["status=lost"]),

@@ -13,6 +13,7 @@ from dessine.cli.paths import FILE
 from dessine.experiment import Experiment
 from dessine.games import Adversarial
 from dessine.games.game import FIXED_SEED, NO_GENERATOR
+from dessine.runs.files import beside
 from dessine.streams import Streams
 
 Array = np.ndarray
@@ -98,3 +99,18 @@ def read_latents(path: Path, game: Adversarial) -> Array:
     if not np.isfinite(z).all():
         raise click.UsageError(f"{path}: row {int((~np.isfinite(z)).any(1).argmax())} has numbers that are not finite")
     return z
+
+
+def written_beside(out: Path) -> Path:
+    """FILE.npy, where latents go, of FILE.png. Raises UsageError for another name, or a folder that is not there."""
+    if out.suffix.lower() != ".png":
+        raise click.UsageError(f"--out {out}: expects a name ending in .png")
+    if not out.parent.is_dir():
+        raise click.UsageError(f"--out {out}: there is no folder {out.parent}")
+    return out.with_suffix(".npy")
+
+
+def save_latents(path: Path, z: Array) -> None:
+    """For `read_latents`."""
+    with beside(path) as temporary, temporary.open("wb") as file:
+        np.save(file, z.astype(np.float32), allow_pickle=False)

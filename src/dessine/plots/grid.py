@@ -23,6 +23,8 @@ FRAME = 224
 """Pixels of an image that fills a frame of a GIF, at least."""
 STEP, PAUSE = 70, 700
 """Milliseconds of a frame, and of one that waits."""
+TILE = 84
+"""Pixels of an image in a table, at least: its head is as wide."""
 MOST_FRAMES = 200
 PAPER, INK, BAR = (238, 238, 238), (20, 20, 20), (31, 95, 168)
 
@@ -58,7 +60,7 @@ def save_pairs(path: Path, left: Array, right: Array, columns: int, caption: str
 
 def save_table(path: Path, images: Sequence[Sequence[Array]], names: Sequence[str], heads: Sequence[str], caption: str) -> Path:
     """Rows of images, (H, W, 1 or 3) in [0, 1]: each row beside its name, of some lines, each column under its head."""
-    sheets = [_sheet(np.stack(row), len(row)) for row in images]
+    sheets = [_sheet(np.stack(row), len(row), readable=TILE) for row in images]
     told = [[plain(line, 60) for line in name.split("\n")] for name in names]
     left = ceil(max(_width(line, 14) for lines in told for line in lines)) + 3 * GAP
     wide, high = (sheets[0].width - GAP) // len(heads), sheets[0].height - GAP
@@ -133,11 +135,11 @@ def _coloured(images: Array) -> Array:
     return np.broadcast_to((np.clip(x, 0, 1) * 255).round().astype(np.uint8), (*x.shape[:3], 3))
 
 
-def _sheet(images: Array, columns: int, labels: Sequence[str] = (), gap: int = GAP) -> Image.Image:
+def _sheet(images: Array, columns: int, labels: Sequence[str] = (), gap: int = GAP, readable: int = READABLE) -> Image.Image:
     """The images row by row, as large as can be seen, each over its label, if it has one."""
     pixels = images if images.dtype == np.uint8 else _coloured(images)
     n, height, width, _ = pixels.shape
-    zoom = max(1, ceil(READABLE / (1 if n <= 400 else 2) / height))
+    zoom = max(1, ceil(readable / (1 if n <= 400 else 2) / height))
     columns, foot = max(1, min(columns, n)), FOOT if labels else 0
     names = [plain(label, 24) for label in labels]
     wide = max([width * zoom, *(ceil(_width(name, 14)) + GAP for name in names)]) + gap

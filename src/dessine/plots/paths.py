@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from dessine.plots.figure import heading, picture, shades
+from dessine.plots.figure import picture, shades
 from dessine.plots.fonts import plain
 from dessine.plots.grid import save_frames
 
@@ -49,34 +49,43 @@ def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Seq
     return save_frames(path, _frames(sheet, spots), [i in stops for i in range(len(spots))])
 
 
-def save_ways(path: Path, real: Array, ways: Array, names: Sequence[str], title: str) -> Path:
-    """Several ways, (K, F, 1 or 2), that meet in the middle, each with its name."""
+def save_ways(path: Path, real: Array, ways: Array, steps: Array, names: Sequence[str], caption: str) -> Path:
+    """Several ways, (K, F, 1 or 2), that meet at step 0, each with its name; a dot at each whole step. steps: (F,)."""
     with picture(path, size=(6.5, 6.8), dpi=DPI) as (figure, ((axes,),)):
+        _real(axes, real, (steps[0], steps[-1]))
+        axes.set(**({"xlabel": "standard deviations along the direction"} if ways.shape[2] == 1 else {}))
         for way, name, colour in zip(ways, names, shades(len(ways)), strict=True):
-            line = _ground(axes, real, way, alone=way is ways[0] or len(ways) == 1)
-            axes.plot(*line.T, ".-", color=colour, ms=5, lw=1.2, label=plain(name, 60))
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-        figure.suptitle(heading(title, "what is drawn along directions of the latent", 62))
+            line, whole = _line(way, steps), np.flatnonzero(steps == steps.round())
+            axes.plot(*line.T, "-", color=colour, lw=1.5, label=plain(name, 60))
+            axes.plot(*line[whole].T, ".", color=colour, ms=7)
+        axes.plot(*_line(ways[0], steps)[steps == 0].T, "o", color="black", ms=6, label="0", zorder=4)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+        figure.suptitle(fill(plain(caption), 62))
     return path
 
 
-def _ground(axes: Any, real: Array, way: Array, alone: bool = True) -> Array:
+def _ground(axes: Any, real: Array, way: Array) -> Array:
     """Real points, and room for the way; returns what to plot of it, (F, 2)."""
-    line = way if way.shape[1] == 2 else np.stack([np.arange(len(way)), way[:, 0]], 1)
-    if not alone:
-        return line
-    if way.shape[1] == 2:
-        if len(real):
-            axes.scatter(*real.T, s=6, color="silver", label="real")
-        axes.set(xlabel="x", ylabel="y")
-        axes.set_aspect("equal", "datalim")
-    else:
-        if len(real):
-            axes.hlines(real[:300, 0], 0, len(way) - 1, color="silver", alpha=0.3, lw=0.6, label="real")
-        axes.set(xlabel="frame", ylabel="x")
+    line = _line(way, np.arange(len(way)))
+    _real(axes, real, (0, len(way) - 1))
     finite = line[np.isfinite(line).all(1)]
     axes.plot(*finite.T, alpha=0)  # so that the axes have room for it
     return line
+
+
+def _line(way: Array, steps: Array) -> Array:
+    return way if way.shape[1] == 2 else np.stack([steps, way[:, 0]], 1)
+
+
+def _real(axes: Any, real: Array, ends: tuple[float, float]) -> None:
+    """(N, 2), or (N, 1) as lines from end to end."""
+    if real.shape[1] == 2:
+        axes.scatter(*real.T, s=6, color="silver", label="real")
+        axes.set(xlabel="x", ylabel="y")
+        axes.set_aspect("equal", "datalim")
+    else:
+        axes.hlines(real[:300, 0], *ends, color="silver", alpha=0.3, lw=0.6, label="real")
+        axes.set(xlabel="frame", ylabel="x")
 
 
 def _stops(axes: Any, line: Array, at: Sequence[int], names: Sequence[str]) -> None:
