@@ -21,7 +21,7 @@ COMMANDS = {
     "directions": ("directions", "Show along what a generator's latent changes its images."),
     "config": ("config", "Check, show or describe configs."),
     "runs": ("runs", "List, compare, remove and report runs."),
-    "data": ("data", "Fetch and list data sets."),
+    "data": ("data", "Fetch, list and look at data sets."),
     "list": ("listing", "What a config may name, with options and defaults."),
     "check-grad": ("check_grad", "Check a config's gradients by finite differences."),
 }

@@ -1,4 +1,4 @@
-"""`dessine data`: fetch, list."""
+"""`dessine data`: fetch, list, look."""
 
 from __future__ import annotations
 
@@ -10,9 +10,23 @@ import click
 from dessine.cli.terminal import room, table
 
 
-@click.group(epilog="Example: dessine data fetch mnist")
+class _Group(click.Group):
+    """`look` is loaded when it is called: it brings Pillow."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), "look"]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name == "look":
+            from dessine.cli.data_look import command as look
+
+            return look
+        return super().get_command(ctx, name)
+
+
+@click.group(cls=_Group, epilog="Example: dessine data fetch mnist")
 def command() -> None:
-    """Fetch and list data sets."""
+    """Fetch, list and look at data sets."""
 
 
 @command.command(epilog="Example: DESSINE_DATA=~/data dessine data fetch mnist")

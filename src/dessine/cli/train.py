@@ -23,6 +23,7 @@ from dessine.cli.paths import PATH, RUN
 from dessine.cli.progress import Line
 from dessine.cli.terminal import is_terminal, room
 from dessine.data import PLACES
+from dessine.data.progress import hidden
 from dessine.experiment import Experiment, Failed, Stopped, take_up, train
 from dessine.runs.comparison import differences
 from dessine.runs.files import finite, own
@@ -86,6 +87,8 @@ def command(
     The last line of stdout is the run's folder. Ctrl-C stops after the step and saves; twice, at once.
     """
     click.get_current_context().with_resource(notices(_quiet if quiet else _say))
+    if quiet:
+        click.get_current_context().with_resource(hidden())
     if resume and (source or run_dir):
         raise click.UsageError("--resume goes on in the run's own folder: it takes no --from and no --run-dir")
     if (restart or force) and not resume:

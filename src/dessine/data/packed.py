@@ -16,17 +16,26 @@ DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, tarfile.TarError)
 
 
 class _Bounded(gzip.GzipFile):
-    """A .gz that ends with tarfile.ReadError after LARGEST bytes, or where a header asks for more at once."""
+    """A .gz that ends with tarfile.ReadError after `largest` bytes, or where a header asks for more at once."""
+
+    largest = LARGEST
 
     def read(self, size: int | None = -1) -> bytes:
-        if size is None or size < 0 or self.tell() + size > LARGEST:
-            raise tarfile.ReadError(f"it holds more than {LARGEST:,} bytes unpacked")
+        if size is None or size < 0 or self.tell() + size > self.largest:
+            raise tarfile.ReadError(f"it holds more than {self.largest:,} bytes unpacked")
         return super().read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        if offset > LARGEST:
-            raise tarfile.ReadError(f"it holds more than {LARGEST:,} bytes unpacked")
+        if offset > self.largest:
+            raise tarfile.ReadError(f"it holds more than {self.largest:,} bytes unpacked")
         return super().seek(offset, whence)
+
+
+def bounded(path: Path, largest: int) -> gzip.GzipFile:
+    """A .gz to read from, that ends with one of DAMAGE after so many bytes."""
+    file = _Bounded(path)
+    file.largest = largest
+    return file
 
 
 def members(archive: Path, names: Collection[str], largest: int) -> Iterator[tuple[str, bytes]]:

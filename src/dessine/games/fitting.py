@@ -5,7 +5,7 @@ from __future__ import annotations
 from dessine.games.beginning import last_bias
 from dessine.games.game import refuse_beyond_memory
 from dessine.games.pair import PORTION, Pair
-from dessine.nn.layer import size
+from dessine.nn.layer import Shape, size
 from dessine.nn.tangent import refuse_along
 from dessine.registry import Problems, SpecError
 
@@ -46,10 +46,9 @@ def outline(pair: Pair, averaged: bool, twice: bool) -> None:
     if pair.critic_moves.until is not None and pair.streams.replicates > 1:
         raise SpecError("each repeat would end at another move: take repeats 1, and a sweep over seeds", ("until",))
     with problems.below():
-        made = size(pair.generator.outline((pair.latent.size,), "generator"))
-        if made != size(wanted):
-            text = f"its last layer makes {made} numbers, an example holds {size(wanted)} {list(wanted)}"
-            raise SpecError(text, ("generator", "layers"))
+        made = pair.generator.outline((pair.latent.size,), "generator")
+        if size(made) != size(wanted) or (len(made) == len(wanted) and made != wanted):
+            raise SpecError(_of_another_shape(made, wanted), ("generator", "layers"))
     with problems.below():
         _outline_discriminator(pair)
     if pair.begins_at_mean and pair.generator.declared:
@@ -63,6 +62,20 @@ def outline(pair: Pair, averaged: bool, twice: bool) -> None:
             except SpecError as error:
                 raise error.below(name) from None
     refuse_beyond_memory(_needs(pair, averaged))
+
+
+def _of_another_shape(made: Shape, wanted: Shape) -> str:
+    """What the last layer of a generator makes, what it should make, and how it gets there."""
+    text = f"its last layer makes {size(made)} numbers"
+    text += f" {list(made)}, an example holds {size(wanted)} {list(wanted)}" if len(made) > 1 else ""
+    if len(made) == 1:
+        return f"{text}, an example holds {size(wanted)} {list(wanted)}: units: {size(wanted)} is wanted"
+    if len(made) == len(wanted) == 3:
+        if made[:2] == wanted[:2]:
+            return f"{text}: channels: {wanted[2]} is wanted"
+        own = made[0] if made[0] == made[1] else [made[0], made[1]]
+        return f"{text}: {wanted[0]} x {wanted[1]} is wanted, and pictures of one's own take data.size={own}"
+    return text
 
 
 def _outline_discriminator(pair: Pair) -> None:
