@@ -489,16 +489,20 @@ def diagnosis(
     records: list[dict[str, Any]],
     sampled: Sequence[Sampled] = (),
     spec: Mapping[str, Any] | None = None,
+    until: Sequence[int] = (),
 ) -> Diagnosis:
     """What is the matter with a run of `experiment`, built; where its data are missing, it need not be.
 
     sampled: what samples of a checkpoint show, repeat by repeat; spec: the resolved one, if not that of run.json
+    until: for each repeat, the step of the last line that counts, where not all do
     """
     info = run.info()
     spec = spec or info.get("spec") or {}
     known, warned = _known(experiment, spec)
     found = info.get("non_finite") or []
-    return diagnose(records, spec, known, repeats=experiment.repeats, non_finite=found, sampled=sampled, warned=warned)
+    return diagnose(
+        records, spec, known, repeats=experiment.repeats, non_finite=found, sampled=sampled, warned=warned, until=until
+    )
 
 
 def _known(experiment: Experiment, spec: Mapping[str, Any]) -> tuple[Reference, list[tuple[str, str, bool]]]:

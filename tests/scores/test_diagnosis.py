@@ -512,3 +512,12 @@ def test_who_brings_data_is_not_sent_for_mnist():
     for data, sent in ((own, False), (own | {"path": None}, True)):
         told = [one.override for one in _memorising(spec() | {"data": data}, None) if one]
         assert ("data.source=auto" in told) == sent
+
+
+def test_each_repeat_is_judged_by_its_own_lines() -> None:
+    """Of the best checkpoints: one is of the first half, where that repeat was well, the other of the end, where it is well."""
+    loss = [[0.7, 90.0]] * 10 + [[90.0, 0.7]] * 10
+    records = [{"step": 100 * (i + 1), "loss": {"discriminator": one}} for i, one in enumerate(loss)]
+    spec = {"game": {"type": "adversarial", "loss": {"type": "non_saturating"}, "scored": 0}}
+    assert diagnose(records, spec, repeats=2).repeats[0] == "diverged"
+    assert "diverged" not in diagnose(records, spec, repeats=2, until=[1000, 2000]).repeats

@@ -147,3 +147,35 @@ def test_numbers_of_any_data_can_be_taken():
             told = one.glance(data.train.floats(np.arange(20), np.float64))
             Reference.of(data, 250, one.own)
         assert all(not v < 0 for v in told.values())
+
+
+@pytest.mark.parametrize(
+    ("good", "gone", "lines", "verdict"),
+    [
+        (0.3, 0, True, "healthy"),  # where few samples are good ones, not every mode has a good one among 250
+        (0.3, 0, False, "healthy"),
+        (1.0, 0, True, "healthy"),
+        (1.0, 3, True, "collapsing"),
+        (1.0, 3, False, "collapsing"),
+        (0.3, 4, False, "collapsing"),  # 2,000 samples tell
+    ],
+)
+def test_modes_are_held_against_what_as_many_perfect_samples_meet(good: float, gone: int, lines: bool, verdict: str) -> None:
+    """Of 25 Gaussians, `gone` without a good sample, though the generator draws about them, too; good ones differ by mode."""
+    data, rng = panel("grid").data, np.random.default_rng(0)
+    assert data.mixture is not None
+    share = np.clip(good * (np.linspace(0.4, 1.6, 25) if good < 1 else np.ones(25)), 0, 1)
+    share[5 : 5 + gone] = 0
+
+    def samples(n: int) -> Array:
+        mode = rng.integers(25, size=n)
+        off = np.where(rng.random(n) < share[mode], 0.02, 0.2)[:, None] * [1.0, 0.1]
+        return np.asarray(data.mixture.centres[mode] + off * rng.choice([-1, 1], (n, 1)), np.float32)  # type: ignore[union-attr]
+
+    records = [{"step": 100 * (i + 1), "scores": panel("grid").glance(samples(LINE))} for i in range(LINES)]
+    known = Reference.of(data, LINE, panel("grid").own)
+    sampled = [look(panel("grid"), samples(2000), step=1000)]
+    told = diagnose(records, SPEC, known) if lines else diagnose(records, SPEC, known, sampled=sampled)
+    assert told.verdict == verdict, told.words
+    if verdict == "collapsing":
+        assert "modes" in told.words

@@ -89,24 +89,26 @@ def _diagnosed(
         records = [record | {"scores": record.get("plain_scores", record.get("scores", {}))} for record in records]
     missing = experiment.split.missing
     with np.errstate(all="ignore"):  # numbers that have run away are what it may be about
-        step, sampled = (None, []) if missing else _samples(found, experiment, count, seed, average, at)
-        if at != "last" and step is not None:
-            records = [record for record in records if record["step"] <= step]
-        told = diagnosis(experiment, found, records, sampled, resolved)
+        steps, sampled = (None, []) if missing else _samples(found, experiment, count, seed, average, at)
+        if at != "last" and steps is not None:
+            records = [record for record in records if record["step"] <= max(steps)]
+        told = diagnosis(experiment, found, records, sampled, resolved, steps or ())
     if missing:
         told = replace(told, notes=(*told.notes, f"its data are not here ({missing}): {UNSEEN}"))
     last = records[-1]["step"] if records else 0
+    step = None if steps is None else steps[0] if len(set(steps)) == 1 else steps  # of each repeat, where each has its best
     document = (
         {"run": str(found.path), "step": last, "checkpoint": step} | ({"drawn_by": whose} if whose else {}) | told.plain()
     )
-    lines = _lines(told, str(found.path), step if sampled else None, experiment.repeats)
+    named = "best checkpoint" if isinstance(step, list) else f"checkpoint of step {step:,}" if sampled else ""
+    lines = _lines(told, str(found.path), named, experiment.repeats)
     return document, [f"{found.path}  step {last:,}, {found.status()}{f'; samples by the {whose}' if whose else ''}", *lines]
 
 
 def _samples(
     run: Run, experiment: Experiment, count: int, seed: int, average: bool | None, at: int | str
-) -> tuple[int | None, list[Sampled]]:
-    """The step of the checkpoint `at`, and what its samples show beside those of the one before it, repeat by repeat."""
+) -> tuple[list[int] | None, list[Sampled]]:
+    """The steps of the checkpoint `at`, and what its samples show beside those of the one before it, repeat by repeat."""
     game, drawn = experiment.game, list[np.ndarray]()
     try:
         newest = restore(run, experiment, at)
@@ -117,17 +119,17 @@ def _samples(
         return None, []
     if newest is None or not isinstance(game, Adversarial):
         return newest, []
-    step: int | None = newest
+    step: int | None = min(newest)
     while step and len(drawn) < 2:
         drawn.append(game.draw_each(count, Streams(seed + FIXED_SEED, experiment.repeats), average))
-        step = run.restore(experiment, before=step)
+        step = run.restore(experiment, before=step)  # of repeats with a best of their own, before the earliest
     if not drawn:
         return newest, []
     first = range(min(REPEATS, experiment.repeats))
-    return newest, [look(game.panel, drawn[0][r], drawn[1][r] if len(drawn) > 1 else None, newest) for r in first]
+    return newest, [look(game.panel, drawn[0][r], drawn[1][r] if len(drawn) > 1 else None, newest[r]) for r in first]
 
 
-def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> list[str]:
+def _lines(told: Diagnosis, run: str, checkpoint: str, repeats: int) -> list[str]:
     lines = _wrapped(verdict(told.plain()), "")
     if told.evidence:
         agreed, of = told.lines
@@ -147,14 +149,14 @@ def _lines(told: Diagnosis, run: str, checkpoint: int | None, repeats: int) -> l
     if told.notes:
         lines += ["", "Notes:"]
         lines += [line for note in told.notes for line in _wrapped(note, "  ", "- ")]
-    if repeats > REPEATS and checkpoint is not None:
+    if repeats > REPEATS and checkpoint:
         lines.append(f"  - samples of the first {REPEATS} repeats were looked at")
     return lines
 
 
-def _evidence(one: Evidence, reasons: bool, checkpoint: int | None) -> list[str]:
+def _evidence(one: Evidence, reasons: bool, checkpoint: str) -> list[str]:
     value = f" {one.value:.4g}" if one.value is not None and one.value == one.value else ""
-    source = f"checkpoint of step {checkpoint:,}" if one.source == "checkpoint" and checkpoint is not None else one.source
+    source = checkpoint if one.source == "checkpoint" and checkpoint else one.source
     drawn = f", {one.count:,} examples" if one.count else ""
     mark = f"  {'!' if one.bad else ' '} "
     lines = _wrapped(f"{one.name}{value}, threshold: {one.threshold} ({source}{drawn})", " " * len(mark))

@@ -162,21 +162,22 @@ at_step = click.option(
 """For commands that look at a checkpoint: `at`, as `open_run` takes it."""
 
 
-def restore(run: Run, experiment: Experiment, at: int | str) -> int | None:
-    """Take it to the checkpoint `at`: a step, best or last. Returns its step, or None where there is none at all.
+def restore(run: Run, experiment: Experiment, at: int | str) -> list[int] | None:
+    """Take it to the checkpoint `at`: a step, best or last. Returns the step of each repeat, or None where there is none.
 
     The screen is told by what the best is the best. Raises RunError where the one that is asked for is not there.
     """
     if at == "last":
-        return run.restore(experiment, say=say)
-    step, told = run.restore_at(experiment, experiment.repeats, None if at == "best" else int(at))
+        step = run.restore(experiment, say=say)
+        return None if step is None else [step] * experiment.repeats
+    steps, told = run.restore_at(experiment, experiment.repeats, None if at == "best" else int(at))
     if told:
         known = [(s, v) for s, v in zip(told["steps"], told["values"], strict=True) if v is not None]
-        of = f"step {step:,}" if len(told["steps"]) == 1 else f"steps {', '.join(f'{s:,}' for s, _ in known[:8])}"
+        of = f"step {steps[0]:,}" if len(steps) == 1 else f"steps {', '.join(f'{s:,}' for s, _ in known[:8])}"
         more = f", ... of {len(known)} repeats" if len(known) > 8 else ""
         values = f" ({known[0][1]:.4g})" if len(told["steps"]) == 1 and known else ""
         say(f"the best checkpoint by {told['metric']}{values} is of {of}{more}")
-    return step
+    return steps
 
 
 def drawn_by(experiment: Experiment, average: bool | None) -> str:
@@ -200,7 +201,7 @@ def open_run(text: str, runs_dir: Path, to_draw: bool = False, at: int | str = "
             f"{run.path}: its data are not here ({experiment.split.missing}), and this needs them: `{where}` says where they "
             "are now; draw, diagnose and runs report do without"
         )
-    step = restore(run, experiment, at)
-    if step is None:
+    steps = restore(run, experiment, at)
+    if steps is None:
         raise RunError(f"{run.path} holds no checkpoint: nothing was trained")
-    return run, experiment, step
+    return run, experiment, steps[0]

@@ -332,10 +332,10 @@ class Run:
 
         return self._newest(take, before, say)
 
-    def restore_at(self, trained: Trained, repeats: int, at: int | None) -> tuple[int, dict[str, Any]]:
+    def restore_at(self, trained: Trained, repeats: int, at: int | None) -> tuple[list[int], dict[str, Any]]:
         """Take `trained` to the checkpoint of step `at`, or to the best one if it is None.
 
-        Returns the step, that of the first repeat, and what `checkpoint.best_of` says of the best one. Raises RunError where
+        Returns the step of each repeat, and what `checkpoint.best_of` says of the best one. Raises RunError where
         there is no such checkpoint, or where it cannot be used.
         """
         name = checkpoint.BEST if at is None else checkpoint.name_of(at)
@@ -359,7 +359,7 @@ class Run:
             ) from None
         except Damaged as error:
             raise RunError(f"{self.path / 'checkpoints' / name} is damaged ({error})") from None
-        return steps[0], told
+        return steps, told
 
     def _newest(self, take: Callable[[int], T], before: int | None, say: Say) -> T | None:
         bad: dict[int, str] = {}

@@ -121,19 +121,21 @@ def diagnose(
     non_finite: Sequence[Mapping[str, Any]] = (),
     sampled: Sequence[Sampled] = (),
     warned: Sequence[tuple[str, str, bool]] = (),
+    until: Sequence[int] = (),
 ) -> Diagnosis:
     """A verdict on a run: the worst that a quarter of its repeats have come to, so that a few among many do not decide.
 
     records: the lines of metrics.jsonl; spec: the resolved one, for thresholds that a loss sets and for advice
     non_finite: what run.json knows of it; sampled: for each repeat, or the first ones, what samples of a checkpoint showed
     warned: what the config is warned of (`games/warnings.py`): the words, what mends it, whether it is past hope
+    until: for each repeat, the step of the last line that counts, where not all do
     """
     game: Mapping[str, Any] = (spec or {}).get("game") or {}
     found = {one["repeat"]: one for one in reversed(non_finite)}
     past_hope = tuple(words for words, _, hopeless in warned if hopeless)
     cases = [
         Case(
-            Lines(records, r, repeats),
+            Lines([one for one in records if one["step"] <= until[r]] if until else records, r, repeats),
             game,
             known or Reference(),
             sampled[r] if r < len(sampled) else None,

@@ -33,6 +33,7 @@ class Sampled:
     turned: share of samples that fall on other modes than those of an older checkpoint do
     copies, closeness: what `nearest.py` says of the nearest training examples
     regions: `region_share` of `own.py`, over that of as many real examples; quality: what `Reference.quality` names
+    modes: of a mixture, those with a good sample at least
     step: of the checkpoint
     """
 
@@ -46,6 +47,7 @@ class Sampled:
     closeness: float = nan
     regions: float = nan
     quality: float = nan
+    modes: float = nan
     step: int = 0
 
 
@@ -71,7 +73,8 @@ def look(panel: Panel, x: Array, older: Array | None = None, step: int = 0) -> S
     found = panel.glance(x)
     regions = min(1.0, found["region_share"] / known.regions) if "region_share" in found else nan
     quality, reach = found.get(known.quality.removeprefix("scores."), nan), _reach(data, x, panel.dtype)
-    return Sampled(n, found["diversity"], reach, covered, missing, turned, copies, closeness, regions, quality, step)
+    hit = found.get("modes", nan) if data.mixture is not None else nan
+    return Sampled(n, found["diversity"], reach, covered, missing, turned, copies, closeness, regions, quality, hit, step)
 
 
 def _reader(panel: Panel) -> Callable[[Array], Array] | None:
