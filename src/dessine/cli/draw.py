@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil, sqrt
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 import numpy as np
@@ -121,7 +121,8 @@ def _refuse(why: str, *names: str) -> None:
             raise click.UsageError(f"{option}: {why}")
 
 
-class _Question(NamedTuple):
+@dataclass(frozen=True)
+class _Question:
     """What is asked of a run, or of each run of a sweep."""
 
     count: int
