@@ -29,24 +29,50 @@ def command() -> None:
     """Fetch, list and look at data sets."""
 
 
-@command.command(epilog="Example: DESSINE_DATA=~/data dessine data fetch mnist")
-@click.argument("name", type=click.Choice(["mnist", "cifar10"]))
-def fetch(name: str) -> None:
+@command.command(epilog="Examples: dessine data fetch fashion_mnist\n\n  dessine data fetch quickdraw sheep 'hot air balloon'")
+@click.argument("name", type=click.Choice(["mnist", "cifar10", "fashion_mnist", "kmnist", "emnist", "quickdraw"]))
+@click.argument("parts", nargs=-1, metavar="[PART]...")
+@click.option("--from", "source", metavar="URL", help="Ask this address, in place of the public mirrors.")
+@click.option("--accept", is_flag=True, help="Of quickdraw: take a file that has changed since it was fetched first.")
+def fetch(name: str, parts: tuple[str, ...], source: str | None, accept: bool) -> None:
     """Get the full data set NAME into the cache folder.
 
     That is $DESSINE_DATA, or the system's own place for caches.
 
-    The last line of stdout is the folder.
-    """
-    from dessine.data.fetch import FetchError, fetch_cifar10, fetch_mnist
+    PART is what of it: a split of emnist (balanced, letters, digits, mnist, byclass
+    or bymerge), things of quickdraw (sheep, cat, 'hot air balloon').
 
-    fetch_it = {"mnist": fetch_mnist, "cifar10": fetch_cifar10}[name]
+    The last line of stdout is the folder, or the file if one thing of quickdraw was asked for.
+    """
+    from dessine.data import fetch, mirrors
+
+    wanted = {"emnist": 1, "quickdraw": 1000}.get(name, 0)
+    if len(parts) > wanted:
+        raise click.UsageError(f"{name} has no parts" if not wanted else f"one split at a time: {', '.join(parts)}")
+    if name == "quickdraw" and not parts:
+        raise click.UsageError(f"say which of its 345 things, such as sheep: {mirrors.CATEGORIES}")
+    if name == "emnist" and parts and parts[0] not in mirrors.SPLITS:
+        raise click.UsageError(f"EMNIST has no split '{parts[0]}'; it has {', '.join(mirrors.SPLITS)}")
+    if source and name in ("mnist", "cifar10"):
+        raise click.UsageError(f"--from is not for {name}: give its folder as data.path")
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    progress = sys.stderr.isatty()
     try:
-        folder = fetch_it(lambda text: click.echo(text, err=True), progress=sys.stderr.isatty())
-    except FetchError as error:
+        if name == "quickdraw":
+            got = mirrors.fetch_quickdraw(parts, say, progress, source, accept)
+        elif name == "emnist":
+            got = mirrors.fetch_emnist(parts[0] if parts else mirrors.SPLITS[0], say, progress, source)
+        elif name in mirrors.SETS:
+            got = mirrors.fetch_set(name, say, progress, source)
+        else:
+            got = {"mnist": fetch.fetch_mnist, "cifar10": fetch.fetch_cifar10}[name](say, progress)
+    except fetch.FetchError as error:
         click.echo(str(error), err=True)
         raise click.exceptions.Exit(1) from None
-    click.echo(str(folder))
+    click.echo(str(got))
 
 
 @command.command("list", epilog="Example: dessine data list --json")

@@ -1,6 +1,17 @@
 """Data: arrays in, arrays out."""
 
-from dessine.data import cifar10, images, mixtures, mnist, planar, points, regions, sheep, stacked  # noqa: F401  registers them
+from dessine.data import (  # noqa: F401  registers them
+    cifar10,
+    fashion,
+    images,
+    mixtures,
+    mnist,
+    planar,
+    points,
+    regions,
+    sheep,
+    stacked,
+)
 from dessine.data.dataset import PLACES, Dataset, Examples, Split, datasets
 
 __all__ = ["PLACES", "Dataset", "Examples", "Split", "datasets"]

