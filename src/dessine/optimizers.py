@@ -83,10 +83,10 @@ class Optimizer(Scheduled, Node):
         self.t += 1
         if self.limit is not None:
             grad = self._within_limit(self.limit, grad, in_place=clear)
-        flat = {name: self.slots[name].reshape(-1) for name in self.names()}  # in this order, which the compiled form goes by
+        flat = {name: self.slots[name].reshape(-1) for name in self.names()}
         x, g = theta.reshape(-1), grad.reshape(-1)
         if x.size >= COMPILED and enabled():
-            self._descend(x, g, list(flat.values()), clear, within)
+            self._descend(x, g, flat, clear, within)
             return
         count = -(-theta.size // CHUNK)
         bounds = [theta.size * i // max(count, 1) for i in range(count + 1)]
@@ -115,17 +115,16 @@ class Optimizer(Scheduled, Node):
             g[part].fill(0)  # while it is in cache: later it would have to be fetched anew
         self._scratch.append(scratch)
 
-    def _descend(self, x: np.ndarray, g: np.ndarray, slots: list[np.ndarray], clear: bool, within: float) -> None:
+    def _descend(self, x: np.ndarray, g: np.ndarray, slots: Views, clear: bool, within: float) -> None:
         """The compiled form of `_move`: the same bits."""
-        from dessine.compiled.descent import PART, RULES, descend
+        from dessine.compiled.descent import PART, ROLES, descend
 
         c1, c2, epsilon, scale = self.constants()
-        none = x[:0]
-        velocity = slots.pop() if self.ever("momentum") else none
+        given = (slots.get(name) if name else None for name in (*ROLES[self.type], "velocity"))
         step = self.eta if self.ever("momentum") else self.eta * scale
         numbers = (x.dtype.type(c) for c in (c1, c2, epsilon, self.momentum, self.weight_decay, scale, step, within))
         mail = mailbox(wake=x.size > PART)
-        descend(mail, RULES.index(self.type), x, g, *slots, *[none] * (3 - len(slots)), velocity, *numbers, clear)
+        descend(mail, x, g, *given, *numbers, clear)
 
     def _move(self, x: np.ndarray, g: np.ndarray, s: Views, scratch: np.ndarray) -> None:
         a, b, decayed = scratch

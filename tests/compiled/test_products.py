@@ -13,7 +13,6 @@ pytest.importorskip("numba")
 
 from dessine import threads
 from dessine.compiled import products
-from dessine.compiled.products import multiply
 from dessine.nn import algebra
 from dessine.threads import mailbox
 
@@ -32,7 +31,7 @@ def agree(a: np.ndarray, b: np.ndarray, before: np.ndarray | None = None) -> Non
     view = out[:, :, :-3]
     if before is not None:
         view[...] = before
-    multiply(mailbox(), a, b, view, before is not None)
+    algebra._multiply(a, b, view, before is not None)
     exact = a.astype(np.float64) @ b.astype(np.float64) + (0 if before is None else before)
     scale = np.abs(a).astype(np.float64) @ np.abs(b).astype(np.float64) + 1
     assert (np.abs(view - exact) / scale).max(initial=0) < BOUND[dtype]
@@ -59,7 +58,7 @@ def test_what_is_no_number_stays_where_it_is() -> None:
     a, b = draws(1, 9, 20, dtype=np.float32), draws(1, 20, 37, dtype=np.float32)
     a[0, 3, 5], b[0, 2, 30] = np.inf, np.nan
     out = np.empty((1, 9, 37), np.float32)
-    multiply(mailbox(), a, b, out, False)
+    algebra._multiply(a, b, out, False)
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(np.isfinite(out), np.isfinite(a @ b))
 

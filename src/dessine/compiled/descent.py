@@ -9,10 +9,18 @@ import math
 
 import numpy as np
 
+from dessine.compiled.arrays import empty
 from dessine.compiled.loops import loop, within
 from dessine.compiled.pool import lead, pack
 
-RULES = ("gradient_descent", "adagrad", "rmsprop", "adadelta", "adam")
+ROLES: dict[str, tuple[str | None, ...]] = {
+    "gradient_descent": (None, None, None, None, None, None),
+    "adagrad": ("squares", None, None, None, None, None),
+    "rmsprop": (None, "squares", "mean", None, None, None),
+    "adadelta": (None, "squares", "mean", "updates", None, None),
+    "adam": (None, None, None, None, "mean", "squares"),
+}
+"""Of each rule, its slots in the order of `descend`. A loop is compiled for the slots that it is given, and no other rule."""
 PART = 32_768
 """Elements of one block of work: 15 us of Adam."""
 BLOCK = 2048
@@ -20,81 +28,78 @@ BLOCK = 2048
 
 
 @loop
-def descend(mail, rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, bound, clear):  # type: ignore[no-untyped-def]
+def descend(mail, x, g, total, square, mean, update, m1, m2, v, c1, c2, epsilon, momentum, decay, scale, step, bound, clear):  # type: ignore[no-untyped-def]
     """Move x (n,) in place against g (n,), on all cores; g becomes 0 if `clear`.
 
-    rule: its index in RULES. s1, s2, s3: its slots, and v the velocity, (n,) or, where there is none, (0,). c1, c2, epsilon:
-    its constants. A direction times `scale` enters the velocity; the move is `step` times the velocity or the direction.
-    bound: x is clipped to [-bound, bound] after it, infinite for none.
+    total: AdaGrad's sum of squares; square: the mean square, mean: that of the gradient, where the rule is centred, update:
+    the mean square of AdaDelta's updates; m1, m2: the sums behind Adam's means; v: the velocity; each (n,), or None
+    where the rule has none. c1, c2, epsilon: its constants. A direction times `scale` enters the velocity; the move is `step`
+    times the velocity or the direction. bound: x is clipped to [-bound, bound] after it, infinite for none.
     Arrays are of one dtype, and so are the numbers.
     """
-    given = (rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, bound, clear)
+    given = (x, g, total, square, mean, update, m1, m2, v, c1, c2, epsilon, momentum, decay, scale, step, bound, clear)
     function, arguments = pack(_descend, given)
     lead(mail, function, arguments, (x.size + PART - 1) // PART)
 
 
 @within
-def _descend(rule, x, g, s1, s2, s3, v, c1, c2, epsilon, momentum, decay, scale, step, bound, clear, part):  # type: ignore[no-untyped-def]
+def _descend(x, g, total, square, mean, update, m1, m2, v, c1, c2, epsilon, momentum, decay, scale, step, bound, clear, part):  # type: ignore[no-untyped-def]
     """The same of a part."""
-    block = np.empty(BLOCK, x.dtype)
+    block, spreads = empty(BLOCK, x.dtype), empty(0 if mean is None else BLOCK, x.dtype)
     nothing = epsilon - epsilon  # a 0 of their type: a plain one would make doubles of floats
     stop = min((part + 1) * PART, x.size)
     for start in range(part * PART, stop, BLOCK):
         end = min(start + BLOCK, stop)
-        theta, pull, d = x[start:end], g[start:end], block[: end - start]
-        one, two, three = s1[start:end], s2[start:end], s3[start:end]
-        n = end - start
+        size = end - start
+        theta, pull, d = x[start:end], g[start:end], block[:size]
         if decay != 0:
-            for i in range(n):
+            for i in range(size):
                 d[i] = theta[i] * decay + pull[i]
         else:
-            for i in range(n):
+            for i in range(size):
                 d[i] = pull[i]
-        if rule == 1:  # adagrad: the sum of squares
-            for i in range(n):
-                one[i] += d[i] * d[i]
-                d[i] = d[i] / (math.sqrt(one[i]) + epsilon)
-        elif rule == 2 and s2.size == 0:  # rmsprop: the mean square, c1 and c2 = 1 - c1
-            for i in range(n):
-                one[i] = one[i] * c1 + d[i] * d[i] * c2
-                d[i] = d[i] / (math.sqrt(one[i]) + epsilon)
-        elif rule == 2:  # centred, with the mean
-            for i in range(n):
-                one[i] = one[i] * c1 + d[i] * d[i] * c2
-                two[i] = two[i] * c1 + d[i] * c2
-                spread = one[i] - two[i] * two[i]
-                spread = nothing if spread < 0 else spread
-                d[i] = d[i] / (math.sqrt(spread) + epsilon)
-        elif rule == 3:  # adadelta: the mean square, that of the updates and, centred, the mean
-            for i in range(n):
-                one[i] = one[i] * c1 + d[i] * d[i] * c2
-            if s3.size:
-                for i in range(n):
-                    three[i] = three[i] * c1 + d[i] * c2
-                    spread = one[i] - three[i] * three[i]
-                    spread = nothing if spread < 0 else spread
-                    d[i] = math.sqrt((two[i] + epsilon) / (spread + epsilon)) * d[i]
+        if total is not None:
+            n = total[start:end]
+            for i in range(size):
+                n[i] += d[i] * d[i]
+                d[i] = d[i] / (math.sqrt(n[i]) + epsilon)
+        if square is not None:
+            n = square[start:end]
+            for i in range(size):
+                n[i] = n[i] * c1 + d[i] * d[i] * c2
+            if mean is not None:
+                m, under = mean[start:end], spreads[:size]
+                for i in range(size):
+                    m[i] = m[i] * c1 + d[i] * c2
+                    spread = n[i] - m[i] * m[i]
+                    under[i] = nothing if spread < 0 else spread
             else:
-                for i in range(n):
-                    d[i] = math.sqrt((two[i] + epsilon) / (one[i] + epsilon)) * d[i]
-            for i in range(n):
-                two[i] = two[i] * c1 + d[i] * d[i] * c2
-        elif rule == 4:  # adam: the sums behind both means
-            for i in range(n):
-                one[i] = one[i] * c1 + d[i]
-                two[i] = two[i] * c2 + d[i] * d[i]
-                d[i] = one[i] / (math.sqrt(two[i]) + epsilon)
-        if v.size:
+                under = n
+            if update is not None:
+                u = update[start:end]
+                for i in range(size):
+                    d[i] = math.sqrt((u[i] + epsilon) / (under[i] + epsilon)) * d[i]
+                    u[i] = u[i] * c1 + d[i] * d[i] * c2
+            else:
+                for i in range(size):
+                    d[i] = d[i] / (math.sqrt(under[i]) + epsilon)
+        if m1 is not None:
+            m, n = m1[start:end], m2[start:end]
+            for i in range(size):
+                m[i] = m[i] * c1 + d[i]
+                n[i] = n[i] * c2 + d[i] * d[i]
+                d[i] = m[i] / (math.sqrt(n[i]) + epsilon)
+        if v is not None:
             velocity = v[start:end]
-            for i in range(n):
+            for i in range(size):
                 velocity[i] = velocity[i] * momentum + d[i] * scale
                 theta[i] -= velocity[i] * step
         else:
-            for i in range(n):
+            for i in range(size):
                 theta[i] -= d[i] * step
         if bound < np.inf:
-            for i in range(n):
+            for i in range(size):
                 theta[i] = bound if theta[i] > bound else -bound if theta[i] < -bound else theta[i]
         if clear:
-            for i in range(n):
+            for i in range(size):
                 pull[i] = 0

@@ -11,8 +11,7 @@ array has no numbers, it is not wanted.
 
 from __future__ import annotations
 
-import numpy as np
-
+from dessine.compiled.arrays import empty, zeros
 from dessine.compiled.blas import multiply
 from dessine.compiled.loops import loop, within
 from dessine.compiled.pool import lead, pack
@@ -105,7 +104,7 @@ def _unbend(y, dy, da, total, below, over):  # type: ignore[no-untyped-def]
 @within
 def repeated(b, times):  # type: ignore[no-untyped-def]
     """b (M,) for each pixel of a line, which is passed over as one: short rows would be taken number by number."""
-    out = np.empty((times, b.size), b.dtype)
+    out = empty((times, b.size), b.dtype)
     for i in range(times):
         for j in range(b.size):
             out[i, j] = b[j]
@@ -133,7 +132,7 @@ def correlate(mail, x, w, b, y, places, kernel, stride, above, left, block, belo
 def _correlate(x, w, b, y, places, kernel, stride, above, left, block, below, over, parts, part):  # type: ignore[no-untyped-def]
     r, _, begin, end = _part(x, parts, part)
     w, area, m = w[r], places[0] * places[1], w.shape[2]
-    rows, bias = np.empty((min(block, end - begin) * area, len(w)), x.dtype), repeated(b[r], places[1])
+    rows, bias = empty((min(block, end - begin) * area, len(w)), x.dtype), repeated(b[r], places[1])
     for i in range(begin, end, block):
         j = min(i + block, end)
         held = rows[: (j - i) * area]
@@ -154,8 +153,8 @@ def correlate_back(mail, x, w, y, dy, dx, dw, db, places, kernel, stride, above,
 def _correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, block, below, over, parts, part):  # type: ignore[no-untyped-def]
     r, p, begin, end = _part(x, parts, part)
     w, dw, db, area, m = w[r], dw[r, p], db[r, p], places[0] * places[1], w.shape[2]
-    rows = np.empty((min(block, end - begin) * area, len(w)), x.dtype)
-    da, total = np.empty((min(block, end - begin) * area, m), x.dtype), np.zeros((places[1], m), x.dtype)
+    rows = empty((min(block, end - begin) * area, len(w)), x.dtype)
+    da, total = empty((min(block, end - begin) * area, m), x.dtype), zeros((places[1], m), x.dtype)
     for i in range(begin, end, block):
         j = min(i + block, end)
         size, lines = (j - i) * area, ((j - i) * places[0], places[1] * m)
@@ -182,7 +181,7 @@ def paint(mail, y, w, b, x, places, kernel, stride, above, left, block, below, o
 def _paint(y, w, b, x, places, kernel, stride, above, left, block, below, over, parts, part):  # type: ignore[no-untyped-def]
     r, _, begin, end = _part(x, parts, part)
     w, area, m, h, line = w[r], places[0] * places[1], w.shape[2], x.shape[2], x.shape[3] * x.shape[4]
-    rows, bias = np.empty((min(block, end - begin) * area, len(w)), y.dtype), repeated(b[r], x.shape[3])
+    rows, bias = empty((min(block, end - begin) * area, len(w)), y.dtype), repeated(b[r], x.shape[3])
     for i in range(begin, end, block):
         j = min(i + block, end)
         held = rows[: (j - i) * area]
@@ -204,8 +203,8 @@ def _paint_back(y, w, x, dx, dy, dw, db, places, kernel, stride, above, left, bl
     r, p, begin, end = _part(x, parts, part)
     w, dw, db, area, m = w[r], dw[r, p], db[r, p], places[0] * places[1], w.shape[2]
     h, line = x.shape[2], x.shape[3] * x.shape[4]
-    rows = np.empty((min(block, end - begin) * area, len(w)), y.dtype)
-    da, total = np.empty((min(block, end - begin), *x.shape[2:]), y.dtype), np.zeros((x.shape[3], x.shape[4]), y.dtype)
+    rows = empty((min(block, end - begin) * area, len(w)), y.dtype)
+    da, total = empty((min(block, end - begin), *x.shape[2:]), y.dtype), zeros((x.shape[3], x.shape[4]), y.dtype)
     for i in range(begin, end, block):
         j = min(i + block, end)
         size, lines = (j - i) * area, ((j - i) * h, line)

@@ -16,6 +16,7 @@ from typing import Any
 import numba
 from numba.core import event
 from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.extending import intrinsic as _intrinsic
@@ -46,7 +47,7 @@ class Kept(FunctionCache):
         except Exception:  # whatever a damaged file makes of it
             return None
         # Two processes that compile at once, for two dtypes, may have written to one file.
-        return found if found is not None and found.signature.args == tuple(sig) else None
+        return found if found is not None and found.signature.args == tuple(getattr(sig, "args", sig)) else None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled loop, if that can be done."""
@@ -59,6 +60,24 @@ class Kept(FunctionCache):
 def loop(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """The function, compiled; it gives the GIL back while it runs."""
     made: Any = _njit(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)
+    _keep(made, function)
+    return made
+
+
+def address(function: Callable[..., Any], signature: Any) -> int:
+    """Of the function's machine code, compiled for these types: any loop may call it there. It must not raise."""
+    made: Any = CFunc(function, (signature.args, signature.return_type), {}, {"nopython": True, "error_model": "numpy"})
+    _keep(made, function)
+    made.compile()
+    _addressed.append(made)  # the code stays as long as the process
+    return int(made.address)
+
+
+_addressed: list[Any] = []
+
+
+def _keep(made: Any, function: Callable[..., Any]) -> None:
+    """Let it look for its machine code, and put it, in the user's cache folder."""
     before, SETTINGS.CACHE_DIR = SETTINGS.CACHE_DIR, str(user_cache_path("dessine") / "compiled")
     try:
         made._cache = Kept(function)
@@ -66,7 +85,6 @@ def loop(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         pass
     finally:
         SETTINGS.CACHE_DIR = before
-    return made
 
 
 class _Text(JITCodeLibrary):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dessine.compiled.arrays import empty, zeros
 from dessine.compiled.loops import loop, within
 from dessine.compiled.pool import lead, pack
 
@@ -35,7 +36,7 @@ def moments(mail, x, mean, var):  # type: ignore[no-untyped-def]
     """Mean and variance over the rows."""
     r, n, c = x.shape
     k = _parts(x)
-    total, squares = np.empty((r, k, c)), np.empty((r, k, c))
+    total, squares = empty((r, k, c), np.float64), empty((r, k, c), np.float64)
     function, arguments = pack(_moments, (x, total, squares))
     lead(mail, function, arguments, r * k)
     for of in range(r):
@@ -50,7 +51,7 @@ def _moments(x, totals, squares, i):  # type: ignore[no-untyped-def]
     """Sums of the rows of block i, and of their squared distances from their mean."""
     r, p, first, last = _part(x, i)
     c, total, square = x.shape[2], totals[r, p], squares[r, p]
-    sums, apart, near, mean = np.empty(c), np.empty(c), np.empty(c, x.dtype), np.empty(c, x.dtype)
+    sums, apart, near, mean = empty(c, np.float64), empty(c, np.float64), empty(c, x.dtype), empty(c, x.dtype)
     total[:], square[:] = 0, 0
     for start in range(first, last, NEAR):
         end = min(start + NEAR, last)
@@ -101,7 +102,7 @@ def _scale(x, mean, steep, shift, y, i):  # type: ignore[no-untyped-def]
 def slopes(mail, x, mean, dy, total, offset):  # type: ignore[no-untyped-def]
     """The sums of dy (x - mean), and of dy."""
     k = _parts(x)
-    sums = np.zeros((len(x), k, 2, x.shape[2]))
+    sums = zeros((len(x), k, 2, x.shape[2]), np.float64)
     function, arguments = pack(_slopes, (x, mean, dy, sums))
     lead(mail, function, arguments, len(x) * k)
     for r in range(len(x)):

@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from dessine.compiled.arrays import empty
 from dessine.compiled.loops import loop, sums, within
 
 ACTIVATIONS = ("linear", "sigmoid", "centred_sigmoid", "tanh", "relu", "leaky_relu", "softplus", "softmax")
@@ -268,8 +269,8 @@ def turns(theta, velocity, layers, shapes, order, x, scale, low, answers, loss, 
     turn; these, scale and low: of theta's type. powers: (widest,) integers of the size of its numbers, scratch.
     """
     n, widest = len(shapes), powers.size
-    y, d = np.ones((n + 1, widest), theta.dtype), np.empty((2, widest), theta.dtype)
-    live, every = np.empty(widest, np.int64), np.empty(widest, np.int64)
+    y, d = np.ones((n + 1, widest), theta.dtype), empty((2, widest), theta.dtype)
+    live, every = empty(widest, np.int64), empty(widest, np.int64)
     for i in range(widest):
         every[i] = i
     _transpose(shapes, theta, False)
@@ -320,8 +321,8 @@ def turns_of_all(theta, velocity, layers, shapes, order, x, scale, low, answers,
     does not depend on how many there are. values: (R, n). powers: (widest * R,).
     """
     n, r = len(shapes), len(order)
-    y, d = np.ones((n + 1, powers.size), theta.dtype), np.empty((2, powers.size), theta.dtype)
-    said, error = np.empty(shapes[n - 1, 1], theta.dtype), np.empty(shapes[n - 1, 1], theta.dtype)
+    y, d = np.ones((n + 1, powers.size), theta.dtype), empty((2, powers.size), theta.dtype)
+    said, error = empty(shapes[n - 1, 1], theta.dtype), empty(shapes[n - 1, 1], theta.dtype)
     for t in range(order.shape[1]):
         eta, momentum = etas[t], momenta[t]
         for c in range(r):

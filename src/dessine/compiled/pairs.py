@@ -6,8 +6,7 @@ made in another order than the plain form's, so that numbers agree to rounding.
 
 from __future__ import annotations
 
-import numpy as np
-
+from dessine.compiled.arrays import empty
 from dessine.compiled.loops import loop
 
 
@@ -48,7 +47,7 @@ def add_up(close, sums):  # type: ignore[no-untyped-def]
 def back(m, close, dy, dm):  # type: ignore[no-untyped-def]
     """dm becomes dE/dm. close: e to the power of what `nearness` tells; dy: (R, B, kernels), dE by the sums."""
     r, b, dims, kernels = m.shape
-    pull = np.empty(kernels, m.dtype)
+    pull = empty(kernels, m.dtype)
     dm[:] = 0
     for of in range(r):
         pair = 0

@@ -8,8 +8,7 @@ line has `wide` windows, and those beyond the last of `columns` are passed over 
 
 from __future__ import annotations
 
-import numpy as np
-
+from dessine.compiled.arrays import empty, zeros
 from dessine.compiled.blas import multiply
 from dessine.compiled.images import add_up, repeated
 from dessine.compiled.loops import loop, within
@@ -138,8 +137,8 @@ def correlate(mail, x, w, b, y, places, kernel, stride, above, left, block, belo
 def _correlate(x, w, b, y, places, kernel, stride, above, left, below, over, parts, part):  # type: ignore[no-untyped-def]
     r, p, n, h, width = part // parts, part % parts, x.shape[1], x.shape[2], x.shape[3]
     w, b, m, wide = w[r], b[r], w.shape[2], _size(places, kernel, stride)[1]
-    planes, held = np.zeros(_planes(places, kernel, stride), x.dtype), np.empty((len(w), places[0] * wide), x.dtype)
-    a, bias = np.empty((places[0], wide, m), x.dtype), repeated(b, places[1])
+    planes, held = zeros(_planes(places, kernel, stride), x.dtype), empty((len(w), places[0] * wide), x.dtype)
+    a, bias = empty((places[0], wide, m), x.dtype), repeated(b, places[1])
     for i in range(n * p // parts, n * (p + 1) // parts):
         _deal(x[r, i].reshape(h, width), planes, places, kernel, stride, above, left)
         _hold(planes, held, places, kernel, stride)
@@ -159,8 +158,8 @@ def correlate_back(mail, x, w, y, dy, dx, dw, db, places, kernel, stride, above,
 def _correlate_back(x, w, y, dy, dx, dw, db, places, kernel, stride, above, left, below, over, parts, part):  # type: ignore[no-untyped-def]
     r, p, n, h, width = part // parts, part % parts, x.shape[1], x.shape[2], x.shape[3]
     w, dw, db, m, wide = w[r], dw[r, p], db[r, p], w.shape[2], _size(places, kernel, stride)[1]
-    planes, held = np.zeros((2, _planes(places, kernel, stride)), x.dtype), np.empty((len(w), places[0] * wide), x.dtype)
-    da, total = np.zeros((places[0], wide, m), x.dtype), np.zeros((places[1], m), x.dtype)
+    planes, held = zeros((2, _planes(places, kernel, stride)), x.dtype), empty((len(w), places[0] * wide), x.dtype)
+    da, total = zeros((places[0], wide, m), x.dtype), zeros((places[1], m), x.dtype)
     error = da.reshape(places[0] * wide, m)
     first, last = n * p // parts, n * (p + 1) // parts
     for i in range(first, last):

@@ -9,22 +9,26 @@ threads are those of `dessine.threads`, whose `share` is the plain form.
 from __future__ import annotations
 
 import ctypes
+import functools
 import platform
 from typing import Any
 
+import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from dessine.compiled.loops import intrinsic, loop, within
+from dessine.compiled.loops import address, intrinsic, loop, within
 
 LINE = 8  # numbers in a line of the cache: what one core writes shall not be in another's way
-WORK, DONE, CALLED, LED, FUNCTION, ARGUMENTS, FAILED, HELPERS, ALONE, PATIENCE, CLOCK, SLEEP, PLACES = range(0, 13 * LINE, LINE)
+WORK, DONE, CALLED, LED, FUNCTION, ARGUMENTS, FAILED, HELPERS, ALONE, PATIENCE, CLOCK, SLEEP, LEAD, PLACES = range(
+    0, 14 * LINE, LINE
+)
 """In the mailbox: the work at hand, as its number << 40 | its blocks << 20 | blocks taken; blocks done; how often threads were
 called away, for work of Python's; whether somebody's work is in it; its function and arguments; whether a block has failed; how
 many threads may help; the time until which nobody is asked, and for how many times the time that was lost; where the clock is,
-and sleep."""
+sleep, and what leads."""
 MOST = (1 << 20) - 1
 """Blocks that work can be shared in."""
 STAYS = 1_000_000
@@ -48,7 +52,7 @@ def _address(name: str) -> int:
 def mailbox() -> np.ndarray:
     """An empty one, (PLACES,). Without the C library's clock nobody will ever be asked."""
     mail = np.zeros(PLACES, np.int64)
-    mail[CLOCK], mail[SLEEP] = _address("clock_gettime"), _address("usleep")
+    mail[CLOCK], mail[SLEEP], mail[LEAD] = _address("clock_gettime"), _address("usleep"), _leading()
     return mail
 
 
@@ -56,6 +60,13 @@ def _pointer(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """To a place in the mailbox."""
     data = context.make_array(signature.args[0])(context, builder, args[0]).data
     return builder.gep(data, [args[1]])
+
+
+@intrinsic
+def _at(typing: Any, address: Any) -> Any:
+    """A pointer to the whole numbers there."""
+    kind = types.CPointer(types.int64)
+    return kind(types.intp), lambda context, builder, signature, args: builder.inttoptr(args[0], context.get_value_type(kind))
 
 
 @intrinsic
@@ -138,15 +149,18 @@ _MONOTONIC = 6 if platform.system() == "Darwin" else 1  # CLOCK_MONOTONIC of tim
 
 
 @intrinsic
-def _call(typing: Any, function: Any, arguments: Any, block: Any) -> Any:
-    """Do a block of the work that `pack` has made; 0, or 1 if it has failed."""
+def _call(typing: Any, function: Any, given: Any) -> Any:
+    """What the function at an address makes of a tuple of whole numbers.
+
+    A block of the work that `pack` has made is done so, of where its arguments are and the block; 1 if it has failed, else 0.
+    """
 
     def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         number = ir.IntType(64)
-        kind = ir.FunctionType(number, [number, number])
-        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        kind = ir.FunctionType(number, [number] * len(given))
+        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), cgutils.unpack_tuple(builder, args[1], len(given)))
 
-    return types.int64(types.intp, types.intp, types.intp), made
+    return types.int64(types.intp, types.UniTuple(types.intp, len(given))), made
 
 
 @intrinsic
@@ -196,7 +210,7 @@ def _take(mail):  # type: ignore[no-untyped-def]
         return False
     function, arguments = _read(mail, FUNCTION), _read(mail, ARGUMENTS)
     if _swap(mail, WORK, work, work + 1):  # nobody has taken it, so that this still is its function
-        if _call(function, arguments, block):
+        if _call(function, (arguments, block)):
             _write(mail, FAILED, 1)
         _add(mail, DONE, 1)
     return True
@@ -209,7 +223,13 @@ def lead(mail, function, arguments, blocks):  # type: ignore[no-untyped-def]
     Who is still waking finds it in the mailbox, and takes what is left. Alone, if nobody may help, or if somebody else's work
     is there.
     """
-    failed = False
+    if _call(mail[LEAD], (mail.ctypes.data, function, arguments, blocks)):
+        raise MemoryError("no memory for a block of a compiled loop")
+
+
+def _lead(address, function, arguments, blocks):  # type: ignore[no-untyped-def]
+    """The same with the mailbox's address; 1 if a block failed, else 0."""
+    mail, failed = numba.carray(_at(address), PLACES), 0
     shared = 1 < blocks <= MOST and _read(mail, HELPERS) > 0
     if shared and _time(mail[CLOCK]) >= _read(mail, ALONE) and _swap(mail, LED, 0, 1):
         _write(mail, FUNCTION, function)
@@ -231,14 +251,19 @@ def lead(mail, function, arguments, blocks):  # type: ignore[no-untyped-def]
                 _sleep(mail[SLEEP])  # the thread that is waited for may have this core
         if waited > longest + LATE:
             _lose_patience(mail, before + waited, waited)
-        failed = _read(mail, FAILED) != 0
+        failed = _read(mail, FAILED)
         _write(mail, LED, 0)
     else:
         for block in range(blocks):
-            if _call(function, arguments, block):
-                failed = True
-    if failed:
-        raise MemoryError("no memory for a block of a compiled loop")
+            failed |= _call(function, (arguments, block))
+    return failed
+
+
+@functools.cache
+def _leading() -> int:
+    """Its address: all loops call the same machine code, which none of them has to make anew."""
+    number = types.intp
+    return address(_lead, number(number, number, number, number))
 
 
 @loop

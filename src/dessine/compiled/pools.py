@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dessine.compiled.arrays import empty
 from dessine.compiled.loops import loop, within
 from dessine.compiled.pool import lead, pack
 
@@ -32,7 +33,7 @@ def _seen(x, y, size, stride, left):  # type: ignore[no-untyped-def]
     Beyond the border it is the last place inside.
     """
     w, columns, c = x.shape[2], y.shape[2], y.shape[3]
-    seen = np.empty((size[1], columns, c), np.uint32)
+    seen = empty((size[1], columns, c), np.uint32)
     for m in range(size[1]):
         for j in range(columns):
             at = min(max(j * stride[1] - left + m, 0), w - 1)
@@ -52,7 +53,7 @@ def largest(mail, x, y, place, size, stride, above, left):  # type: ignore[no-un
 def _largest(x, y, place, size, stride, above, left, block):  # type: ignore[no-untyped-def]
     images = _blocks(x)[1]
     n, h, w, c = x.shape
-    line, value, seen = w * c, np.empty(y.shape[2] * c, x.dtype), _seen(x, y, size, stride, left)
+    line, value, seen = w * c, empty(y.shape[2] * c, x.dtype), _seen(x, y, size, stride, left)
     for image in range(block * images, min((block + 1) * images, n)):
         for i in range(y.shape[1]):
             out, found = y[image, i].reshape(value.size), place[image, i].reshape(value.size)
@@ -112,7 +113,7 @@ def mean(mail, x, y, size, stride, above, left, share):  # type: ignore[no-untyp
 def _mean(x, y, size, stride, above, left, share, block):  # type: ignore[no-untyped-def]
     images = _blocks(x)[1]
     n, h, w, c = x.shape
-    width, seen, down = y.shape[2] * c, _seen(x, y, size, stride, left), np.empty(w * c, x.dtype)
+    width, seen, down = y.shape[2] * c, _seen(x, y, size, stride, left), empty(w * c, x.dtype)
     for image in range(block * images, min((block + 1) * images, n)):
         for i in range(y.shape[1]):
             out, top = y[image, i].reshape(width), i * stride[0] - above
@@ -142,7 +143,7 @@ def mean_back(mail, dy, dx, size, stride, above, left, share):  # type: ignore[n
 def _mean_back(dy, dx, size, stride, above, left, share, block):  # type: ignore[no-untyped-def]
     images = _blocks(dx)[1]
     n, h, w, c = dx.shape
-    width, seen, across = dy.shape[2] * c, _seen(dx, dy, size, stride, left), np.empty(w * c, dx.dtype)
+    width, seen, across = dy.shape[2] * c, _seen(dx, dy, size, stride, left), empty(w * c, dx.dtype)
     for image in range(block * images, min((block + 1) * images, n)):
         dx[image] = 0
         for i in range(dy.shape[1]):

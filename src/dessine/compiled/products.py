@@ -16,6 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.core.registry import cpu_target
 
+from dessine.compiled.arrays import zeros
 from dessine.compiled.loops import intrinsic, loop, within
 from dessine.compiled.pool import lead, pack
 
@@ -235,7 +236,7 @@ def _block(zero, a, b, c, n, k, m, panels, add, block):  # type: ignore[no-untyp
     j, width = first * lanes, (end - first) * lanes
     columns = min(m - j, width)
     last = columns - width + lanes
-    scratch = np.zeros((min(DEPTH, k) * width + lanes) * size, np.uint8)
+    scratch = zeros((min(DEPTH, k) * width + lanes) * size, np.uint8)
     panel = (scratch.ctypes.data + BYTES - 1) // BYTES * BYTES
     x, y, z = a[0] + r * a[1] + top * a[2], b[0] + r * b[1] + j * b[3], c[0] + r * c[1] + top * c[2] + j * c[3]
     for start in range(0, k, DEPTH):
@@ -248,17 +249,23 @@ def _block(zero, a, b, c, n, k, m, panels, add, block):  # type: ignore[no-untyp
 
 
 @within
-def _blocks(mail, zero, a, b, c, r, n, k, m, add):  # type: ignore[no-untyped-def]
-    lanes = BYTES // _size(zero)
-    whole, pair = (m + lanes - 1) // lanes, 2 * VECTORS
-    panels = min(whole, 2 * ((whole + pair - 1) // pair))  # an even number, of about the same width
-    function, arguments = pack(_block, (zero, a, b, c, n, k, m, panels, add))
-    lead(mail, function, arguments, r * panels * ((n + HEIGHT - 1) // HEIGHT))
+def _matrices(a, flip):  # type: ignore[no-untyped-def]
+    """The address and strides of a, or of its transposes."""
+    r, n, m = a.strides
+    return (a.ctypes.data, r, m, n) if flip else (a.ctypes.data, r, n, m)
 
 
 @loop
-def multiply(mail, a, b, c, add):  # type: ignore[no-untyped-def]
-    """c (R, n, m) = a (R, n, k) b (R, k, m) or, if add, c += a b. Rows of c are contiguous."""
-    r, n, k = a.shape
-    of_a, of_b, of_c = (a.ctypes.data, *a.strides), (b.ctypes.data, *b.strides), (c.ctypes.data, *c.strides)
-    _blocks(mail, a.dtype.type(0), of_a, of_b, of_c, r, n, k, b.shape[2], add)
+def multiply(mail, a, b, c, flip_a, flip_b, add):  # type: ignore[no-untyped-def]
+    """c (R, n, m) = a (R, n, k) b (R, k, m) or, if add, c += a b. Rows of c are contiguous.
+
+    flip_a, flip_b: whether a or b is given as its transposes, (R, k, n) or (R, m, k).
+    """
+    n, k, m = c.shape[1], a.shape[1 if flip_a else 2], c.shape[2]
+    zero = c.dtype.type(0)
+    lanes = BYTES // _size(zero)
+    whole, pair = (m + lanes - 1) // lanes, 2 * VECTORS
+    panels = min(whole, 2 * ((whole + pair - 1) // pair))  # an even number, of about the same width
+    given = (zero, _matrices(a, flip_a), _matrices(b, flip_b), _matrices(c, False), n, k, m, panels, add)
+    function, arguments = pack(_block, given)
+    lead(mail, function, arguments, len(c) * panels * ((n + HEIGHT - 1) // HEIGHT))

@@ -5,8 +5,7 @@ a, y, dy, da: (n, m), of one dtype; f has the slope `below` under 0 and `over` a
 
 from __future__ import annotations
 
-import numpy as np
-
+from dessine.compiled.arrays import zeros
 from dessine.compiled.loops import loop
 
 
@@ -32,7 +31,7 @@ def bend(a, b, below, over):  # type: ignore[no-untyped-def]
 def unbend(y, dy, da, db, below, over):  # type: ignore[no-untyped-def]
     """da becomes dE/da, from y = f(a + b) and dE/dy; the sums of its columns are added to db, (m,), or (0,) for none."""
     n, m = y.shape
-    total = np.zeros(db.size, y.dtype)
+    total = zeros(db.size, y.dtype)
     for i in range(n):
         kept, error, out = y[i], dy[i], da[i]
         for j in range(m):

@@ -92,7 +92,17 @@ def _fused() -> bool:
 def _multiply(a: Array, b: Array, out: Array, add: bool) -> None:
     from dessine.compiled.products import multiply
 
-    multiply(mailbox(), a, b, out, add)
+    (a, flip_a), (b, flip_b) = _readable(a), _readable(b)
+    multiply(mailbox(), a, b, out, flip_a, flip_b, add)
+
+
+def _readable(a: Array) -> tuple[Array, bool]:
+    """a, or the matrices that it is the transposes of, and whether it is: the loop would be compiled anew for each way that an
+    array may lie in memory, and for one that must not be written to.
+    """
+    flip = not a.flags.c_contiguous
+    a = a.mT if flip else a
+    return (a if a.flags.writeable else a.copy()), flip
 
 
 def _blocks(r: int, each: int, count: int) -> list[tuple[slice, slice]]:
