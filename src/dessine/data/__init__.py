@@ -4,6 +4,7 @@ from dessine.data import (  # noqa: F401  registers them
     cifar10,
     fashion,
     images,
+    ink,
     mixtures,
     mnist,
     planar,

@@ -173,17 +173,18 @@ def parted(whole: Examples, share: float, chosen: Array | None = None) -> tuple[
 
 
 def made(
-    draw: Callable[[int, np.random.Generator], tuple[Array, Array]],
+    draw: Callable[[int, np.random.Generator], tuple[Array, Array | None]],
     points: int,
     test_points: int,
     streams: Sequence[np.random.Generator],
     validation: float,
     mixture: Mixture | None = None,
     known: Density | None = None,
+    source: str = "made",
 ) -> Split:
     """Points that `draw(n, rng)` makes, x and y: training and test part each from a stream of its own, so that more points for
     one do not move the other. validation: share of the training part that is kept apart.
     """
     whole, test = (Examples(*draw(n, rng)) for n, rng in zip((points, test_points), streams, strict=True))
     train, watched = parted(whole, validation)
-    return Split(train, test, source="made", mixture=mixture, known=known, validation=watched)
+    return Split(train, test, source=source, mixture=mixture, known=known, validation=watched)

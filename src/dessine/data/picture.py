@@ -54,12 +54,15 @@ class Broken(Exception):
 
 
 class Wanted(NamedTuple):
-    """How a picture becomes an array. size: height and width, or None: as it is; channels: 1 or 3."""
+    """How a picture becomes an array. size: height and width, or None: as it is; channels: 1 or 3; paper: what is seen where it
+    is transparent.
+    """
 
     size: tuple[int, int] | None
     channels: int
     fit: Fit
     transpose: bool
+    paper: str = "white"
 
 
 class Facts(NamedTuple):
@@ -131,7 +134,7 @@ def _decoded(image: Image.Image, wanted: Wanted) -> tuple[Array, Facts]:
     if wanted.size is not None:
         _draft(image, wanted.size[::-1] if sideways is wanted.transpose else wanted.size)
     image.load()
-    plain, transparent = _plain(image)
+    plain, transparent = _plain(image, wanted.paper)
     for step in (turn, Image.Transpose.TRANSPOSE if wanted.transpose else None):
         if step is not None:
             plain = plain.transpose(step)
@@ -170,14 +173,14 @@ def _draft(image: Image.Image, size: tuple[int, int]) -> None:
         image.draft(None, (ceil(scale * image.width), ceil(scale * image.height)))
 
 
-def _plain(image: Image.Image) -> tuple[Image.Image, bool]:
-    """The same in grey (L) or colours (RGB) of 8 bits, on white; and whether any of it was transparent."""
+def _plain(image: Image.Image, paper: str) -> tuple[Image.Image, bool]:
+    """The same in grey (L) or colours (RGB) of 8 bits, on paper; and whether any of it was transparent."""
     if image.mode.startswith("I"):  # 16 bits: Pillow itself would clip them
         return Image.fromarray((np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8)), False
     if image.has_transparency_data:
         with_alpha = image.convert("RGBA")
         if (np.asarray(with_alpha.getchannel("A")) < 255).any():
-            sheet = Image.new("RGBA", image.size, "white")
+            sheet = Image.new("RGBA", image.size, paper)
             sheet.alpha_composite(with_alpha)
             return sheet.convert("RGB"), True
     grey = image.mode in ("1", "L", "LA", "La")
