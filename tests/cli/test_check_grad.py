@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny_run import CONFIGS
+from tiny_run import CONFIGS, few
 
 from dessine.nn.batch_norm import BatchNorm
 from dessine.nn.dense import Dense
@@ -12,8 +12,7 @@ from dessine.nn.dense import Dense
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
 def test_gradients_of_shipped_configs_are_right(dessine, path):
-    small = ["data.limit=100"] if "type: mnist" in path.read_text() else []
-    answer = dessine("check-grad", path, *small)
+    answer = dessine("check-grad", path, *few(path))
     assert answer.code == 0, answer.out
     assert answer.out.splitlines()[-1].startswith("worst: ")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_run import CONFIGS, in_child, kill
+from tiny_run import CONFIGS, few, in_child, kill
 
 from dessine.experiment import Experiment
 from dessine.games import Adversarial
@@ -98,8 +98,7 @@ def test_shipped_config_trains_for_three_turns(dessine, tmp_path, path):
         "repeats=1",
         "outputs.plots=false",
     ]
-    data = ["data.limit=100"] if "type: mnist" in path.read_text() else []
-    answer = dessine("train", path, *short, *data, "--run-dir", "run", "--quiet")
+    answer = dessine("train", path, *short, *few(path), "--run-dir", "run", "--quiet")
     assert answer == (0, "run\n", "")
     assert json.loads((tmp_path / "run/summary.json").read_text())["status"] == "completed"
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dessine.data import Examples, Split
+from dessine.data import Examples, Split, datasets
 from dessine.experiment import Experiment
 from dessine.games.warnings import Warning, span, warnings
 from dessine.registry import dotted
@@ -28,16 +28,18 @@ LAST, CRITIC = "game.generator.layers[6].activation", "game.discriminator.layers
 def split(kind: str, **options: Any) -> Split:
     """Data in the range of a shipped set, a few examples of it."""
     low = -1.0 if options.get("scale") == "-1..1" else 0.0
-    if "mnist" in kind:
+    if "mnist" in kind or kind == "sheep":
         images = np.resize(np.uint8([0, 255]), (8, 28, 28, 3 if kind == "stacked_mnist" else 1))
         return Split(Examples(images, None, low), Examples(images, None, low))
-    node = check_document(read(RING, [f"data={{type: {kind}}}"]), Experiment).node.data
-    few = {"points": 500} if "points" in hints(type(node)) else {}
-    return type(node)(**{k: v for k, v in options.items() if k not in ("points", "test_points")} | few).load()  # type: ignore[no-any-return]
+    made = datasets.members[kind]
+    few = {"points": 500} if "points" in hints(made) else {}
+    return made(**{k: v for k, v in options.items() if k not in ("points", "test_points")} | few).load()  # type: ignore[no-any-return]
 
 
 def warned(spec: dict[str, Any]) -> list[Warning]:
-    return warnings(spec, split(spec["data"]["type"], **{k: v for k, v in spec["data"].items() if k in ("scale", "radius")}))
+    return warnings(
+        spec, split(spec["data"]["type"], **{k: v for k, v in spec["data"].items() if k in ("scale", "radius", "path")})
+    )
 
 
 def of(path: Path, *overrides: str) -> list[Warning]:
