@@ -37,7 +37,9 @@ def test_people_are_told_the_shares(dessine, run, tmp_path):
 
 def test_the_middle_may_be_a_latent_that_was_found(dessine, run, tmp_path):
     np.save(tmp_path / "own.npy", np.ones(3))
-    assert dessine("directions", run, "--latents", "own.npy", "--out", "own.png").code == 0  # own.npy would be written over
+    assert dessine("directions", run, "--latents", "own.npy").code == 0
+    answer = dessine("directions", run, "--latents", "own.npy", "--out", "own.png")
+    assert (answer.code, "would write over own.npy" in answer.err) == (2, True)
 
 
 def test_points_are_shown_as_lines(dessine, tmp_path):

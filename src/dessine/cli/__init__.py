@@ -18,6 +18,7 @@ COMMANDS = {
     "eval": ("evaluate", "Measure a saved run."),
     "diagnose": ("diagnose", "Say what is wrong with a run, and what to try."),
     "draw": ("draw", "Draw images with a run's generator."),
+    "find": ("find", "Find the latent that draws a picture best."),
     "directions": ("directions", "Show along what a generator's latent changes its images."),
     "config": ("config", "Check, show or describe configs."),
     "runs": ("runs", "List, compare, remove and report runs."),

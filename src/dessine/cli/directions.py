@@ -73,7 +73,7 @@ def command(
     """
     if layer is not None and by == "weights":
         raise click.UsageError("--layer is of --by activations: weights are those of the first layer that learns")
-    saved = written_beside(out)
+    saved = written_beside(out, *([latents] if latents else []))
     found, experiment, step = open_run(run, runs_dir, to_draw=True, at=at)
     whose, game = drawn_by(experiment, average), playing(experiment)
     middle = of_seed(game, seed) if latents is None else read_latents(latents, game)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def read_latents(path: Path, game: Adversarial) -> Array:
     size = game.latent.size
     try:
         if not path.is_file():
-            raise click.UsageError(f"{path}: there is no such file")
+            raise click.UsageError(f"{path}: {'is no file' if path.exists() else 'there is no such file'}")
         found = np.load(path, mmap_mode="r", allow_pickle=False)  # the shape, before memory is taken
     except (ValueError, EOFError, OSError, SyntaxError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "is no .npy file of numbers"
@@ -101,13 +102,18 @@ def read_latents(path: Path, game: Adversarial) -> Array:
     return z
 
 
-def written_beside(out: Path) -> Path:
-    """FILE.npy, where latents go, of FILE.png. Raises UsageError for another name, or a folder that is not there."""
+def written_beside(out: Path, *read: Path) -> Path:
+    """FILE.npy, where latents go, of FILE.png. Raises UsageError for another name, a folder that is not there, or where one of
+    the two would take the place of a file that is `read`."""
     if out.suffix.lower() != ".png":
         raise click.UsageError(f"--out {out}: expects a name ending in .png")
     if not out.parent.is_dir():
         raise click.UsageError(f"--out {out}: there is no folder {out.parent}")
-    return out.with_suffix(".npy")
+    latents = out.with_suffix(".npy")
+    for path in (out, latents):
+        if any(os.path.realpath(path) == os.path.realpath(one) for one in read):
+            raise click.UsageError(f"--out {out}: would write over {path}, which is read; give another name")
+    return latents
 
 
 def save_latents(path: Path, z: Array) -> None:

@@ -44,7 +44,7 @@ def recover(
     seed: int,
     restarts: int = 4,
     steps: int = 300,
-    tell: Callable[[int], None] = lambda n: None,
+    tell: Callable[[int], object] = lambda n: None,
     repeat: int = 0,
 ) -> Recovered:
     """The latents whose examples are nearest to targets, (N, *shape) in the data's own scale, by their mean squared difference.

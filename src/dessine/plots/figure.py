@@ -54,6 +54,10 @@ def picture(
         try:
             figure.savefig(beside, dpi=dpi)
             os.replace(beside, path)
+        except OSError as error:
+            if error.filename == str(beside):
+                error.filename = str(path)  # the other name means nothing to a user
+            raise
         finally:
             beside.unlink(missing_ok=True)
 

@@ -207,6 +207,10 @@ def _save(image: Image.Image, path: Path, **options: object) -> Path:
     try:
         image.save(beside, **options)  # type: ignore[arg-type]
         os.replace(beside, path)
+    except OSError as error:
+        if error.filename == str(beside):
+            error.filename = str(path)
+        raise
     finally:
         beside.unlink(missing_ok=True)
     return path
