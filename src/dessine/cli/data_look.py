@@ -21,12 +21,13 @@ from dessine.data.look import Looked, look, proposed
 from dessine.data.picture import Fit, Wanted
 from dessine.letters import harmless
 from dessine.paths import absolute, shown
+from dessine.plots.fonts import plain
 from dessine.plots.grid import save_grid
 from dessine.spec import inline
 
 SIDE = 28
 """Of the pictures that the shipped configs draw."""
-MOST_LINES, MOST_CLASSES = 20, 30
+MOST_LINES, MOST_CLASSES, COLUMNS = 20, 30, 8
 
 
 @click.command("look", epilog="Example: dessine data look ~/photos --color rgb")
@@ -69,12 +70,13 @@ def command(path: Path, size: int, fit: Fit, color: str | None, invert: bool, ou
 
 def draw(looked: Looked, out: Path, title: str, invert: bool) -> None:
     """The grid of some pictures, and below it the mean of all, and of each class."""
-    means = [looked.mean, *(list(looked.means.values())[:7] if len(looked.means) > 1 else [])]
-    words = "mean of all" + (f", then of {', '.join(list(looked.means)[:7])}" if len(looked.means) > 1 else "")
-    images, below = looked.sample / 255, np.array(means) / 255
+    means = {"all": looked.mean, **(looked.means if len(looked.means) > 1 else {})}
+    images, below = looked.sample / 255, np.array(list(means.values())[:COLUMNS]) / 255
     if invert:
         images, below = 1 - images, 1 - below
-    save_grid(out, images, 8, title, below, words)
+    each = "each class" if len(means) <= COLUMNS else f"{COLUMNS - 1} of {len(means) - 1} classes"
+    foot = "their mean" + f", and that of {each}" * (len(means) > 1)
+    save_grid(out, images, COLUMNS, title, below, foot, [plain(name, 14) for name in means])
 
 
 def told(looked: Looked, name: str) -> Iterator[str]:

@@ -30,18 +30,24 @@ PAPER, INK, BAR = (238, 238, 238), (20, 20, 20), (31, 95, 168)
 
 
 def save_grid(
-    path: Path, images: Array, columns: int, caption: str, real: Array | None = None, foot: str = "real examples"
+    path: Path,
+    images: Array,
+    columns: int,
+    caption: str,
+    real: Array | None = None,
+    foot: str = "real examples",
+    names: Sequence[str] = (),
 ) -> Path:
     """images: (N, H, W), (N, H, W, 1) or (N, H, W, 3), in [0, 1]; row by row, under a caption.
 
-    real: a last row of its own, under `foot`
+    real: a last row of its own, under `foot`, each over its name, if they have names
     """
-    sheet, last = _sheet(images, columns), None if real is None else _sheet(real[:columns], columns)
+    sheet, last = _sheet(images, columns), None if real is None else _sheet(real[:columns], columns, names[:columns])
     height = sheet.height + (FOOT + last.height if last else 0)
     canvas, pen, top = _paper(max(sheet.width, last.width if last else 0), height, caption)
     canvas.paste(sheet, (0, top))
     if last:
-        _write(pen, (GAP + 2, top + sheet.height), plain(foot, 200), 14)
+        _write(pen, (GAP + 2, top + sheet.height), foot, 14)
         canvas.paste(last, (0, canvas.height - last.height))
     return _save(canvas, path)
 
