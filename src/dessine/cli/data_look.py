@@ -59,13 +59,23 @@ def command(path: Path, size: int, fit: Fit, color: str | None, invert: bool, ou
         say(f"{shown(path)}: none of {len(looked.broken):,} pictures can be read", *lines)
         raise click.exceptions.Exit(2)
     given = {"color": color, "fit": None if fit == "crop" else fit, "invert": invert or None}
-    block = proposed(str(whole), looked, {"size": size} | {key: value for key, value in given.items() if value})
+    block = proposed(_in_config(whole, looked), looked, {"size": size} | {key: value for key, value in given.items() if value})
     draw(looked, out, f"{shown(path)}: {looked.count:,} pictures at {size} x {size}", invert)
     if as_json:
         click.echo(json.dumps(_plain(looked, str(whole), block, str(out)), indent=2))
         return
     for line in [*told(looked, shown(path)), "", *commands(looked, block, size), "", str(out)]:
         click.echo(harmless(shown(Path(line)) if line == str(out) else line))
+
+
+def _in_config(path: Path, looked: Looked) -> str:
+    """The path as a config can hold it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        looked.notes.append("its path is no UTF-8, and no config can hold it: rename it, or start in that folder")
+        return "."
+    return str(path)
 
 
 def draw(looked: Looked, out: Path, title: str, invert: bool) -> None:
@@ -130,19 +140,20 @@ def commands(looked: Looked, block: dict[str, Any], size: int) -> Iterator[str]:
     yield from yaml.safe_dump({"data": block}, sort_keys=False, allow_unicode=True, width=10**6).rstrip().splitlines()
     if size != SIDE:
         return
-    few = ["training.batch_size=8"] * (looked.count < 60)
+    training = looked.count * 3 // 4
+    smaller = {batch: [f"training.batch_size={max(1, min(8, training))}"] * (training < batch) for batch in (32, 128)}
     data = shlex.quote(f"data={inline(block)}")
     colour = [shlex.quote("game.generator.layers[-1].channels=3")] * (block.get("color") == "rgb")
     yield ""
     yield "Or at once, a generator of such pictures:"
     yield ""
-    yield " ".join(["  dessine train configs/gan_mnist.yaml", data, *colour, *few])
+    yield " ".join(["  dessine train configs/gan_mnist.yaml", data, *colour, *smaller[32]])
     if len(looked.classes) > 1:
         units = shlex.quote(f"game.network.layers[-1].units={len(looked.classes)}")
         yield ""
         yield "and a network that tells the classes apart:"
         yield ""
-        yield " ".join(["  dessine train configs/mnist_modern.yaml", data, units, *few])
+        yield " ".join(["  dessine train configs/mnist_modern.yaml", data, units, *smaller[128]])
 
 
 def _plain(looked: Looked, path: str, block: dict[str, Any], out: str) -> dict[str, Any]:

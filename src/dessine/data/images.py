@@ -66,18 +66,19 @@ class Images(Dataset):
         color: Literal["grey", "rgb"] = "grey",
         invert: bool = False,
         transpose: bool = False,
-        classes: Annotated[list[str], MinLen(1)] | None = None,
+        classes: Annotated[list[str | int], MinLen(1)] | None = None,
         limit: Count | None = None,
         test: Annotated[float, Gt(0), Lt(1)] = 0.15,
         validation: Part = 0.0,
         skip_broken: bool = False,
         scale: Literal["0..1", "-1..1"] = "-1..1",
     ):
-        self.path, self.invert, self.classes, self.limit = path, invert, classes, limit
+        self.path, self.invert, self.limit = path, invert, limit
+        self.classes = None if classes is None else [unicodedata.normalize("NFC", str(name)) for name in classes]
         self.test, self.validation, self.skip_broken, self.scale = test, validation, skip_broken, scale
         sides = None if size is None else (size, size) if isinstance(size, int) else (size[0], size[1])
         self.wanted = Wanted(sides, 3 if color == "rgb" else 1, fit, transpose)
-        if classes is not None and len(set(classes)) < len(classes):
+        if self.classes is not None and len(set(self.classes)) < len(self.classes):
             raise SpecError("names a class twice", ("classes",))
 
     def load(self) -> Split:
@@ -120,7 +121,7 @@ class Images(Dataset):
                 return None, ()
             wanted = there
         else:
-            wanted = [unicodedata.normalize("NFC", name) for name in self.classes]
+            wanted = self.classes
             if unknown := [name for name in wanted if name not in there]:
                 known = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
                 text = f"no pictures of {', '.join(map(repr, unknown))}{did_you_mean(unknown[0], there)}"

@@ -105,7 +105,10 @@ class Classification(Task, Game):
         kept: the validation part: setting it aside takes no class away, however few examples there are.
         """
         if examples.y is None:
-            raise SpecError("this data has no labels to learn: try mnist, xor or region", ("type",))
+            raise SpecError(
+                "this data has no labels to learn: folders of pictures are classes; mnist, xor and region have labels",
+                ("type",),
+            )
         classes = np.unique(np.concatenate([part.y for part in (examples, kept) if part is not None and part.y is not None]))
         if len(classes) < 2:
             raise SpecError("this data has one class only: there is nothing to tell apart", ("type",))
