@@ -171,7 +171,7 @@ class SpectralNorm(Constraint):
 
     def refuse(self, layers: Sequence[Layer], declared: Sequence[Declaration]) -> None:
         """Refuse a network in which there is nothing to divide."""
-        if not any("w" in place.needs.params for place in places(layers, declared)):
+        if not any(name in place.needs.params for place in places(layers, declared) for name in place.layer.weights):
             raise SpecError("no layer has weights that spectral_norm could divide", ("constraint",))
 
     def attach(self, network: Network) -> None:
@@ -385,6 +385,6 @@ def _unit(x: Array) -> Array:
 
 def weights(network: Network) -> Iterator[tuple[str, Array]]:
     """The name and the weights (R, ...) of every layer that multiplies its input by weights: biases and scales are others."""
-    for name, w in network.parameters().items():
-        if name.endswith(".w"):
-            yield name, w
+    found = network.parameters()
+    for key, _, layer, needs in network.places():
+        yield from ((f"{key}.{name}", found[f"{key}.{name}"]) for name in needs.params if name in layer.itself.weights)

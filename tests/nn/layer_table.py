@@ -113,7 +113,17 @@ LAYERS: dict[str, list[tuple[tuple[int, ...], dict[str, Any]]]] = {
                 "shortcut": [{"type": "dense", "units": 4, "activation": "sigmoid"}],
             },
         ),
+        ((3,), {"layers": [{"type": "embedding", "classes": 3}, "batch_norm"]}),
     ],
+    "condition": [((3,), {"classes": 3}), (IMAGE, {"classes": 3})],
+    "embedding": [
+        ((3,), {"classes": 3}),
+        (IMAGE, {"classes": 3, "init": "xavier"}),
+        ((3,), {"classes": 3, "how": "concatenate"}),
+        (IMAGE, {"classes": 3, "how": "concatenate", "size": 2}),
+    ],
+    "projection": [((4,), {"classes": 3}), (IMAGE, {"classes": 3})],
+    "conditional_batch_norm": [((3,), {"classes": 3}), (IMAGE, {"classes": 3, "epsilon": 0.1})],
     "flatten": [(IMAGE, {}), ((3,), {})],
     "reshape": [((24,), {"shape": list(IMAGE)}), (IMAGE, {"shape": [6, 4]})],
 }
@@ -125,9 +135,22 @@ ACTIVATION_CASES = [pytest.param({"type": name, **o}, id=f"{name}-{o}") for name
 TRAINABLE_CASES = [case for case in ACTIVATION_CASES if case.values[0]["type"] != "heaviside"]  # type: ignore[index]
 
 
+class Told(Network):
+    """A network of which every pass has labels, for the layers that ask for them: those of `labels`, if it is given none."""
+
+    def forward(self, x: Array, mode: Mode | None = None, upto: int | None = None) -> tuple[Array, Any]:
+        mode = mode or Mode(self.streams)
+        return super().forward(x, mode if mode.labels is not None else mode.told(labels(x)), upto)
+
+
+def labels(x: Array) -> Array:
+    """(R, B), 0 to 2 in turn, the same in each replicate."""
+    return np.broadcast_to(np.arange(x.shape[1]) % 3, x.shape[:2])
+
+
 def alone(node: Any, shape: tuple[int, ...], dtype: Any = np.float64, replicates: int = R, seed: int = 3) -> Network:
     """A network of one layer, whose parameters and running statistics are as good as any others."""
-    network = Network([node], shape, Streams(seed, replicates), dtype)
+    network = Told([node], shape, Streams(seed, replicates), dtype)
     streams = Streams(seed + 100, replicates)
     network.theta[...] = streams["theta"].gaussian(network.theta.shape[1:], dtype)
     network.buffers[...] = streams["buffers"].uniform(network.buffers.shape[1:], dtype, 0.5, 2.0)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_table import LAYER_CASES
+from layer_table import LAYER_CASES, labels
 
 from dessine.games import Player
 from dessine.games.gauge import Gauge
+from dessine.nn import Mode
 from dessine.streams import Streams
 
 Array = np.ndarray
@@ -46,7 +47,8 @@ def play(player: Player, learn: Callable[..., Any], batch: int, measure: bool, s
     rng, seen, r = np.random.default_rng(1), [], len(player.network.theta)
     for _ in range(steps):
         player.gauge = Gauge() if measure else None
-        y, backward = player.network.forward(rng.standard_normal((r, batch, *player.network.input_shape)))
+        x = rng.standard_normal((r, batch, *player.network.input_shape))
+        y, backward = player.network.forward(x, Mode(player.network.streams, labels=labels(x)))
         learn(player, backward, (y - rng.standard_normal(y.shape)) / batch)
         seen.append(player.gauge.told if player.gauge else None)
     return seen

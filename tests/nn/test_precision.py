@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_table import ACTIVATION_CASES, LAYER_CASES, alone, inputs
+from layer_table import ACTIVATION_CASES, LAYER_CASES, alone, inputs, labels
 
 from dessine.constraints import Constraint, constraints
 from dessine.losses import GameLoss, Loss, game_losses, losses
@@ -24,7 +24,8 @@ MODES = pytest.mark.parametrize("train", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize(("node", "shape"), LAYER_CASES)
 def test_layer_keeps_the_dtype(node: dict[str, Any], shape: tuple[int, ...], batch: int, train: bool, dtype: type) -> None:
     network = alone(node, shape, dtype)
-    mode, x = Mode(network.streams, train=train), inputs(shape, dtype, batch)
+    x = inputs(shape, dtype, batch)
+    mode = Mode(network.streams, train=train, labels=labels(x))
     y, backward = network.layers[0].forward(x, mode)  # the layer itself: a network converts what comes in
     dx = backward(np.ones_like(y))
     assert dx is not None

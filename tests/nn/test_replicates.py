@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_table import ACTIVATION_CASES, LAYER_CASES, Array, alone, inputs
+from layer_table import ACTIVATION_CASES, LAYER_CASES, Array, Told, alone, inputs
 
 from dessine.nn import Mode, Network
 from dessine.optimizers import Optimizer
@@ -67,11 +67,11 @@ def results(network: Network, x: Array, train: bool) -> list[Array]:
 def assert_replicates_repeat_single_runs(
     nodes: list[Any], shape: tuple[int, ...], dtype: Any, train: bool, batch: int, replicates: int = 3
 ) -> None:
-    together = Network(nodes, shape, Streams(7, replicates), dtype)
+    together = Told(nodes, shape, Streams(7, replicates), dtype)
     x = inputs(shape, dtype, batch, replicates)
     found = [*results(together, x, train), *results(together, x, train)]
     for r in range(replicates):
-        single = Network(nodes, shape, Streams(7 + r), dtype)
+        single = Told(nodes, shape, Streams(7 + r), dtype)
         np.testing.assert_array_equal(single.theta[0], together.theta[r])
         expected = [*results(single, x[r : r + 1], train), *results(single, x[r : r + 1], train)]
         for a, b in zip(found, expected, strict=True):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_table import LAYER_CASES, TRAINABLE_CASES, Repeated, alone, inputs
+from layer_table import LAYER_CASES, TRAINABLE_CASES, Repeated, alone, inputs, labels
 
 from dessine.nn import Activation, Layer, Mode, Network
 from dessine.nn.layer import Activate, Declaration
@@ -25,8 +25,8 @@ CASES = [case for case in LAYER_CASES if case.values[0]["type"] not in REFUSED]
 @pytest.mark.parametrize(("node", "shape"), CASES)
 def test_the_derivative_along_t_and_its_gradient_are_those_of_differences(node: Any, shape: Any, train: bool) -> None:
     network = alone(node, shape)
-    state, mode = network.streams.state(), Mode(network.streams, train=train)
     x, t, dx, dt = (np.array(inputs(shape, seed=seed)) for seed in range(4))
+    state, mode = network.streams.state(), Mode(network.streams, train=train, labels=labels(x))
     repeated = Repeated(network, train)
 
     def at(h: float) -> tuple[Array, Array, Any]:

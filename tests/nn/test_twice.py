@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_table import LAYER_CASES, alone, inputs
+from layer_table import LAYER_CASES, alone, inputs, labels
 
 from dessine.nn import Mode, Network, dense
 from dessine.nn.twice import twice
@@ -27,8 +27,8 @@ def drawn(seed: int, network: Network, shape: tuple[int, ...]) -> Array:
 @pytest.mark.parametrize(("node", "shape"), CASES)
 def test_going_up_adds_the_derivative_of_what_came_down(node: Any, shape: Any, train: bool) -> None:
     network = alone(node, shape)
-    state, mode = network.streams.state(), Mode(network.streams, train=train, record=False)
     x, t = (np.array(inputs(shape, seed=seed)) for seed in (0, 1))
+    state, mode = network.streams.state(), Mode(network.streams, train=train, record=False, labels=labels(x))
     y, down, up = twice(network, x, mode)
     after = network.streams.state()
     direction, dy = drawn(9, network, network.theta.shape[1:]), drawn(5, network, y.shape[1:])

@@ -2,6 +2,7 @@
 
 from dessine.nn.activations import Activation, activations
 from dessine.nn.batch_norm import BatchNorm
+from dessine.nn.conditional import Condition, ConditionalBatchNorm, Embedding, Projection
 from dessine.nn.constant import Constant
 from dessine.nn.conv import Conv2d, Conv2dTranspose
 from dessine.nn.dense import Dense
@@ -25,12 +26,15 @@ __all__ = [
     "Activation",
     "AveragePool",
     "BatchNorm",
+    "Condition",
+    "ConditionalBatchNorm",
     "Constant",
     "Conv2d",
     "Conv2dTranspose",
     "Dense",
     "Downsample",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GroupNorm",
     "Initialiser",
@@ -44,6 +48,7 @@ __all__ = [
     "Mode",
     "Network",
     "Noise",
+    "Projection",
     "Reshape",
     "Residual",
     "Upsample",

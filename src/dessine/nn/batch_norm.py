@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -48,45 +49,62 @@ class BatchNorm(Layer):
 
     def forward(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         rows = Rows(x)
-        n = rows.x.shape[1]
-        if mode.train:
-            mean, var = rows.moments()
-            if mode.record:
-                self.running_mean += self.momentum * (mean.reshape(self.gamma.shape) - self.running_mean)
-                unbiased = var.reshape(self.gamma.shape) * (n / max(n - 1, 1))
-                self.running_var += self.momentum * (unbiased - self.running_var)
-        else:
-            mean, var = rows.channels(self.running_mean), rows.channels(self.running_var)
-        inverse = 1.0 / np.sqrt(var + self.epsilon)
+        mean, inverse = self.statistics(rows, mode)
         steep = inverse * rows.channels(self.gamma)
         y = rows.scaled(mean, steep, rows.channels(self.beta))
 
         def backward(dy: Array, params: Wanted = True, inputs: bool = True) -> Array | None:
-            dy = own(dy).reshape(rows.x.shape)
-            total, dbeta = rows.slopes(mean, dy)
-            dgamma = total * inverse
+            dx, dgamma, dbeta = self.back(rows, mean, inverse, steep, dy, mode.train, inputs)
             if params:
                 self.dgamma += dgamma.reshape(self.gamma.shape)
                 self.dbeta += dbeta.reshape(self.gamma.shape)
-            if not inputs:
-                return None
-            through = (steep * inverse * dgamma / n, steep * dbeta / n) if mode.train else (0 * mean, 0 * mean)
-            return rows.back(mean, dy, steep, *through).reshape(x.shape)
+            return dx.reshape(x.shape) if inputs else None
 
         return y.reshape(x.shape), backward
+
+    def statistics(self, rows: Rows, mode: Mode) -> tuple[Array, Array]:
+        """What is taken off, and by what is multiplied: of this batch in training, which is remembered; else the running ones."""
+        n = rows.x.shape[1]
+        if mode.train:
+            mean, var = rows.moments()
+            if mode.record:
+                self.running_mean += self.momentum * (mean.reshape(self.running_mean.shape) - self.running_mean)
+                unbiased = var.reshape(self.running_var.shape) * (n / max(n - 1, 1))
+                self.running_var += self.momentum * (unbiased - self.running_var)
+        else:
+            mean, var = rows.channels(self.running_mean), rows.channels(self.running_var)
+        return mean, 1.0 / np.sqrt(var + self.epsilon)
+
+    def back(
+        self, rows: Rows, mean: Array, inverse: Array, steep: Array, dy: Array, train: bool, inputs: bool = True
+    ) -> tuple[Array, Array, Array]:
+        """dx of y = steep (x - mean), (R, n, C), if `inputs`, and what gamma and beta of it would learn, (R, 1, C)."""
+        dy, n = own(dy).reshape(rows.x.shape), rows.x.shape[1]
+        total, dbeta = rows.slopes(mean, dy)
+        dgamma = total * inverse
+        if not inputs:
+            return dy, dgamma, dbeta
+        through = (steep * inverse * dgamma / n, steep * dbeta / n) if train else (0 * mean, 0 * mean)
+        return rows.back(mean, dy, steep, *through), dgamma, dbeta
 
     def along(self, x: Array, t: Array, mode: Mode) -> tuple[Array, Array, BackwardAlong]:
         """By `normalising.along`, over batch and pixels; outside training the layer is a straight line."""
         if mode.train:
             return along(x, t, self.gamma, self.beta, tuple(range(1, x.ndim - 1)), self.epsilon, self._add)
+        return self.along_straight(x, t, self.gamma, self.beta, self._add)
+
+    def along_straight(
+        self, x: Array, t: Array, gamma: Array, beta: Array, add: Callable[[Array, Array], None]
+    ) -> tuple[Array, Array, BackwardAlong]:
+        """Outside training. add: as in `normalising.along`."""
         inverse = 1.0 / np.sqrt(self.running_var + x.dtype.type(self.epsilon))
         u, q = (x - self.running_mean) * inverse, t * inverse
 
         def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
-            self._add(dy * u + ds * q, dy)
-            return dy * (self.gamma * inverse), ds * (self.gamma * inverse)
+            add(dy * u + ds * q, dy)
+            return dy * (gamma * inverse), ds * (gamma * inverse)
 
-        return u * self.gamma + self.beta, q * self.gamma, backward
+        return u * gamma + beta, q * gamma, backward
 
     def _add(self, dgamma: Array, dbeta: Array) -> None:
         axes = tuple(range(1, dgamma.ndim - 1))

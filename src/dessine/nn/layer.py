@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from math import inf, prod
 from typing import Literal
 
@@ -29,11 +29,22 @@ class Mode:
 
     train: batch statistics and dropout (True), or running statistics and no dropout.
     record: let batch normalisation remember the statistics of this pass.
+    labels: (R, B) of which class each example is, from 0, for the layers that are told (`conditional.py`); None: of none.
     """
 
     streams: Streams
     train: bool = True
     record: bool = True
+    labels: Array | None = None
+
+    def told(self, *labels: Array | None) -> Mode:
+        """The same for examples of these classes, one batch after the other; without labels if one has none."""
+        known = [one for one in labels if one is not None]
+        return replace(self, labels=np.concatenate(known, 1) if len(known) == len(labels) else None)
+
+    def part(self, of: slice) -> Mode:
+        """The same for a part of the batch."""
+        return self if self.labels is None else replace(self, labels=self.labels[:, of])
 
 
 @dataclass
@@ -64,6 +75,9 @@ class Layer(Node):
     mixes_examples = False  # the output of one example depends on its batch
     least_batch = 1  # examples without which training through it means nothing; known after `declare`
     draws = False  # the output depends on a random stream, too
+    labelled = False  # the output depends on the labels of the pass, too
+    classes: int | None = None  # of a labelled one: how many there are
+    weights: tuple[str, ...] = ("w",)  # which of its parameters, if it has them, multiply the input as a matrix
     affine = False  # but for an `activation` of its own and what it draws, y = A x + b with an A that no x changes
 
     def declare(self, shape: Shape) -> Declaration:
@@ -83,6 +97,14 @@ class Layer(Node):
         """The interval that its outputs can fill outside training, for inputs from `low` to `high`, whatever it learns."""
         activation = getattr(self, "activation", None)
         return activation.span(-inf, inf) if isinstance(activation, Activation) else (-inf, inf)
+
+    def held(self) -> Sequence[Layer]:
+        """Layers that it holds, known before shapes are."""
+        return ()
+
+    def by_parameters(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
+        """Of a layer that is linear in its own parameters what y has of them, and the backward of that."""
+        return self.forward(x, mode)
 
     @property
     def itself(self) -> Layer:

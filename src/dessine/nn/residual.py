@@ -33,10 +33,12 @@ class Residual(Layer):
     ):
         self.layers = [Layer.of(layer) for layer in layers]
         self.shortcut = [Layer.of(layer) for layer in shortcut] if isinstance(shortcut, list) else shortcut
-        held = [*self.layers, *(self.shortcut if isinstance(self.shortcut, list) else [])]
-        self.mixes_examples = any(layer.mixes_examples for layer in held)
-        self.draws = any(layer.draws for layer in held)
+        self.mixes_examples = any(layer.mixes_examples for layer in self.held())
+        self.draws = any(layer.draws for layer in self.held())
         self.around: list[Layer] = []  # the layers of the shortcut, known after `declare`
+
+    def held(self) -> list[Layer]:
+        return [*self.layers, *(self.shortcut if isinstance(self.shortcut, list) else [])]
 
     def declare(self, shape: Shape) -> Declaration:
         inside = outline(self.layers, shape)

@@ -20,7 +20,7 @@ from dessine.nn.network import Network, places
 from dessine.nn.residual import Residual
 from dessine.registry import SpecError
 
-LINEAR = ("batch_norm", "layer_norm", "group_norm", "constant")
+LINEAR = ("batch_norm", "layer_norm", "group_norm", "constant", "embedding", "projection", "conditional_batch_norm")
 """Layers whose output, like an affine one's, is linear in their own parameters."""
 
 Along = tuple[Array, Array, BackwardAlong]
@@ -99,7 +99,7 @@ def _toward(layer: Layer, x: Array, v: dict[str, Array], mode: Mode, found: Alon
         return found
     y, s, back = found
     with _holding(layer, v), linear_part(layer):
-        more, back_more = layer.forward(x, mode)
+        more, back_more = layer.by_parameters(x, mode)
 
     def backward(dy: Array, ds: Array) -> tuple[Array, Array]:
         dx, dt = back(dy, ds)
