@@ -412,7 +412,18 @@ def test_a_critic_that_mixes_examples_is_refused(mixing: str) -> None:
         Constraint.of("gradient_penalty").refuse(net.layers, outline(net.layers, net.input_shape))
 
 
-def test_a_penalty_of_several_outputs_is_refused() -> None:
-    net = network([{"type": "dense", "units": 3}])
-    with pytest.raises(SpecError, match="one output, there are 3"):
-        Constraint.of("gradient_penalty").refuse(net.layers, outline(net.layers, net.input_shape))
+@pytest.mark.parametrize("layer", ["dense", "activation"], ids=["together", "twice"])
+def test_a_penalty_of_several_outputs_is_of_the_first(layer: str) -> None:
+    found = []
+    for units in (1, 3):
+        bent: list[Any] = [{"type": "activation", "function": "tanh"}] if layer == "activation" else []
+        net = network([{"type": "dense", "units": 4, "activation": "leaky_relu"}, *bent, {"type": "dense", "units": units}])
+        rng = np.random.default_rng(0)
+        net.parameters()["0.dense.w"][...] = rng.normal(size=net.parameters()["0.dense.w"].shape)
+        last = net.parameters()[f"{1 + len(bent)}.dense.w"]
+        last[...] = np.random.default_rng(1).normal(size=(*last.shape[:2], 3))[..., :units]
+        x = rng.normal(size=(2, len(net.theta), 6, *net.input_shape))
+        y, back = Constraint.of("r1_r2").judge(net, *x, Mode(net.streams), net.streams["penalty"])
+        found.append((back(np.zeros_like(y)), net.gradients()["0.dense.w"].copy()))
+    np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-12)
+    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-12)

@@ -12,7 +12,7 @@ import numpy as np
 
 from dessine.nn import Mode, Network
 from dessine.nn.algebra import add_product
-from dessine.nn.layer import Declaration, Layer, size
+from dessine.nn.layer import Declaration, Layer
 from dessine.nn.network import places
 from dessine.nn.tangent import refuse_along
 from dessine.nn.together import is_straight, together
@@ -47,8 +47,8 @@ class Constraint(Scheduled, Node):
     def penalty(self, network: Network, real: Array, generated: Array, mode: Mode, stream: Stream) -> Array | None:
         """What is added to the loss, (R,), its gradient being added to `network.grad`; None if there is nothing to add.
 
-        real, generated: (R, B, *shape), what the network has just judged. mode: how its layers are passed. stream: for what
-        the penalty itself draws.
+        real, generated: (R, B, *shape), what the network has just judged. mode: how its layers are passed, with labels, if any,
+        of both sides, (R, 2 B). stream: for what the penalty itself draws.
         """
         return None
 
@@ -253,6 +253,7 @@ class GradientPenalty(Constraint):
     sides: two penalises norms on either side of the target, one only those above it
     at: interpolated, x = e real + (1 - e) generated with e uniform in [0, 1) for each example; or real, or generated; or both,
         the sum of the two
+    f is the first number that the critic says; where classes are told, the two examples that x lies between are of one class.
     With target 0 it is r1, r2 or r1_r2, which go by their names and have half of their gamma as weight.
     Where grad f is 0 the penalty's gradient is taken to be 0. The critic is passed as in training, with one draw of dropout and
     noise for all passes.
@@ -278,8 +279,6 @@ class GradientPenalty(Constraint):
                 text = f"{self.type} is of each example alone, which {layer.type} mixes with its batch: take layer_norm"
                 raise SpecError(text, path)
         refuse_along(layers, declared)
-        if declared and size(declared[-1].shape) != 1:
-            raise SpecError(f"{self.type} is of one output, there are {size(declared[-1].shape)}", ("constraint",))
 
     def penalty(self, network: Network, real: Array, generated: Array, mode: Mode, stream: Stream) -> Array:
         """The penalty at the chosen points; adds its gradient, which is exact.
@@ -290,8 +289,11 @@ class GradientPenalty(Constraint):
         and for a leaky_relu critic 784-512-256-1 by 0.6 to 9 times the gradient itself, for any h that float32 leaves.
         """
         x = self._points(real, generated, stream).astype(network.dtype, copy=False)
-        y, down, up = twice(network, x, mode)
-        t, value = self._pull(down(np.ones_like(y)))
+        n = real.shape[1]
+        y, down, up = twice(network, x, mode.part({"both": slice(None), "generated": slice(n, None)}.get(self.at, slice(n))))
+        dy = np.zeros_like(y)
+        dy.reshape(*y.shape[:2], -1)[..., 0] = 1
+        t, value = self._pull(down(dy))
         up(t)
         return value
 
@@ -387,4 +389,4 @@ def weights(network: Network) -> Iterator[tuple[str, Array]]:
     """The name and the weights (R, ...) of every layer that multiplies its input by weights: biases and scales are others."""
     found = network.parameters()
     for key, _, layer, needs in network.places():
-        yield from ((f"{key}.{name}", found[f"{key}.{name}"]) for name in needs.params if name in layer.itself.weights)
+        yield from ((f"{key}.{name}", found[f"{key}.{name}"]) for name in needs.params if name in layer.weights)

@@ -70,11 +70,11 @@ def matched(layer: int = 1, dtype: type = np.float64) -> tuple[Network, Array, A
 def test_feature_matching_is_the_gap_between_means_and_has_its_gradient(layer: int) -> None:
     critic, real, generated = matched()
     aim, mode = FeatureMatching(layer), Mode(critic.streams)
-    value, dx = aim.error(critic, real, generated, mode)
+    value, dx = aim.error(critic, real, generated, (mode, mode))
     walked = [list(critic.walk(x, mode))[layer % 3][1].mean(1) for x in (real, generated)]
     np.testing.assert_allclose(value, np.square(walked[0] - walked[1]).sum(-1))
     step, h = np.random.default_rng(2).normal(size=generated.shape), 1e-6
-    ends = [aim.error(critic, real, generated + s * h * step, mode)[0] for s in (1, -1)]
+    ends = [aim.error(critic, real, generated + s * h * step, (mode, mode))[0] for s in (1, -1)]
     np.testing.assert_allclose((dx * step).sum((1, 2)), (ends[0] - ends[1]) / (2 * h), rtol=1e-6)
     assert not critic.grad.any(), "the critic learns nothing from it"
 

@@ -81,11 +81,41 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "constraint": "spectral_norm",
     },
 }
+TOLD = {f"told, {name}": options | {"told": True, "pack": 1} for name, options in SETTINGS.items() if name != "pack"}
+ASKED = {
+    f"{name}, {loss}": {"auxiliary": task, "told": name == "classifier", "loss": loss}
+    for name, task in (("classifier", "classifier"), ("code", {"type": "code", "categorical": [3, 2], "continuous": 1}))
+    for loss in ("non_saturating", "hinge", "wasserstein", "relativistic")
+}
+SETTINGS |= TOLD | ASKED
+SETTINGS |= {
+    "classifier, moves": {
+        "auxiliary": {"type": "classifier", "on": "real"},
+        "moves": {"real": 2, "shared": 1, "generated": 1},
+        "labelled": True,
+    },
+    "classifier, much": {
+        "auxiliary": "classifier",
+        "labelled": True,
+        "constraint": "r1_r2",
+        "n_critic": 2,
+        "update": {"type": "extragradient", "order": "alternating"},
+        "average": 0.9,
+    },
+    "code, much": {
+        "auxiliary": "code",
+        "constraint": "spectral_norm",
+        "n_critic": 2,
+        "update": {"type": "optimistic", "order": "alternating"},
+        "average": 0.9,
+    },
+}
 REPEATED = {name: options for name, options in SETTINGS.items() if "until" not in options}
 
 
-def points(n: int = 40, shape: tuple[int, ...] = (2,)) -> Split:
-    examples = Examples(np.random.default_rng(0).uniform(-1, 1, (n, *shape)), None, -1.0, 1.0)
+def points(n: int = 40, shape: tuple[int, ...] = (2,), labelled: bool = False) -> Split:
+    y = np.array([7, 3, 3, 9])[np.arange(n) % 4] if labelled else None
+    examples = Examples(np.random.default_rng(0).uniform(-1, 1, (n, *shape)), y, -1.0, 1.0)
     return Split(examples, examples)
 
 
@@ -97,16 +127,30 @@ def made(
     constraint: Any = None,
     optimizer: Any = "adam",
     critic: list[Any] | None = None,
+    told: bool = False,
+    labelled: bool = False,
+    auxiliary: Any = None,
     **options: Any,
 ) -> Adversarial:
-    data = data or points()
+    """told: both players are told classes, by every layer that there is for it."""
+    data = data or points(labelled=told or labelled)
     normalised = (
         [] if constraint in ("gradient_penalty", "r1", "r2", "r1_r2") else ["batch_norm"]
     )  # which mixes what it must see one by one
-    critic = critic or [DENSE, *normalised, *DRAWS, {"type": "dense", "units": 1}]
+    task = auxiliary.get("type") if isinstance(auxiliary, dict) else auxiliary
+    answers = {"classifier": 3, "code": 6 if isinstance(auxiliary, dict) else 12}.get(task, 0)
+    if told and not critic:
+        normalised = ["conditional_batch_norm"] if normalised else []
+        held = {"type": "residual", "layers": ["embedding"]}
+        end = "projection" if auxiliary is None else {"type": "dense", "units": 1 + answers}
+        critic = ["condition", DENSE, *normalised, *DRAWS, held, end]
+    critic = critic or [DENSE, *normalised, *DRAWS, {"type": "dense", "units": 1 + answers}]
     size = int(np.prod(data.train.shape))
-    g = Player([DENSE, "batch_norm", *DRAWS, {"type": "dense", "units": size, "activation": "tanh"}], optimizer)  # type: ignore[list-item]
-    game = Adversarial(g, Player(critic, optimizer, constraint), latent=Latent(3), scored=20, **options)
+    begin = [{"type": "embedding", "how": "concatenate", "size": 2}, "condition", DENSE, "conditional_batch_norm"]
+    begin = begin if told else [DENSE, "batch_norm"]  # type: ignore[list-item]
+    g = Player([*begin, *DRAWS, {"type": "dense", "units": size, "activation": "tanh"}], optimizer)  # type: ignore[list-item]
+    critics = Player(critic, optimizer, constraint)
+    game = Adversarial(g, critics, latent=Latent(3), scored=20, auxiliary=auxiliary, **options)
     game.build(data, 8, Streams(seed, replicates), dtype)
     return game
 

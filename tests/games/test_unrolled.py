@@ -30,7 +30,7 @@ def asked(
     labels = np.full((2, n, 1), 0.9), np.zeros((2, n, 1))
     state = network.streams.state()
     unrolled, mode = Unrolled(steps, 0.3, "own" if adam else "descent"), Mode(network.streams, record=False)
-    told = unrolled.error(network, GameLoss.of(loss), real, generated, labels, mode, adam)
+    told = unrolled.error(network, GameLoss.of(loss), real, generated, labels, (mode, mode), adam)
     network.streams.restore(state)
     return told
 

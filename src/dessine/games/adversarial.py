@@ -15,9 +15,10 @@ from annotated_types import Ge, Le
 
 from dessine.data import Split
 from dessine.data.batches import Batches
+from dessine.games.auxiliary import Auxiliary
 from dessine.games.beginning import begin_at_mean
 from dessine.games.critic_moves import CriticExtra, CriticMoves, Moves, Until
-from dessine.games.fitting import outline, refuse_contradictions
+from dessine.games.fitting import outline, refuse_contradictions, tell_classes
 from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
 from dessine.games.latent import Latent
 from dessine.games.measures.glance import scores
@@ -26,7 +27,7 @@ from dessine.games.measures.standing import standing, summed_up
 from dessine.games.measures.steepness import critic_gradient
 from dessine.games.measures.turning import turning
 from dessine.games.measures.verdict import verdicts
-from dessine.games.pair import Pair, as_logits
+from dessine.games.pair import Pair, answers, as_logits
 from dessine.games.pictures.curves import save_curves
 from dessine.games.pictures.plane import save_plane
 from dessine.games.pictures.samples import caption, show
@@ -68,6 +69,8 @@ class Adversarial(Pair, Game):
     pack: examples that the discriminator is shown at once, side by side in its last input axis (PacGAN, Lin et al. 2018)
     feature_matching: the generator aims at what a layer of the discriminator sees, instead of at its verdict
     unrolled: the generator moves against the discriminator of some steps later
+    auxiliary: what the discriminator is asked beside real or generated, and the generator is to be answered: the class (ACGAN),
+        or a code in its latent (InfoGAN)
     average: decay of a moving average of the generator, 0.999 for one, which draws and is scored in place of the plain one;
         move t takes (1 + t) / (10 + t) where that is less, so that 0.999 and 0.9999 are the same for 9,000 moves
     begin_at_mean: whether the generator's last biases start where sums of 0 give the mean of the training examples, pixel by
@@ -107,6 +110,7 @@ class Adversarial(Pair, Game):
         pack: Count = 1,
         feature_matching: Like[FeatureMatching] | None = None,
         unrolled: Like[Unrolled] | None = None,
+        auxiliary: Like[Auxiliary] | None = None,
         average: MovingDecay | None = None,
         begin_at_mean: bool = False,
         scored: Annotated[int, Ge(0), Le(100_000)] = 250,
@@ -117,6 +121,9 @@ class Adversarial(Pair, Game):
         self.generator, self.discriminator = generator, discriminator
         self.players = {"discriminator": discriminator, "generator": generator}
         self.latent, self.loss = Latent.of(latent), GameLoss.of(loss)
+        self.auxiliary = None if auxiliary is None else Auxiliary.of(auxiliary)
+        if self.auxiliary is not None:
+            self.latent = self.auxiliary.latent(self.latent)
         extra = None if critic_extra is None else CriticExtra.of(critic_extra)
         self.critic_moves = CriticMoves(n_critic, critic_warmup, extra, None if until is None else Until.of(until))
         self.update = Rule.of(update)
@@ -138,6 +145,7 @@ class Adversarial(Pair, Game):
     def outline(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
         self.examples, self.test, self.watched = data.train, data.test, data.watched
         self.streams, self.dtype, self.batch_size, self.done = streams, np.dtype(dtype), batch_size, 0
+        self.kinds = tell_classes(self, data)
         outline(self, self.decay is not None, self.rotation_pairs > 0 or self.update.twice)
 
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
@@ -285,7 +293,8 @@ class Adversarial(Pair, Game):
             told = self.panel.measure(draw, count, seed, folder, title, only, context.pictures, recovered)
             if only is None or "all" in only:
                 n = max(count, self.pack)
-                told |= verdicts(self, draw(n), n, seed, repeat)
+                asked = self.classes_of(Streams(seed + FIXED_SEED, self.streams.replicates), n)
+                told |= verdicts(self, draw(n), None if asked is None else asked[repeat], n, seed, repeat)
             if len(self.examples.shape) > 1:
                 title = caption(self, f"{context.title}, step {context.step:,}, seed {seed}", average, repeat)
                 pictures = save_samples(self, seed, folder, context.pictures, title, repeat)
@@ -301,28 +310,31 @@ class Adversarial(Pair, Game):
         return {"drawn_by": self.drawn_by(average), **told, **both}
 
     def probes(self) -> list[Probe]:
-        g, d, b = self.generator.network, self.discriminator.network, self.batch_size
-        real = packed(self.batches.next(self.dtype)[0], self.pack)
-        z = self.latent.draw(self.streams, b, self.dtype)
-        n = real.shape[1]
-        generated, labels = self.shown(self.made(z)), np.repeat(np.array([1, 0], self.dtype), n)[None, :, None]
+        g, d, batch = self.generator.network, self.discriminator.network, self.batch()
+        real, sides = packed(batch.real, self.pack), (batch.classes, batch.asked)
+        n, of = real.shape[1], {side: batch.of(side) for side in ("real", "generated")}
+        generated, labels = self.shown(batch.made), np.repeat(np.array([1, 0], self.dtype), n)[None, :, None]
 
         def critic(mode: Mode) -> Array:
-            (y, backward), (y_generated, backward_generated) = (d.forward(x, mode) for x in (real, generated))
-            value, dy = self.loss.critic_of_both(np.concatenate([as_logits(y), as_logits(y_generated)], 1), labels)
-            backward(dy[:, :n].reshape(y.shape), inputs=False)
-            backward_generated(dy[:, n:].reshape(y.shape), inputs=False)
-            return value
+            passes = [d.forward(x, mode.told(own)) for x, own in zip((real, generated), sides, strict=True)]
+            outputs = np.concatenate([answers(y) for y, _ in passes], 1)
+            value, dlogits = self.loss.critic_of_both(outputs[..., :1], labels)
+            dy, asked = self._asked(dlogits, outputs, of)
+            for (y, backward), part in zip(passes, (dy[:, :n], dy[:, n:]), strict=True):
+                backward(part.reshape(y.shape), inputs=False)
+            return np.asarray(value + sum(asked.values()))
 
         def generator(mode: Mode) -> Array:
-            x, generator_backward = g.forward(z, mode)
-            y, backward = d.forward(packed(x.reshape(*x.shape[:2], *self.examples.shape), self.pack), mode)
-            y_real, _ = d.forward(real, mode)
-            value, dy = self.loss.generator_of_both(np.concatenate([as_logits(y_real), as_logits(y)], 1))
-            dx = backward(dy[:, n:].reshape(y.shape), params=False)
+            x, generator_backward = g.forward(batch.latent, mode.told(batch.asked))
+            made = packed(x.reshape(*x.shape[:2], *self.examples.shape), self.pack)
+            y, backward = d.forward(made, mode.told(batch.asked))
+            y_real, _ = d.forward(real, mode.told(batch.classes))
+            value, dlogits = self.loss.generator_of_both(np.concatenate([as_logits(y_real), as_logits(y)], 1))
+            dy, asked = self._asked(dlogits[:, n:], answers(y), {"own": of["generated"]})
+            dx = backward(dy.reshape(y.shape), params=False)
             assert dx is not None
             generator_backward(unpacked(dx, self.pack).reshape(x.shape), inputs=False)
-            return value
+            return np.asarray(value + sum(asked.values()))
 
         return [Probe("discriminator", d, critic), Probe("generator", g, generator)]
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dessine.games.pair import PORTION, Pair
-from dessine.nn import Activate, Activation, Layer, Mode
+from dessine.nn import Activate, Activation, Layer
 from dessine.nn.layer import flat
 from dessine.streams import Held, Streams
 
@@ -42,7 +42,7 @@ def of_weights(pair: Pair) -> Axes:
         raise ValueError(f"its first layers are no weighted sums of the latent: '{odd.type}' is none; take --by activations")
     n = pair.latent.size
     units = np.broadcast_to(np.concatenate([np.zeros((1, n)), np.eye(n)]), (pair.streams.replicates, n + 1, n))
-    mode = Mode(Held(0, pair.streams.replicates), train=False, record=False)
+    mode = pair.drawing_mode(Held(0, pair.streams.replicates), n + 1)
     with _straight(rows):
         made = flat(net.forward(units, mode, len(rows))[0])[0].astype(np.float64)
     a = made[1:] - made[0]
@@ -62,8 +62,9 @@ def of_activations(pair: Pair, seed: int, layer: int | None = None) -> Axes:
     if not 0 <= layer < len(net.layers):
         raise ValueError(f"its generator has no layer {layer}: there are 0 to {len(net.layers) - 1}")
     z = pair.latent.draw(Streams(seed, pair.streams.replicates), SEEN, pair.dtype)
-    mode = Mode(held, train=False, record=False)
-    y = np.concatenate([flat(net.forward(z[:, i : i + PORTION], mode, layer + 1)[0])[0] for i in range(0, SEEN, PORTION)])
+    mode = pair.drawing_mode(held, SEEN)
+    parts = [slice(i, i + PORTION) for i in range(0, SEEN, PORTION)]
+    y = np.concatenate([flat(net.forward(z[:, part], mode.part(part), layer + 1)[0])[0] for part in parts])
     y = y.astype(np.float64)
     y -= y.mean(0)
     gram = y @ y.T

@@ -63,6 +63,8 @@ class Classification(Task, Game):
     ):
         if len(targets) != 2 or targets[0] >= targets[1]:
             raise SpecError("expects [wrong, right] with wrong below right", ("targets",))
+        if network.is_penalised:
+            raise SpecError("a classifier has no generated examples to be penalised at", ("network", "constraint"))
         self.player, self.loss = network, Loss.of(loss)
         self.players = {"network": network}
         self.test_period, self.threshold, self.learned = test_period, threshold, learned
@@ -72,6 +74,8 @@ class Classification(Task, Game):
         self.streams, self.dtype, self.batch_size = streams, np.dtype(dtype), batch_size
         if self.loss.squash:
             self.player.read_as_logits(self.loss.squash)
+        for path, layer in self.player.labelled():
+            raise SpecError(f"{layer.type} would tell the network the class, which it is to find out", ("network", *path))
         self.outputs = size(self.player.outline(data.train.shape, "network"))
         self.classes, self.span = self._classes(data.train, data.validation)
         self.names = [data.name_of(c) for c in self.classes]

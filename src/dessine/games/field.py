@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,17 +13,22 @@ from dessine.streams import Stream, Streams
 Array = np.ndarray
 
 
-def slopes(critic: Network, points: dict[str, Array], streams: Streams) -> dict[str, dict[str, Array]]:
-    """Norms of the gradient of the critic's output by its input, outside training.
+def slopes(
+    critic: Network, points: dict[str, Array], streams: Streams, classes: Mapping[str, Array | None] = MappingProxyType({})
+) -> dict[str, dict[str, Array]]:
+    """Norms of the gradient of the critic's first output by its input, outside training.
 
-    points: name -> (R, B, *shape); for each the mean and the largest norm over its examples, (R,). The largest is a lower bound
-    of the critic's Lipschitz constant. Where a layer looks across examples, the gradient is that of the batch's sum.
+    points: name -> (R, B, *shape); classes: of which they are, (R, B), if the critic is told.
+    For each the mean and the largest norm over its examples, (R,). The largest is a lower bound of the critic's Lipschitz
+    constant. Where a layer looks across examples, the gradient is that of the batch's sum.
     streams: not those of training, since layers of noise draw here, too.
     """
     told = {}
     for name, x in points.items():
-        y, backward = critic.forward(x, Mode(streams, train=False, record=False))
-        dx = backward(np.ones_like(y), params=False)
+        y, backward = critic.forward(x, Mode(streams, train=False, record=False, labels=classes.get(name)))
+        dy = np.zeros_like(y)
+        dy.reshape(*y.shape[:2], -1)[..., 0] = 1
+        dx = backward(dy, params=False)
         assert dx is not None
         norms = np.sqrt(np.square(dx, dtype=np.float64).reshape(*dx.shape[:2], -1).sum(-1))
         told[name] = {"mean": norms.mean(-1), "max": norms.max(-1)}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dessine.data import Split
+from dessine.games.auxiliary import Classifier
 from dessine.games.beginning import last_bias
 from dessine.games.game import refuse_beyond_memory
+from dessine.games.kinds import Kinds
 from dessine.games.pair import PORTION, Pair
 from dessine.nn.layer import Shape, size
 from dessine.nn.tangent import refuse_along
@@ -28,8 +31,31 @@ def refuse_contradictions(pair: Pair) -> None:
             pair.unrolled.refuse(pair.discriminator.optimizer)
         except SpecError as error:
             raise error.below("unrolled") from None
+    for name in ("feature_matching", "unrolled"):
+        if pair.auxiliary is not None and getattr(pair, name) is not None:
+            raise SpecError(f"{name} is an aim of the generator that asks for no answers: take one of the two", ("auxiliary",))
     if pair.unrolled is not None and pair.feature_matching is not None:
         raise SpecError("the generator has one aim: give feature_matching or unrolled", ("unrolled",))
+
+
+def tell_classes(pair: Pair, data: Split) -> Kinds | None:
+    """Tell all layers that are to know how many classes the data have. Returns these, None where nobody asks for them.
+
+    Raises SpecError for data without labels, layers that expect others, and what cannot be told a class.
+    """
+    players = {"generator": pair.generator, "discriminator": pair.discriminator}
+    named = isinstance(pair.auxiliary, Classifier)
+    if not named and not any(player.labelled() for player in players.values()):
+        return None
+    kinds = Kinds.of(data)
+    for name, player in players.items():
+        player.tell_classes(kinds and len(kinds), name)
+        for path, layer in player.labelled():
+            if layer.type == "projection" and (name, *path) != ("discriminator", "layers", len(player.layers) - 1):
+                raise SpecError("projection is the end of a discriminator, its last layer", (name, *path))
+    if pair.pack > 1 and (named or pair.discriminator.labelled()):
+        raise SpecError("the discriminator is told or asked for one class, examples of a pack have several", ("pack",))
+    return kinds
 
 
 def outline(pair: Pair, averaged: bool, twice: bool) -> None:
@@ -55,6 +81,9 @@ def outline(pair: Pair, averaged: bool, twice: bool) -> None:
         with problems.below("begin_at_mean"):
             last_bias(pair.generator)
     problems.tell()
+    if twice and pair.auxiliary is not None:
+        text = "is not differentiated twice: take no rotation_pairs beside it, and no update that does so, such as consensus"
+        raise SpecError(text, ("auxiliary",))
     for name, player in (("discriminator", pair.discriminator), ("generator", pair.generator)):
         if twice or (pair.unrolled and name == "discriminator"):  # which must be differentiated twice
             try:
@@ -87,12 +116,19 @@ def _outline_discriminator(pair: Pair) -> None:
         text = f"ends in a sigmoid, but the {pair.loss.type} critic says any number: take linear"
         raise SpecError(text, ("discriminator", "layers", len(player.layers) - 1))
     outputs = size(player.outline(pair.pack_shape(), "discriminator"))
+    answers = pair.auxiliary.outputs(pair.kinds) if pair.auxiliary else 0
     for layer in (place.layer for place in player.places()):
         if pack > 1 and pair.batch_size // pack < layer.least_batch:
             text = f"leaves {pair.batch_size // pack} packs of a batch, a {layer.type} layer needs {layer.least_batch}"
             raise SpecError(text, ("pack",))
-    if outputs != 1:
-        raise SpecError(f"needs one output, has {outputs}", ("discriminator", "layers"))
+    if outputs != 1 + answers:
+        needed = f"1 + {answers} outputs, for real or generated and for what it is asked," if answers else "one output,"
+        raise SpecError(f"needs {needed} has {outputs}", ("discriminator", "layers"))
+    if answers and last is not None and last.type != "linear":
+        text = f"ends in a {last.type}, but what it is asked is told by any number: take linear"
+        raise SpecError(text, ("discriminator", "layers", len(player.layers) - 1))
+    if answers and pack > 1:
+        raise SpecError("the discriminator is asked for one answer, examples of a pack have several", ("pack",))
     if pair.feature_matching is not None:
         try:
             pair.feature_matching.locate(player.layers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from dessine.games.field import same_draws
@@ -21,30 +23,37 @@ class Jacobian:
 
     def __init__(self, pair: Pair, batch: Batch | None = None):
         self.pair, streams = pair, pair.fixed() if batch is None else pair.streams
+        classes: Array | None
+        asked: Array | None
         self.noise: Array | float = 0.0
         if batch is None:
             n = min(pair.batch_size, len(pair.examples))
             one = pair.examples.floats(np.arange(n), pair.dtype)
             self.real = packed(np.broadcast_to(one, (streams.replicates, *one.shape)), pair.pack)
             self.z = pair.latent.draw(streams, n, pair.dtype)
+            classes = pair.classes_of(streams, n, pair.kinds and pair.kinds.indices(pair.examples, np.arange(n)))
+            asked = pair.classes_of(streams, n)
             labels = [np.full((1, self.real.shape[1], 1), t, pair.dtype) for t in (pair.labels.mean, 0.0)]
         else:
             self.real, self.z = pair.shown(batch.real), batch.latent
+            classes, asked = batch.classes, batch.asked
             if pair.instance_noise is not None:
                 self.noise = pair.instance_noise.add(np.zeros_like(batch.real), streams["instance_noise"])
             labels = [pair.told(truth, self.real.shape[1]) for truth in (1.0, 0.0)]
         self.labels, self.n = np.concatenate(labels, 1), self.real.shape[1]
-        self.again, self.mode = same_draws(streams), Mode(streams, record=batch is not None)
+        mode = Mode(streams, record=batch is not None)
+        self.again, self.modes = same_draws(streams), (mode.told(classes), mode.told(asked))
 
     def field(self) -> tuple[Array, Array, Array, Array]:
         """Adds v to the players' gradients. Returns both losses, (R,), what the discriminator says, (R, 2 B, 1): of real, then
         of generated examples, and what the generator has made, (R, B, *shape)."""
         pair, n = self.pair, self.n
         self.again()
-        x, generator_back = pair.generator.network.forward(self.z, self.mode)
+        x, generator_back = pair.generator.network.forward(self.z, self.modes[1])
         made = x.reshape(*x.shape[:2], *pair.examples.shape)
         sides = self.real, packed(made + self.noise, pair.pack)
-        (y, back_real), (y_shown, back) = (pair.discriminator.network.forward(side, self.mode) for side in sides)
+        passes = (pair.discriminator.network.forward(side, mode) for side, mode in zip(sides, self.modes, strict=True))
+        (y, back_real), (y_shown, back) = passes
         logits = np.concatenate([as_logits(y), as_logits(y_shown)], 1)
         critic, dy = pair.loss.critic_of_both(logits, self.labels)
         back_real(dy[:, :n].reshape(y.shape), inputs=False)
@@ -60,16 +69,16 @@ class Jacobian:
 
         It leaves the gradients of both at something that nobody wants: keep them, if they are.
         """
-        pair, mode, real, n = self.pair, self.mode, self.real, self.n
+        pair, modes, real, n = self.pair, self.modes, self.real, self.n
         d, g = pair.discriminator.network, pair.generator.network
         self.again()
         d.grad.fill(0)
         g.grad.fill(0)
         by_d, by_g = np.split(w.astype(pair.dtype), [d.theta.shape[1]], 1)
-        x, t, generator_back = along(g, self.z, np.zeros_like(self.z), mode, by_g)
+        x, t, generator_back = along(g, self.z, np.zeros_like(self.z), modes[1], by_g)
         shown, moved = self._shown(x, t)
-        sides = (real, np.zeros_like(real)), (shown, moved)
-        (y, s, back_real), (y_shown, s_shown, back) = (along(d, side, way, mode, by_d) for side, way in sides)
+        sides = (real, np.zeros_like(real), modes[0]), (shown, moved, modes[1])
+        (y, s, back_real), (y_shown, s_shown, back) = (along(d, side, way, mode, by_d) for side, way, mode in sides)
         logits, slope = (np.concatenate([as_logits(a), as_logits(b)], 1) for a, b in ((y, y_shown), (s, s_shown)))
         dy, ds = pair.loss.critic_along(logits, slope), pair.loss.critic_of_both(logits, self.labels)[1]
         back_real(dy[:, :n].reshape(y.shape), ds[:, :n].reshape(y.shape))
@@ -85,21 +94,21 @@ class Jacobian:
 
         u v is how L_D changes along u_d, and L_G along u_g; both are derivatives along a direction, whose gradients are exact.
         """
-        pair, mode, n = self.pair, self.mode, self.n
+        pair, modes, n = self.pair, self.modes, self.n
         d, g = pair.discriminator.network, pair.generator.network
         self.again()
-        x, t, generator_back = along(g, self.z, np.zeros_like(self.z), mode, u_g)
+        x, t, generator_back = along(g, self.z, np.zeros_like(self.z), modes[1], u_g)
         shown, moved = self._shown(x, t)
         (y, s, back_real), (y_shown, s_shown, back) = (
-            along(d, side, np.zeros_like(side), mode, u_d) for side in (self.real, shown)
+            along(d, side, np.zeros_like(side), mode, u_d) for side, mode in zip((self.real, shown), modes, strict=True)
         )
         logits, slope = (np.concatenate([as_logits(a), as_logits(b)], 1) for a, b in ((y, y_shown), (s, s_shown)))
         dy, ds = pair.loss.critic_along(logits, slope), pair.loss.critic_of_both(logits, self.labels)[1]
         back_real(dy[:, :n].reshape(y.shape), ds[:, :n].reshape(y.shape))
         by_x, _ = back(dy[:, n:].reshape(y.shape), ds[:, n:].reshape(y.shape))
         self.again()
-        y, back_of_real = d.forward(self.real, Mode(mode.streams, record=False))
-        y_shown, s_shown, back = along(d, shown, moved, mode)
+        y, back_of_real = d.forward(self.real, replace(modes[0], record=False))
+        y_shown, s_shown, back = along(d, shown, moved, modes[1])
         logits = np.concatenate([as_logits(y), as_logits(y_shown)], 1)
         slope = np.concatenate([np.zeros_like(as_logits(y)), as_logits(s_shown)], 1)
         dy, ds = pair.loss.generator_along(logits, slope), pair.loss.generator_of_both(logits)[1]

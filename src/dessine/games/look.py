@@ -25,6 +25,7 @@ class Look:
         value it returns, (R,)
     said: what the discriminator said of "real" and "generated" examples, (R, B), where it was asked as the one to move
     made: what the generator has made, (R, B, *shape), where it is the one to move
+    asked: what the auxiliary task costs, by side, (R,), where there is one: its gradient is in the errors, not it in the loss
     then: what follows each move, such as the moving average of the generator
     """
 
@@ -37,6 +38,7 @@ class Look:
     made: Array | None = None
     then: Callable[[], None] | None = None
     penalty: Array | None = None
+    asked: dict[str, Array] = field(default_factory=dict)
 
     def gradient(self, first: bool = False) -> Self:
         """Add the loss's gradient to the player's, `network.grad`, which is that of the moment when the look was made.

@@ -15,8 +15,10 @@ import numpy as np
 
 from dessine.data import Examples
 from dessine.data.batches import Batches
+from dessine.games.auxiliary import Asked, Auxiliary, Code
 from dessine.games.critic_moves import CriticMoves
 from dessine.games.game import FIXED_SEED, Array
+from dessine.games.kinds import Kinds
 from dessine.games.latent import Latent
 from dessine.games.look import Look
 from dessine.games.player import Player
@@ -41,6 +43,8 @@ class Pair:
     critic_moves: how often the discriminator moves in one turn
     panel: what samples are worth; scored: of how many that is looked at, 0 for none
     done: turns that have begun
+    kinds: the classes of the data, where a player is told them or asked for them: the game is conditional
+    auxiliary: what the discriminator is asked beside real or generated
     """
 
     generator: Player
@@ -48,6 +52,8 @@ class Pair:
     loss: GameLoss
     latent: Latent
     critic_moves: CriticMoves
+    auxiliary: Auxiliary | None
+    kinds: Kinds | None
     labels: Labels
     instance_noise: InstanceNoise | None
     pack: int
@@ -76,7 +82,7 @@ class Pair:
         most = self.ahead()
         for i in range(0, n, most):
             some = [self.batch() for _ in range(min(most, n - i))]
-            made = self.made(np.concatenate([batch.latent for batch in some], 1)) if len(some) > 1 else some[0].made
+            made = self.made(*some)
             for j, batch in enumerate(some):
                 batch.made = made[:, j * self.batch_size : (j + 1) * self.batch_size]
                 yield batch
@@ -91,16 +97,20 @@ class Pair:
         """The discriminator's look at real and generated examples."""
         batch, net, held = batch or self.batch(), self.discriminator.network, self.discriminator.constraint
         real, generated = self.shown(batch.real), self.shown(batch.made)
-        mode, n = Mode(self.streams), real.shape[1]
+        both, n = Mode(self.streams), real.shape[1]
+        modes = [both.told(batch.classes), both.told(batch.asked)]
+        mode = both.told(batch.classes, batch.asked)
         targets = [self.told(1.0, n), self.told(0.0, n)]
         if net.mixes_examples:
-            passes = [net.forward(x, mode) for x in (real, generated)]
+            passes = [net.forward(x, own) for x, own in zip((real, generated), modes, strict=True)]
         elif held is not None and self.discriminator.is_penalised:
             passes = [held.judge(net, real, generated, mode, self.streams["penalty"])]
         else:  # one pass for both is faster, and the same when no layer looks across examples
             passes = [net.forward(np.concatenate([real, generated], 1), mode)]
-        logits = np.concatenate([as_logits(y) for y, _ in passes], 1)
-        value, dy = self.loss.critic_of_both(logits, np.concatenate(targets, 1))
+        outputs = np.concatenate([answers(y) for y, _ in passes], 1)
+        logits = outputs[..., :1]
+        value, dlogits = self.loss.critic_of_both(logits, np.concatenate(targets, 1))
+        dy, asked = self._asked(dlogits, outputs, {"real": batch.of("real"), "generated": batch.of("generated")})
         parts = zip(passes, np.split(dy, len(passes), 1), strict=True)
         errors = [(backward, part.reshape(y.shape)) for (y, backward), part in parts]
         said = {"real": logits[:, :n, 0], "generated": logits[:, n:, 0]}
@@ -108,25 +118,26 @@ class Pair:
         if self.discriminator.is_penalised:
             ((backward, dy),), errors = errors, []
             penalise = partial(backward, dy)
-        return Look("discriminator", self.discriminator, value.astype(np.float64), errors, penalise, said=said)
+        return Look("discriminator", self.discriminator, value.astype(np.float64), errors, penalise, said=said, asked=asked)
 
-    def critic_look_at(self, side: str, x: Array) -> Look:
-        """The discriminator's look at one side alone: x, (R, B, *shape), are `real` or `generated`."""
-        x = self.shown(x)
-        y, backward = self.discriminator.network.forward(x, Mode(self.streams))
-        value, dy = self.loss.critic(as_logits(y), self.told(float(side == "real"), x.shape[1]))
-        said = {side: y.reshape(*y.shape[:2])}
-        return Look("discriminator", self.discriminator, value, [(backward, dy.reshape(y.shape))], said=said)
+    def critic_look_at(self, side: str, batch: Batch) -> Look:
+        """The discriminator's look at one side of a batch alone, `real` or `generated`."""
+        x, of = self.shown(batch.real if side == "real" else batch.made), batch.of(side)
+        y, backward = self.discriminator.network.forward(x, Mode(self.streams).told(of.classes))
+        value, dlogits = self.loss.critic(as_logits(y), self.told(float(side == "real"), x.shape[1]))
+        dy, asked = self._asked(dlogits, answers(y), {side: of})
+        said = {side: as_logits(y)[..., 0]}
+        return Look("discriminator", self.discriminator, value, [(backward, dy.reshape(y.shape))], said=said, asked=asked)
 
     def generator_look(self, batch: Batch | None = None) -> Look:
         """The generator's look at what the discriminator thinks of its examples."""
         batch = batch or self.batch()
-        x, backward = self.generator.network.forward(batch.latent, Mode(self.streams))
+        x, backward = self.generator.network.forward(batch.latent, Mode(self.streams).told(batch.asked))
         made = x.reshape(*x.shape[:2], *self.examples.shape)
-        value, dx = self._aim(self.shown(made), batch)
+        value, dx, asked = self._aim(self.shown(made), batch)
         dx = unpacked(dx, self.pack)
         then = None if self.average is None else self.average.follow
-        return Look("generator", self.generator, value, [(backward, dx.reshape(x.shape))], made=made, then=then)
+        return Look("generator", self.generator, value, [(backward, dx.reshape(x.shape))], made=made, then=then, asked=asked)
 
     def looks(self, names: Sequence[str], batch: Batch | None = None) -> list[Look]:
         """A look of each player named, at one batch and where both stand now."""
@@ -141,34 +152,58 @@ class Pair:
         """The discriminator or the generator."""
         return {"discriminator": self.discriminator, "generator": self.generator}[name]
 
-    def _aim(self, shown: Array, batch: Batch) -> tuple[Array, Array]:
-        """What the generator minimises on what it has shown, (R,), and its gradient by it."""
+    def _aim(self, shown: Array, batch: Batch) -> tuple[Array, Array, dict[str, Array]]:
+        """What the generator minimises on what it has shown, (R,), its gradient by it, and what answers cost."""
         net, mode = self.discriminator.network, Mode(self.streams, record=False)
+        modes = (
+            (mode.told(batch.classes), mode.told(batch.asked)) if self.generator_sees_real else (mode, mode.told(batch.asked))
+        )
         if self.feature_matching is not None:
-            return self.feature_matching.error(net, self.shown(batch.real), shown, mode)
+            return *self.feature_matching.error(net, self.shown(batch.real), shown, modes), {}
         if self.unrolled is not None:
             real, n = self.shown(batch.real), shown.shape[1]
             labels = self.told(1.0, n), self.told(0.0, n)
-            return self.unrolled.error(net, self.loss, real, shown, labels, mode, self.discriminator.optimizer)
-        y, backward = net.forward(shown, mode)
+            return *self.unrolled.error(net, self.loss, real, shown, labels, modes, self.discriminator.optimizer), {}
+        y, backward = net.forward(shown, modes[1])
         if self.loss.paired:
-            real, _ = net.forward(self.shown(batch.real), mode)
+            real, _ = net.forward(self.shown(batch.real), modes[0])
             value, dy = self.loss.generator_of_both(np.concatenate([as_logits(real), as_logits(y)], 1))
             dy = dy[:, real.shape[1] :]
         else:
             value, dy = self.loss.generator(as_logits(y))
+        dy, asked = self._asked(dy, answers(y), {"own": batch.of("generated")})
         dx = backward(dy.reshape(y.shape), params=False)
         assert dx is not None
-        return value, dx
+        return value, dx, asked
+
+    def _asked(self, dlogits: Array, outputs: Array, sides: dict[str, Asked]) -> tuple[Array, dict[str, Array]]:
+        """The gradient of a loss and of what the auxiliary task adds to it by all that the discriminator says, (R, n, outputs),
+        of these sides, one after the other; and what the answers cost, by side, (R,)."""
+        if self.auxiliary is None:
+            return dlogits, {}
+        dy, told, n = np.zeros_like(outputs), dict[str, Array](), outputs.shape[1] // len(sides)
+        dy[..., :1] = dlogits
+        for i, (side, asked) in enumerate(sides.items()):
+            part = slice(i * n, (i + 1) * n)
+            if found := self.auxiliary.error(side, outputs[:, part, 1:], asked):
+                told[side], dy[:, part, 1:] = found
+        return dy, told
 
     @property
     def generator_sees_real(self) -> bool:
         """Whether the generator looks at real examples, too."""
-        return self.feature_matching is not None or self.unrolled is not None or self.loss.paired
+        return self.feature_matching is not None or self.unrolled is not None or self.loss.paired or self.matched
 
-    def made(self, z: Array) -> Array:
-        """(R, B, *shape) for the discriminator to learn from: the generator plays and learns nothing."""
-        x, _ = self.generator.network.forward(z, Mode(self.streams, record=False))
+    @property
+    def matched(self) -> bool:
+        """Whether the generator is asked for the classes of the real examples of its batch, because the two are compared."""
+        between = getattr(self.discriminator.constraint, "at", "") == "interpolated"
+        return self.kinds is not None and (self.loss.paired or between)
+
+    def made(self, *batches: Batch) -> Array:
+        """(R, sum of B, *shape) for the discriminator to learn from: the generator plays and learns nothing."""
+        mode = Mode(self.streams, record=False).told(*[batch.asked for batch in batches])
+        x, _ = self.generator.network.forward(np.concatenate([batch.latent for batch in batches], 1), mode)
         return x.reshape(*x.shape[:2], *self.examples.shape)
 
     def pack_shape(self) -> tuple[int, ...]:
@@ -207,32 +242,79 @@ class Pair:
         with self.average.worn() if self.average is not None and average is not False else nullcontext():
             yield
 
-    def drawn(self, count: int, streams: Streams) -> Array:
-        """(R, count, *shape) outside training, of the weights that the generator has; portions do not change what is drawn."""
-        return self.drawn_from(self.latent.draw(streams, count, self.dtype), streams)
+    def drawn(self, count: int, streams: Streams, asked: Array | None = None) -> Array:
+        """(R, count, *shape) outside training, of the weights that the generator has; portions do not change what is drawn.
 
-    def drawn_from(self, z: Array, streams: Streams) -> Array:
-        """(R, count, *shape) of the latents (R, count, size). streams: of what layers of the generator draw themselves."""
-        mode, count = Mode(streams, train=False, record=False), z.shape[1]
-        parts = [self.generator.network.forward(z[:, i : i + PORTION], mode)[0] for i in range(0, count, PORTION)]
-        return np.concatenate(parts, 1).reshape(len(z), count, *self.examples.shape)
+        asked: as in `drawn_from`
+        """
+        return self.drawn_from(self.latent.draw(streams, count, self.dtype), streams, asked)
+
+    def drawn_from(self, z: Array, streams: Streams, asked: Array | None = None) -> Array:
+        """(R, count, *shape) of the latents (R, count, size). streams: of what layers of the generator draw themselves.
+
+        asked: (count,) or (R, count), the class of each, of a conditional game, or the kind of the first code; if None, classes
+        are drawn as often as the data have them, from `streams`, and codes are those of the latents
+        """
+        if asked is not None and isinstance(self.auxiliary, Code):
+            z = z.copy()
+            self.auxiliary.set_(z, asked)
+        count, mode = z.shape[1], self.drawing_mode(streams, z.shape[1], asked)
+        parts = [slice(i, i + PORTION) for i in range(0, count, PORTION)]
+        made = [self.generator.network.forward(z[:, part], mode.part(part))[0] for part in parts]
+        return np.concatenate(made, 1).reshape(len(z), count, *self.examples.shape)
+
+    def drawing_mode(self, streams: Streams, count: int, asked: Array | None = None) -> Mode:
+        """Of a pass of the generator outside training. asked: as in `drawn_from`."""
+        return Mode(streams, train=False, record=False, labels=self.classes_of(streams, count, asked))
+
+    def classes_of(self, streams: Streams, count: int, asked: Array | None = None) -> Array | None:
+        """(R, count) for which classes `drawn` has asked with equal streams; None where it asks for none."""
+        if self.kinds is None:
+            return None
+        return self.kinds.draw(streams, count) if asked is None else np.broadcast_to(asked, (streams.replicates, count))
+
+    @property
+    def askable(self) -> tuple[str, ...]:
+        """What the generator can be asked for: names of classes, or of the kinds of the first code; else nothing."""
+        if self.kinds is not None:
+            return self.kinds.names
+        code = self.auxiliary.categorical if isinstance(self.auxiliary, Code) else ()
+        return tuple(map(str, range(code[0]))) if code else ()
+
+
+def answers(y: Array) -> Array:
+    """What a discriminator says of each example, (R, B, outputs): the first tells real from generated."""
+    return y.reshape(*y.shape[:2], -1)
 
 
 def as_logits(y: Array) -> Array:
-    """What a network says, one number of each example, (R, B, 1)."""
-    return y.reshape(*y.shape[:2], 1)
+    """The first of it, (R, B, 1)."""
+    return answers(y)[..., :1]
 
 
 class Batch:
-    """Real examples (R, B, *shape), latents (R, B, size) and what they become, made when first asked for, and then the same."""
+    """Real examples (R, B, *shape), latents (R, B, size) and what they become, made when first asked for, and then the same.
+
+    In a conditional game `classes` are those of the real examples, `asked` those that the generator is asked for, (R, B).
+    """
 
     def __init__(self, pair: Pair):
         self._pair = pair
 
     @cached_property
+    def _drawn(self) -> tuple[Array, Array | None]:
+        return self._pair.batches.next(self._pair.dtype)
+
+    @property
     def real(self) -> Array:
         """In the data's order."""
-        return self._pair.batches.next(self._pair.dtype)[0]
+        return self._drawn[0]
+
+    @cached_property
+    def classes(self) -> Array | None:
+        """Of the real examples."""
+        kinds, y = self._pair.kinds, None if self._pair.kinds is None else self._drawn[1]
+        return None if kinds is None or y is None else kinds.index(y.reshape(*y.shape[:2]))
 
     @cached_property
     def latent(self) -> Array:
@@ -240,12 +322,24 @@ class Batch:
         return self._pair.latent.draw(self._pair.streams, self._pair.batch_size, self._pair.dtype)
 
     @cached_property
+    def asked(self) -> Array | None:
+        """Of the generator: each class as often as the data have it, or, where `matched`, those of the real examples."""
+        pair = self._pair
+        if pair.kinds is None:
+            return None
+        return self.classes if pair.matched else pair.kinds.draw(pair.streams, pair.batch_size)
+
+    @cached_property
     def made(self) -> Array:
         """(R, B, *shape) of these latents, by a generator that learns nothing from them."""
-        return self._pair.made(self.latent)
+        return self._pair.made(self)
+
+    def of(self, side: str) -> Asked:
+        """What can be asked of the real or of the generated examples."""
+        return Asked(self.classes) if side == "real" else Asked(self.asked, self.latent)
 
     def again(self) -> Batch:
         """The same examples and latents, of which the generator makes what it makes when it is asked."""
         batch = Batch(self._pair)
-        vars(batch).update({name: value for name, value in vars(self).items() if name in ("real", "latent")})
+        vars(batch).update({name: value for name, value in vars(self).items() if name in ("_drawn", "latent", "asked")})
         return batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from dessine.nn.network import Place, outline, parameters, places
 from dessine.nn.shaping import Reshape
 from dessine.node import Node
 from dessine.optimizers import Optimizer
-from dessine.registry import Like, SpecError
+from dessine.registry import Like, Path, SpecError
 from dessine.schedules import Scheduled
 from dessine.streams import Streams
 
@@ -65,6 +65,20 @@ class Player(Node):
     def places(self) -> Iterator[Place]:
         """Every layer, those that others hold, too; none before shapes are known to fit."""
         return places(self.layers, self.declared) if self.declared else iter(())
+
+    def labelled(self) -> list[tuple[Path, Layer]]:
+        """Every layer that is told classes, with its path, known before shapes are."""
+        return list(_labelled(self.layers, ("layers",)))
+
+    def tell_classes(self, count: int | None, name: str) -> None:
+        """How many there are; None where the data have no labels. Raises SpecError, with the player's name before the layer."""
+        for path, layer in self.labelled():
+            if count is None:
+                raise SpecError(f"{layer.type} is told the class of an example, but these data have no labels", (name, *path))
+            if layer.classes not in (None, count):
+                text = f"the data have {count} classes, not {layer.classes}: leave it out"
+                raise SpecError(text, (name, *path, "classes"))
+            layer.classes = count
 
     def scheduled(self) -> Iterator[tuple[str, Scheduled]]:
         """Whose numbers may move: the optimizer and the constraint, each by no name, and layers by theirs, "2.dropout"."""
@@ -243,6 +257,14 @@ class Player(Node):
             self.constraint.restore({k.removeprefix("constraint."): v for k, v in state.items() if k.startswith("constraint.")})
         if self.optimizer.limit is not None:
             self.limited, self.counted = np.array(state["limited"]), int(state["counted"])
+
+
+def _labelled(layers: Sequence[Layer], path: Path) -> Iterator[tuple[Path, Layer]]:
+    for i, layer in enumerate(layers):
+        if layer.labelled:
+            yield (*path, i), layer
+        for option, row in layer.held().items():
+            yield from _labelled(row, (*path, i, option))
 
 
 @contextmanager

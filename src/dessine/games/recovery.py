@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 
 from dessine.games.pair import Pair
-from dessine.nn import Mode
 from dessine.optimizers import Adam
 from dessine.scores.distances import blocks, rows
 from dessine.scores.reconstruction import errors
@@ -51,12 +50,14 @@ def recover(
 
     From the `restarts` nearest of POOL drawn ones, `steps` steps of Adam each; the best of all that were met stands. A latent
     keeps to where it may have been drawn: of one far outside, the generator has never had to make anything. Noise that layers
-    of the generator draw is held still. tell: is told how many descents have ended; repeat: whose generator.
+    of the generator draw is held still. In a conditional game each keeps the class that it began with.
+    tell: is told how many descents have ended; repeat: whose generator.
     Raises ValueError where the generator draws numbers that are not finite.
     """
     held, latent, r = Held(seed, pair.streams.replicates), pair.latent, pair.streams.replicates
     pool = latent.draw(Streams(seed, r), max(restarts, pair.examples.at_once(POOL, pair.dtype)), pair.dtype)
-    drawn = pair.drawn_from(pool, held)[repeat]
+    asked = pair.classes_of(Streams(seed, r), pool.shape[1])
+    drawn = pair.drawn_from(pool, held, asked)[repeat]
     if not np.isfinite(drawn).all():
         raise ValueError("its generator draws numbers that are not finite")
     starts = np.empty((len(targets), restarts), int)
@@ -66,8 +67,8 @@ def recover(
     parts = []
     for i in range(0, len(targets), each):
         some = starts[i : i + each]
-        z = pool[repeat][some.ravel()]
-        parts.append(_descend(pair, np.repeat(targets[i : i + each], restarts, 0), z, held, steps, repeat))
+        z, classes = pool[repeat][some.ravel()], None if asked is None else asked[repeat][some.ravel()]
+        parts.append(_descend(pair, np.repeat(targets[i : i + each], restarts, 0), z, classes, held, steps, repeat))
         tell(some.size)
     z, x, error = (np.concatenate(one) for one in zip(*parts, strict=True))
     tried = error.reshape(len(targets), restarts)
@@ -75,9 +76,11 @@ def recover(
     return Recovered(z[best], x[best], error[best], tried)
 
 
-def _descend(pair: Pair, targets: Array, z: Array, held: Held, steps: int, repeat: int) -> tuple[Array, Array, Array]:
-    """From each of (B, size) latents; the best of each, what it draws, and its error."""
-    net, mode = pair.generator.network, Mode(held, train=False, record=False)
+def _descend(
+    pair: Pair, targets: Array, z: Array, classes: Array | None, held: Held, steps: int, repeat: int
+) -> tuple[Array, Array, Array]:
+    """From each of (B, size) latents, of these classes, (B,); the best of each, what it draws, and its error."""
+    net, mode = pair.generator.network, pair.drawing_mode(held, len(z), classes)
     z, targets = z.copy(), targets.astype(pair.dtype)
     rule, scale, reach = Adam(eta=1.0), ETA * pair.latent.std, pair.examples.high - pair.examples.low
     best = z.copy(), np.zeros_like(targets), np.full(len(z), np.inf)

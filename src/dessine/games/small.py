@@ -61,7 +61,7 @@ class Small:
         players = pair.generator, pair.discriminator
         free = all(player.constraint is None or player.constraint.type != "spectral_norm" for player in players)
         few = all(0 < parameters(player.declared) <= MOST for player in players)
-        return few and free and pair.critic_moves.until is None
+        return few and free and pair.critic_moves.until is None and pair.kinds is None and pair.auxiliary is None
 
     def field(self, points: Array) -> Array:
         """Where descent would lead from each of the points, minus both gradients, (K, P): penalties and remedies are in it."""

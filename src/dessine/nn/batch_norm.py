@@ -63,7 +63,7 @@ class BatchNorm(Layer):
         return y.reshape(x.shape), backward
 
     def statistics(self, rows: Rows, mode: Mode) -> tuple[Array, Array]:
-        """What is taken off, and by what is multiplied: of this batch in training, which is remembered; else the running ones."""
+        """What is taken off, and what multiplied by: of this batch in training, which is remembered; else the running ones."""
         n = rows.x.shape[1]
         if mode.train:
             mean, var = rows.moments()

@@ -101,8 +101,8 @@ class Embedding(Labelled):
     size: how many numbers are concatenated (the input's own number of features if left out)
     init: how the vectors start; N(0, 1) as PyTorch's
     classes: how many there are; those of the data if left out
-    x: (R, B, *sides, n) -> the same, or (R, B, *sides, n + size). What a dense layer makes of a concatenated vector, it can make
-    of `condition`'s numbers, too: there is no more in it but fewer inputs. spectral_norm leaves e alone.
+    x: (R, B, *sides, n) -> the same, or (R, B, *sides, n + size). What a dense layer makes of a concatenated vector, it can
+    make of `condition`'s numbers, too: there is no more in it but fewer inputs. spectral_norm leaves e alone.
     """
 
     e: Array

@@ -98,9 +98,9 @@ class Layer(Node):
         activation = getattr(self, "activation", None)
         return activation.span(-inf, inf) if isinstance(activation, Activation) else (-inf, inf)
 
-    def held(self) -> Sequence[Layer]:
-        """Layers that it holds, known before shapes are."""
-        return ()
+    def held(self) -> dict[str, Sequence[Layer]]:
+        """Layers that it holds, by option, known before shapes are."""
+        return {}
 
     def by_parameters(self, x: Array, mode: Mode) -> tuple[Array, Backward]:
         """Of a layer that is linear in its own parameters what y has of them, and the backward of that."""

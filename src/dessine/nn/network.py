@@ -34,7 +34,7 @@ def places(
     layers: Sequence[Layer], declared: Sequence[Declaration], start: str = "", path: Path = ("layers",)
 ) -> Iterator[Place]:
     """Every layer, in the order of its parameters; those that one holds come after it. start: what their keys begin with."""
-    for i, (layer, needs) in enumerate(zip(layers, declared, strict=True)):
+    for i, (layer, needs) in enumerate(zip((layer.itself for layer in layers), declared, strict=True)):
         place = Place(f"{start}{i}.{layer.type}", (*path, i), layer, needs)
         yield place
         for option, (row, their_needs) in needs.rows.items():

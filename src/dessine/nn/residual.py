@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from annotated_types import MaxLen, MinLen
@@ -33,12 +34,13 @@ class Residual(Layer):
     ):
         self.layers = [Layer.of(layer) for layer in layers]
         self.shortcut = [Layer.of(layer) for layer in shortcut] if isinstance(shortcut, list) else shortcut
-        self.mixes_examples = any(layer.mixes_examples for layer in self.held())
-        self.draws = any(layer.draws for layer in self.held())
+        held = [layer for row in self.held().values() for layer in row]
+        self.mixes_examples = any(layer.mixes_examples for layer in held)
+        self.draws = any(layer.draws for layer in held)
         self.around: list[Layer] = []  # the layers of the shortcut, known after `declare`
 
-    def held(self) -> list[Layer]:
-        return [*self.layers, *(self.shortcut if isinstance(self.shortcut, list) else [])]
+    def held(self) -> dict[str, Sequence[Layer]]:
+        return {"layers": self.layers, "shortcut": self.shortcut if isinstance(self.shortcut, list) else []}
 
     def declare(self, shape: Shape) -> Declaration:
         inside = outline(self.layers, shape)

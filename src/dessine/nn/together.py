@@ -29,7 +29,8 @@ def together(
     """y of the examples, `down(dy)`, and after it, once, `up(t, first)`.
 
     points: (R, p, *shape), examples: one after another (R, n, *shape) in all. down returns v, (R, p, *shape): dE/dx at the
-    points, for an E with dE/dy = 1. down and up add to the gradients those of the sums of dy y and of v t; t counts as given.
+    points, for an E that is the first of the outputs. down and up add to the gradients those of the sums of dy y and of v t;
+    t counts as given.
     first: until then the gradients of all weights were 0.
     """
     layers, errors = [layer for layer in network.layers if isinstance(layer, Dense)], list[Array]()
@@ -41,8 +42,8 @@ def together(
         bend_(xs[-1], layer.b if layer.bias else None, layer.activation)
 
     def down(dy: Array) -> Array:
-        d = np.ones_like(xs[-1])
-        d[:, shown] = dy
+        d = np.zeros_like(xs[-1])
+        d[:, shown], d[:, at, 0] = dy, 1
         for i, layer in reversed(list(enumerate(layers))):
             y = xs[i + 1]
             unbend(y[:, shown], d[:, shown], layer.activation, d[:, shown], layer.db if layer.bias else None)

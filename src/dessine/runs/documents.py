@@ -204,6 +204,7 @@ class Record(TypedDict, total=False):
     w_estimate: Metric
     penalty: Metric
     critic_moves: Metric
+    asked: dict[Name, Metric]
     critic_gradient: dict[Name, dict[Name, Metric]]
     rotation: dict[Name, Metric]
     scores: dict[Name, Metric]

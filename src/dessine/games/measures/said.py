@@ -33,6 +33,8 @@ def said(pair: Pair, looks: Sequence[Look]) -> dict[str, Any]:
     theirs = [look for look in looks if look.name == "discriminator"]
     if theirs[-1].penalty is not None:
         told["penalty"] = theirs[-1].penalty
+    if asked := {side: value for look in looks for side, value in look.asked.items()}:
+        told["asked"] = asked
     if pair.critic_moves.varies:
         told["critic_moves"] = np.full(pair.streams.replicates, len(theirs))
     return told

@@ -27,9 +27,9 @@ def show_line(pair: Pair, path: Path, drawn: Array, title: str) -> None:
 
 
 def _says(pair: Pair, at: Array) -> Array | None:
-    """(n,) of replicate 0; None where the discriminator does not judge one example by itself."""
+    """(n,) of replicate 0; None where the discriminator does not judge one example by itself, or is told its class."""
     net = pair.discriminator.network
-    if pair.pack > 1 or net.mixes_examples:
+    if pair.pack > 1 or net.mixes_examples or pair.discriminator.labelled():
         return None
     x = np.broadcast_to(at[:, None].astype(pair.dtype), (pair.streams.replicates, len(at), 1))
     said: Array = net.forward(x, Mode(pair.fixed(), train=False, record=False))[0][0, :, 0].astype(np.float64)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dessine.games.game import FIXED_SEED, Context
+from dessine.games.field import same_draws
+from dessine.games.game import FIXED_SEED, Array, Context
 from dessine.games.pair import Pair
 from dessine.games.pictures import of_one
 from dessine.games.pictures.line import show_line
@@ -22,7 +23,10 @@ def show(pair: Pair, path: Path, context: Context) -> None:
     rows, columns = context.grid
     with pair.drawing():
         streams = Streams(context.seed + FIXED_SEED, pair.streams.replicates)
-        drawn = pair.drawn(1000 if points else rows * columns, streams)[0]
+        if points:
+            drawn = pair.drawn(1000, streams)[0]
+        else:
+            drawn, columns = sampled(pair, rows, columns, streams)
     title = caption(pair, f"{context.title}, step {context.step:,}")
     if pair.examples.shape == (1,):
         show_line(pair, path, drawn, title)
@@ -31,9 +35,37 @@ def show(pair: Pair, path: Path, context: Context) -> None:
     if points:
         save_scatter(path, real, drawn, title, pair.panel.modes_of(drawn[: pair.scored or None]))
     else:
-        save_grid(path, pair.examples.images(drawn), columns, title, pair.examples.images(real))
+        save_grid(path, pair.examples.images(drawn), columns, told_rows(pair, title), pair.examples.images(real))
 
 
 def caption(pair: Pair, title: str, average: bool | None = None, repeat: int = 0) -> str:
     """The title of a picture of samples: of one repeat only, drawn by whom."""
     return ", ".join(part for part in (of_one(title, pair.streams.replicates, repeat), pair.drawn_by(average)) if part)
+
+
+MOST_ROWS = 30
+"""Classes that a grid shows, a row each."""
+
+
+def sampled(pair: Pair, rows: int, columns: int, streams: Streams, repeat: int = 0) -> tuple[Array, int]:
+    """(N, *shape) of one repeat for a grid, and its columns: where something can be asked for, a row for each of that, with
+    the same latents in each column."""
+    names = pair.askable[:MOST_ROWS]
+    if not names:
+        return pair.drawn(rows * columns, streams)[repeat], columns
+    return each(pair, len(names), columns, streams, repeat), columns
+
+
+def each(pair: Pair, count: int, columns: int, streams: Streams, repeat: int = 0) -> Array:
+    """(count * columns, *shape) of one repeat: a row for each of what can be asked for, from the same latents and noise."""
+    begin, made = same_draws(streams), []
+    for k in range(count):
+        begin()
+        made.append(pair.drawn(columns, streams, np.full(columns, k))[repeat])
+    return np.concatenate(made)
+
+
+def told_rows(pair: Pair, title: str) -> str:
+    """The title of such a grid."""
+    names = pair.askable[:MOST_ROWS]
+    return f"{title}; rows: {', '.join(names)}" if names else title

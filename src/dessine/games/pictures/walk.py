@@ -8,7 +8,7 @@ import numpy as np
 
 from dessine.games.game import FIXED_SEED, Array
 from dessine.games.pair import Pair
-from dessine.nn import Mode
+from dessine.games.pictures.samples import sampled, told_rows
 from dessine.plots import Pictures
 from dessine.streams import Streams
 
@@ -17,19 +17,20 @@ def save_samples(pair: Pair, seed: int, folder: Path, pictures: Pictures, title:
     """samples.png and interpolation.png, of images, by the weights that the generator has."""
     from dessine.plots.grid import save_grid
 
-    drawn = pair.drawn(64, Streams(seed + FIXED_SEED, pair.streams.replicates))[repeat]
+    drawn, columns = sampled(pair, 8, 8, Streams(seed + FIXED_SEED, pair.streams.replicates), repeat)
     steps = walk(pair, Streams(seed + FIXED_SEED, pair.streams.replicates), repeat)
     real = pair.examples.floats(np.arange(min(100, len(pair.examples))), np.float32)
     real, drawn, steps = (pair.examples.images(x) for x in (real, drawn, steps))
-    made = pictures.draw(save_grid, folder / "samples.png", drawn, 8, title, real)
+    made = pictures.draw(save_grid, folder / "samples.png", drawn, columns, told_rows(pair, title), real)
     told = f"{title}: each row goes from one latent to another"
     return made + pictures.draw(save_grid, folder / "interpolation.png", steps, 10, told)
 
 
 def walk(pair: Pair, streams: Streams, repeat: int = 0, rows: int = 6, columns: int = 10) -> Array:
-    """(rows * columns, *shape): each row goes in equal steps from one latent to another."""
+    """(rows * columns, *shape): each row goes in equal steps from one latent to another, within one class, if there are any."""
     ends = pair.latent.draw(streams, 2 * rows, pair.dtype).reshape(-1, rows, 2, pair.latent.size)
     t = np.linspace(0, 1, columns, dtype=pair.dtype)[:, None]
     z = (ends[:, :, :1] * (1 - t) + ends[:, :, 1:] * t).reshape(len(ends), -1, pair.latent.size)
-    x, _ = pair.generator.network.forward(z, Mode(streams, train=False, record=False))
+    asked = None if pair.kinds is None else np.repeat(np.arange(rows) % len(pair.kinds), columns)
+    x, _ = pair.generator.network.forward(z, pair.drawing_mode(streams, rows * columns, asked))
     return x[repeat].reshape(rows * columns, *pair.examples.shape)

@@ -30,10 +30,12 @@ class Ratios(Rule):
         return m.real + (m.shared + m.alone) * pair.generator_sees_real
 
     def turn(self, pair: Pair) -> list[Look]:
-        looks = [pair.critic_look_at("real", pair.batch().real).learn() for _ in range(self.moves.real)]
+        looks = [pair.critic_look_at("real", pair.batch()).learn() for _ in range(self.moves.real)]
         for _ in range(self.moves.shared):
-            look = pair.generator_look().learn()
+            batch = pair.batch()
+            look = pair.generator_look(batch).learn()
             assert look.made is not None
-            looks += [look, pair.critic_look_at("generated", look.made).learn()]
-        looks += [pair.critic_look_at("generated", pair.made(pair.batch().latent)).learn() for _ in range(self.moves.generated)]
+            batch.made = look.made
+            looks += [look, pair.critic_look_at("generated", batch).learn()]
+        looks += [pair.critic_look_at("generated", pair.batch()).learn() for _ in range(self.moves.generated)]
         return looks + [pair.generator_look().learn() for _ in range(self.moves.alone)]

@@ -6,7 +6,7 @@ A rule is given a `Pair`. From it come looks, each a loss at the parameters of t
     pair.generator_look()   the generator's, at a fresh batch
     pair.looks(names)       one of each player named, at one batch
     pair.field()            one of each, at one batch: the field of the game
-    pair.critic_look_at(side, x)    the discriminator's at one side alone
+    pair.critic_look_at(side, batch)    the discriminator's at one side alone
 
 and with a look a player moves:
 

@@ -37,11 +37,11 @@ class FeatureMatching(Node):
             )
         return upto
 
-    def error(self, critic: Network, real: Array, generated: Array, mode: Mode) -> tuple[Array, Array]:
-        """The value (R,), and its gradient by `generated`, (R, B, ...)."""
+    def error(self, critic: Network, real: Array, generated: Array, modes: tuple[Mode, Mode]) -> tuple[Array, Array]:
+        """The value (R,), and its gradient by `generated`, (R, B, ...). modes: of a pass of real, and of generated examples."""
         upto = self.locate(critic.layers)
-        wanted, _ = critic.forward(real, mode, upto)
-        shown, backward = critic.forward(generated, mode, upto)
+        wanted, _ = critic.forward(real, modes[0], upto)
+        shown, backward = critic.forward(generated, modes[1], upto)
         gap = shown.mean(1, keepdims=True) - wanted.mean(1, keepdims=True)
         dy = np.broadcast_to(gap * (2 / shown.shape[1]), shown.shape)
         dx = backward(dy, params=False)

@@ -51,30 +51,30 @@ class Unrolled(Scheduled, Node):
         real: Array,
         generated: Array,
         labels: tuple[Array, Array],
-        mode: Mode,
+        modes: tuple[Mode, Mode],
         optimizer: Optimizer | None = None,
     ) -> tuple[Array, Array]:
         """The value (R,), and its gradient by `generated`, (R, B, ...). labels: of real and generated, (R, B, 1).
 
-        optimizer: the critic's, whose state stays as it is
+        modes: of a pass of real, and of generated examples; optimizer: the critic's, whose state stays as it is
         """
-        again, start, steps = same_draws(mode.streams), critic.theta.copy(), []
+        again, start, steps = same_draws(modes[0].streams), critic.theta.copy(), []
         rule = (
             AdamAhead(optimizer, critic.theta) if self.by == "own" and isinstance(optimizer, Adam) else DescentAhead(self.eta)
         )
-        sides, told, n = (real, generated), np.concatenate(labels, 1), real.shape[1]
+        sides, told, n = ((real, modes[0]), (generated, modes[1])), np.concatenate(labels, 1), real.shape[1]
         for _ in range(self.steps):
             steps.append(critic.theta.copy())
             again()
-            passes = [critic.forward(x, mode) for x in sides]
+            passes = [critic.forward(x, mode) for x, mode in sides]
             _, dy = loss.critic_of_both(_joined([y for y, _ in passes]), told)
             for (y, backward), part in zip(passes, (dy[:, :n], dy[:, n:]), strict=True):
                 backward(part.reshape(y.shape), inputs=False)
             critic.theta[...] -= rule.step(_taken(critic))
         again()
-        y, backward = critic.forward(generated, mode)
+        y, backward = critic.forward(generated, modes[1])
         if loss.paired:
-            y_real, backward_real = critic.forward(real, mode)
+            y_real, backward_real = critic.forward(real, modes[0])
             value, dy = loss.generator_of_both(_joined([y_real, y]))
             backward_real(dy[:, :n].reshape(y_real.shape), inputs=False)
             dy = dy[:, n:]
@@ -88,7 +88,7 @@ class Unrolled(Scheduled, Node):
             again()
             # Of v, the scalar product with the gradient of the critic's loss.
             v, factor = rule.back(dtheta)
-            ways = [along(critic, x, np.zeros_like(x), mode, v) for x in sides]
+            ways = [along(critic, x, np.zeros_like(x), mode, v) for x, mode in sides]
             logits, slope = _joined([y for y, _, _ in ways]), _joined([s for _, s, _ in ways])
             dv_dy, (_, dv_ds) = loss.critic_along(logits, slope), loss.critic_of_both(logits, told)
             for (y, _, back), side in zip(ways, (slice(n), slice(n, None)), strict=True):
