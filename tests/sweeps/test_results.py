@@ -7,13 +7,14 @@ import pytest
 from made import finish, sweep_folder
 from scipy import stats
 
+from dessine.plots import Pictures
 from dessine.registry import SpecError
 from dessine.runs.metrics import flat, full_name
 from dessine.runs.run import Run
 from dessine.sweeps.cells import Axes
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.page import save_page
-from dessine.sweeps.pictures import _map, save_curves, save_pictures
+from dessine.sweeps.pictures import _map, _spans_decades, save_curves, save_pictures
 from dessine.sweeps.results import UNREADABLE, Axis, _pooled, collect, main_effect, samples, save_table
 
 AXES = Axes(grid={"a.eta": [0.1, 1.0, 10.0], "b": ["tanh", "relu"]})
@@ -248,6 +249,30 @@ def test_a_cell_without_curves_still_counts(sweep, tmp_path):
     assert len(results.done) == 17
     assert results.rows[0].curve("score")[0].size == 0
     assert save_curves(results.settings(), tmp_path / "curves.png", "a$b_{c$ <x>", "score", "max")
+
+
+@pytest.mark.parametrize(
+    ("values", "way", "wide"),
+    [
+        ([1e-22, 0.1, 3], "min", True),
+        ([0.002, 0.1, 1.9], "min", False),
+        ([1e-22, 0.1, 3], "max", False),
+        ([0, 3], "min", False),
+        ([-1, 3], "min", False),
+        ([np.nan, 1e-9, 1], "min", True),
+        ([np.nan], "min", False),
+    ],
+)
+def test_distances_that_span_decades_get_a_scale_that_shows_the_best(values, way, wide, tmp_path):
+    assert _spans_decades(np.array(values), way) == wide
+    folder = sweep_folder(tmp_path / "s")
+    for i, one in enumerate(values):
+        rows = [{"step": step, "distance": float(one)} for step in (1, 2)]
+        finish(Run(folder.cells / str(i)), [f"a={i % 2}", f"b={i // 2}"], records=rows)
+    results = collect(folder, Axes(grid={"a": [0, 1], "b": [0, 1]}), {"distance": way})
+    told: list[str] = []
+    save_pictures(results, tmp_path, "t", pictures=Pictures(told.append))
+    assert told == []
 
 
 def test_a_cell_that_is_a_link_is_not_followed(sweep, tmp_path):

@@ -72,17 +72,19 @@ def save_curves(settings: dict[str, list[Result]], path: Path, title: str, metri
             axes.plot(steps, mean, color=f"C{i}", lw=1.5, label=name, marker=mark(steps), zorder=3)
             if label in ranked[:MOST_BANDS]:
                 axes.fill_between(steps, *np.clip((low, high), *limits(metric)), color=f"C{i}", alpha=0.15, lw=0, zorder=2)
-        told = (
-            "mean over seeds, band: 95 % interval" if max(len(v) for _, v in found.values()) > 1 else "one seed: no intervals"
-        )
-        if len(lines) > MOST_BANDS:
-            told += f" of the best {MOST_BANDS}"
+        told = "one seed: no intervals"
+        if max(len(v) for _, v in found.values()) > 1:
+            told = "mean over seeds, band: 95 % interval"
+            told += f" of the best {MOST_BANDS}" if len(lines) > MOST_BANDS else ""
         if len(found) > MOST_CURVES:
             told += f"; best {MOST_CURVES} of {len(found)} settings, the others grey"
         axes.set(xlabel="step", ylabel=metric)
         means = [mean_interval(values)[0] for _, values in found.values()]
-        _zoom(axes, means)
-        possible(axes, np.concatenate(means))
+        if _spans_decades(np.concatenate(means), way):
+            logarithmic(axes)
+        else:
+            _zoom(axes, means)
+            possible(axes, np.concatenate(means))
         figure.suptitle(f"{heading(title, metric + better(way))}\n{told}", fontsize="medium")
         figure.legend(loc="outside lower center", ncols=columns, frameon=False)
     return [path]
@@ -118,11 +120,11 @@ def save_heat(results: Results, axes: Sequence[Axis], path: Path, title: str, me
     high = max(3.6, min(9.0, 1.6 + 0.55 * max(len(b.points) for _, b in pairs)))
     with picture(path, rows, columns, (wide * columns + 1, high * rows + 0.5)) as (figure, grid):
         colours = library().colormaps["viridis" if way == "max" else "viridis_r"].with_extremes(bad="0.92")
+        between = library().colors.LogNorm if _spans_decades(everything, way) else library().colors.Normalize
+        scale = between(everything.min(), everything.max())
         image: Any = None
         for axes_, (a, b), values in zip(grid.flat, pairs, maps, strict=False):
-            image = axes_.imshow(
-                values, cmap=colours, aspect="auto", vmin=everything.min(), vmax=everything.max(), origin="lower"
-            )
+            image = axes_.imshow(values, cmap=colours, aspect="auto", norm=scale, origin="lower")
             axes_.set_xticks(range(len(a.points)), [a.name(p) for p in a.points], **_turned(a))
             axes_.set_yticks(range(len(b.points)), [b.name(p) for p in b.points])
             axes_.set(xlabel=a.label, ylabel=b.label)
@@ -134,7 +136,7 @@ def save_heat(results: Results, axes: Sequence[Axis], path: Path, title: str, me
                         axes_.text(i, j, f"{v:.3g}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
         for left in list(grid.flat)[len(pairs) :]:
             left.set_visible(False)
-        figure.colorbar(image, ax=grid, label=metric)
+        figure.colorbar(image, ax=grid, label=metric, format=lambda v, _: f"{v:g}")  # a logarithmic one writes raw formulas
         figure.suptitle(
             heading(title, f"{metric}{better(way)}, mean over seeds" + " and the other axes" * (len(axes) > 2), 60 * columns)
         )
@@ -167,9 +169,14 @@ def save_effects(results: Results, axes: Sequence[Axis], path: Path, title: str,
             panel.grid(axis="x", visible=False)
         for left in list(grid.flat)[len(axes) :]:
             left.set_visible(False)
+        found = np.array([v for row in results.done for v in samples([row], metric).values()])
         for panel in grid[:, 0]:
             panel.set_ylabel(metric)
-            possible(panel, np.array([v for row in results.done for v in samples([row], metric).values()]))
+            if _spans_decades(found, way):
+                panel.set_ylim(np.nanmin(found) / 3, 3 * np.nanmax(found))
+                logarithmic(panel)
+            else:
+                possible(panel, found)
         told = (
             "each dot a run" if all(a.drawn for a in axes) else "each dot a run; mean over all else, 95 % interval over seeds"
         )
@@ -278,6 +285,12 @@ def _log(panel: Any, numbers: Sequence[float]) -> None:
         logarithmic(panel, "x")
 
 
+def _spans_decades(values: Array, way: str) -> bool:
+    """Whether values, of which less is better, are so far apart that one scale shows the best of them as 0."""
+    x = values[np.isfinite(values)]
+    return way != "max" and len(x) > 0 and x.min() > 0 and x.max() >= 1000 * x.min()
+
+
 def _zoom(axes: Any, curves: Sequence[Array]) -> None:
     """A few runs that went far off shall not flatten all others."""
     values = np.concatenate([c[np.isfinite(c)] for c in curves])
@@ -295,4 +308,4 @@ def _turned(axis: Axis) -> dict[str, Any]:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 60 else label[:57] + "..."
+    return label if len(label) <= 90 else label[:87] + "..."
