@@ -51,6 +51,8 @@ def offered(tmp_path, monkeypatch):
         (("check-grad", "no.yaml", "training.ste"), ["training.steps="]),
         (("eval", "l"), ["last"]),
         (("eval", "runs/"), ["<file>"]),
+        (("find", "last", "my"), ["<file>"]),
+        (("draw", "last", "--walk", "fo"), ["<file>"]),
         (("eval", "2020-01-01"), ["2020-01-01_00-00-00_ring"]),
         (("eval", "last", "--only", "frechet,reca"), ["frechet,recall"]),
         (("draw", "--runs-dir", "nowhere", "l"), ["last"]),

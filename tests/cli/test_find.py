@@ -88,6 +88,19 @@ def test_an_inverted_picture_is_noticed(dessine, trained, images, tmp_path):
     assert "--invert" not in dessine("find", dark, "paper.png", *QUICK, "--invert").err
 
 
+def test_a_picture_is_read_as_the_run_has_read_its_own(dessine, tmp_path, config):
+    rng, folder = np.random.default_rng(0), tmp_path / "ink"
+    folder.mkdir()
+    for i in range(20):  # wide, in ink on paper
+        pixels = np.full((6, 9), 230, np.uint8)
+        pixels[1:4, 2 : 4 + rng.integers(4)] = rng.integers(60)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    own = "data={type: images, path: ink, size: 4, fit: stretch, invert: true, transpose: true, scale: 0..1, test: 0.3}"
+    assert dessine("train", config, own, "repeats=1", "game.scored=0", "--run-dir", "run").code == 0
+    rows = json.loads(dessine("find", "run", *(f"ink/{i}.png" for i in range(20)), *QUICK, "--json").out)["pictures"]
+    assert sum(row["nearest_training_image"] == 0 for row in rows) >= 14  # the training part is among them
+
+
 @pytest.mark.parametrize(
     ("args", "told"),
     [

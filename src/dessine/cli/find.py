@@ -17,6 +17,7 @@ from dessine.cli.loading import at_step, by_whom, drawn_by, open_run
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.cli.progress import Line
 from dessine.cli.terminal import is_terminal, room, table
+from dessine.data.images import Images
 from dessine.data.picture import Broken, Fit, Wanted, decode
 from dessine.experiment import Experiment
 from dessine.games.game import FIXED_SEED
@@ -42,7 +43,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("run", type=RUN)
-@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
+@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", shell_complete=FILE.shell_complete)
 @click.option("--restarts", type=click.IntRange(1, 100), default=4, show_default=True, help="Descents for each picture.")
 @click.option("--steps", type=click.IntRange(1, 100_000), default=300, show_default=True, help="Of each descent.")
 @click.option(
@@ -51,11 +52,13 @@ Examples:
 @click.option(
     "--fit",
     type=click.Choice(["crop", "pad", "stretch"]),
-    default="pad",
-    show_default=True,
-    help="How a picture of another shape comes to that of the run.",
+    help="How a picture of another shape comes to that of the run.  [default: as data.fit has it, else pad]",
 )
-@click.option("--invert", is_flag=True, help="Dark becomes bright: for ink on paper, where the data are bright on black.")
+@click.option(
+    "--invert",
+    is_flag=True,
+    help="Dark becomes bright: for ink on paper, where the data are bright on black; data.invert does so by itself.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of where descents start.")
 @by_whom
 @at_step
@@ -68,7 +71,7 @@ def command(
     restarts: int,
     steps: int,
     test: int,
-    fit: Fit,
+    fit: Fit | None,
     invert: bool,
     seed: int,
     average: bool | None,
@@ -123,7 +126,7 @@ def _progress(descents: int) -> Line:
     return Line(total=descents, unit="descents", disable=not is_terminal(sys.stderr), leave=False)
 
 
-def _target(experiment: Experiment, name: str, fit: Fit, invert: bool) -> Array:
+def _target(experiment: Experiment, name: str, fit: Fit | None, invert: bool) -> Array:
     """(H, W, C) in the data's own scale. Raises UsageError for what is no picture, or no example of the data."""
     train, test = experiment.split.train, experiment.split.test
     if index := re.fullmatch(r"(train|test):(\d{1,12})", name, re.ASCII):
@@ -136,8 +139,11 @@ def _target(experiment: Experiment, name: str, fit: Fit, invert: bool) -> Array:
     height, width, channels = train.shape
     if channels not in (1, 3):
         raise click.UsageError(f"{name}: images of this run have {channels} channels: only test:N and train:N are found")
-    pixels = _read(name, Wanted((height, width), channels, fit, False)) / 255
-    return train.low + (1 - pixels if invert else pixels) * (train.high - train.low)
+    data = experiment.data
+    own = data.wanted if isinstance(data, Images) else Wanted(None, channels, "pad", False)
+    pixels = _read(name, Wanted((height, width), channels, fit or own.fit, own.transpose)) / 255
+    turned = invert != getattr(data, "invert", False)  # as the data themselves were read
+    return train.low + (1 - pixels if turned else pixels) * (train.high - train.low)
 
 
 def _read(name: str, wanted: Wanted) -> Array:

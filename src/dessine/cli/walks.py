@@ -86,7 +86,7 @@ def _save_images(out: Path, images: Array, z: Array, at: list[int], names: list[
         _save_numbers(out, images[..., 0] if images.shape[-1] == 1 else images, z)
     elif out.suffix.lower() == ".png":
         labels = [stop_at.get(i, "") for i in range(len(images))]
-        grid.save_labelled(out, images, labels, ceil(sqrt(len(images))), f"{caption}, row by row")
+        grid.save_labelled(out, images, labels, ceil(sqrt(1.6 * len(images))), f"{caption}, row by row")
     else:
         words = []
         for i in range(len(images)):
