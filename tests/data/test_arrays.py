@@ -14,6 +14,8 @@ from dessine.data import Split, arrays
 from dessine.data.images import Images
 from dessine.registry import SpecError
 
+NO_HEAD = b"\x93NUMPY\x01\x00v\x00\xb5'descr': '|u', 'fortran_order': False, 'shape': (12, 64), }".ljust(128) + bytes(768)
+"""At which Python's own tokenizer fails."""
 RNG = np.random.default_rng(0)
 BITMAPS = RNG.integers(0, 256, (20, 784), np.uint8)
 COLOURS = RNG.integers(0, 256, (20, 9, 11, 3), np.uint8)
@@ -110,7 +112,9 @@ def test_what_makes_no_pictures_is_one_line(tmp_path: Path, x: np.ndarray, says:
 
 
 @pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.csv"])
-@pytest.mark.parametrize("data", [b"", b"hello", bytes(500), b"\x93NUMPY\x01\x00v\x00{'descr'", b"PK\x03\x04" + bytes(99)])
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", bytes(500), b"\x93NUMPY\x01\x00v\x00{'descr'", b"PK\x03\x04" + bytes(99), NO_HEAD]
+)
 def test_a_damaged_file_is_one_line(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
     assert name in refusal(tmp_path / name)

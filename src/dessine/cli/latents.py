@@ -11,6 +11,7 @@ import numpy as np
 from click.shell_completion import CompletionItem
 
 from dessine.cli.paths import FILE
+from dessine.data.packed import NOT_NPY
 from dessine.experiment import Experiment
 from dessine.games import Adversarial
 from dessine.games.game import FIXED_SEED, NO_GENERATOR
@@ -87,7 +88,7 @@ def read_latents(path: Path, game: Adversarial) -> Array:
         if not path.is_file():
             raise click.UsageError(f"{path}: {'is no file' if path.exists() else 'there is no such file'}")
         found = np.load(path, mmap_mode="r", allow_pickle=False)  # the shape, before memory is taken
-    except (ValueError, EOFError, OSError, SyntaxError) as error:
+    except (OSError, *NOT_NPY) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "is no .npy file of numbers"
         raise click.UsageError(f"{path}: {reason}") from None
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 import zlib
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -15,7 +14,7 @@ import numpy as np
 
 from dessine.data.dataset import Array
 from dessine.data.gathered import PARTS, called
-from dessine.data.packed import DAMAGE
+from dessine.data.packed import DAMAGE, NOT_NPY
 from dessine.machine import amount, memory
 from dessine.paths import shown, unreadable
 from dessine.registry import SpecError
@@ -76,7 +75,7 @@ def read_folder(folder: Path, names: list[str]) -> Numbers:
 def _npy(path: Path) -> tuple[dict[str, Part], list[str]]:
     try:
         x = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, TypeError, SyntaxError, zipfile.BadZipFile) as error:
+    except NOT_NPY as error:
         raise SpecError(f"{shown(path)} {_why(str(error))}") from None
     if not isinstance(x, np.ndarray):
         x.close()
@@ -107,7 +106,7 @@ def _npz(path: Path) -> tuple[dict[str, Part], list[str]]:
                 if y is not None and len(y) != len(x):
                     raise SpecError(f"{shown(path)}: {image} holds {len(x):,} pictures, {label} {len(y):,} labels")
                 found[part] = Part(x, y)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, NotImplementedError, RuntimeError) as error:
+    except (*NOT_NPY, zlib.error, KeyError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, SpecError):
             raise
         raise SpecError(f"{shown(path)} {_why(str(error))}") from None

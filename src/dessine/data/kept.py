@@ -15,6 +15,7 @@ import numpy as np
 
 from dessine.data.dataset import Array
 from dessine.data.fetch import cache_folder
+from dessine.data.packed import NOT_NPY
 
 VERSION = 1
 """Of how pictures become arrays: a new one makes all of them anew."""
@@ -31,7 +32,7 @@ def kept(key: str, make: Callable[[], Made]) -> tuple[Array, dict[str, Any]]:
     """
     folder = cache_folder() / "pictures"
     name = hashlib.sha256(f"{VERSION} {key}".encode()).hexdigest()[:32]
-    with suppress(OSError, ValueError, KeyError, TypeError, EOFError, MemoryError):
+    with suppress(OSError, KeyError, MemoryError, *NOT_NPY):
         told = json.loads((folder / f"{name}.json").read_bytes())
         x = np.load(folder / f"{name}.npy", allow_pickle=False)
         if _sha256(x) == told["sha256"]:

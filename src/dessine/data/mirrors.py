@@ -20,6 +20,7 @@ import numpy as np
 
 from dessine.data.fetch import BESIDE, FULL, TIMEOUT, FetchError, Say, cache_folder, keep, short
 from dessine.data.idx import NAMES
+from dessine.data.packed import NOT_NPY
 from dessine.paths import mode, shown, unreadable
 from dessine.registry import SpecError, did_you_mean
 
@@ -225,7 +226,7 @@ def _check_bitmaps(path: Path, name: str) -> None:
     """Raises FetchError where a file is no (N, 784) bytes; nothing is unpickled."""
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except (OSError, *NOT_NPY) as error:
         raise FetchError(f"what came for {name} is no array of drawings: {short(error)}") from None
     if found.ndim != 2 or found.shape[1] != 784 or found.dtype != np.uint8:
         raise FetchError(f"what came for {name} is no array of drawings: {found.dtype} {found.shape}, not bytes (N, 784)")

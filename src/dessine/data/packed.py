@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import gzip
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from tokenize import TokenError
 
 LARGEST = 1_000_000_000
 """Bytes that one file of data, or one archive, may hold unpacked: twice as many as the largest of EMNIST's."""
 MOST_MEMBERS = 1_000
 DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, tarfile.TarError)
 """What is raised where packed data are cut off or scrambled, or go beyond the bounds."""
+NOT_NPY = (ValueError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, RecursionError, zipfile.BadZipFile)
+"""What NumPy raises for a file that is no .npy or .npz, or a damaged one: it reads the head as Python."""
 
 
 class _Bounded(gzip.GzipFile):
