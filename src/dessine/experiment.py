@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -21,19 +22,24 @@ from dessine.games import Context, Game
 from dessine.games.warnings import warnings
 from dessine.games.watch import Watch, told
 from dessine.node import Node
-from dessine.paths import LONGEST_NAME
+from dessine.paths import LONGEST_NAME, expanded
 from dessine.plots import Pictures
-from dessine.registry import DEFAULTS, Count, Like, Problem, Problems, SpecError, Whole
+from dessine.registry import DEFAULTS, Count, Like, PathText, Problem, Problems, SpecError, Whole
 from dessine.runs.checkpoint import Damaged
 from dessine.runs.files import RunError, own, write_json
 from dessine.runs.run import Run, outcome, picture_name
 from dessine.scores.diagnosis import Diagnosis, diagnose
+from dessine.scores.packed import judge_for
 from dessine.scores.reference import Reference
 from dessine.scores.sampled import Sampled
 from dessine.streams import Streams
 from dessine.threads import one_blas_thread
 
 Array = np.ndarray
+
+
+POOR = 0.8
+"""Test success of a judge under which a line says so."""
 
 
 class Training(Node):
@@ -91,6 +97,17 @@ class Outputs(Node):
         self.grid, self.gif, self.plots, self.best = (grid[0], grid[1]), gif, plots, best
 
 
+class Scores(Node):
+    """What samples are scored by.
+
+    judge: a classification run, its folder, or a file of `dessine judge pack`: it reads samples of its shape, in place of the
+        judge of digits in the package
+    """
+
+    def __init__(self, judge: PathText | None = None):
+        self.judge = judge
+
+
 class Experiment(Node):
     """Everything that one config describes.
 
@@ -98,6 +115,7 @@ class Experiment(Node):
     game: who plays, and how
     training: how long
     outputs: what is written
+    scores: what samples are scored by
     name: ends the run folder's name
     seed: of every random stream; replicate r of `repeats` repeats the run with seed + r
     dtype: precision of all numbers
@@ -105,6 +123,7 @@ class Experiment(Node):
     """
 
     split: Split
+    no_judge: str
     steps: int
     metrics_period: int
     samples_period: int
@@ -118,13 +137,14 @@ class Experiment(Node):
         game: Game,
         training: Training,
         outputs: Like[Outputs] = DEFAULTS,
+        scores: Like[Scores] = DEFAULTS,
         name: Annotated[str, MaxLen(LONGEST_NAME)] = "run",
         seed: Whole = 0,
         dtype: Literal["float32", "float64"] = "float32",
         repeats: Annotated[int, Ge(1), Le(10_000)] = 1,
     ):
         self.data, self.game, self.training = data, game, training
-        self.outputs = Outputs.of(outputs)
+        self.outputs, self.scores = Outputs.of(outputs), Scores.of(scores)
         self.name, self.seed, self.dtype, self.repeats = name, seed, dtype, repeats
 
     def load(self) -> Split:
@@ -134,12 +154,15 @@ class Experiment(Node):
         except SpecError as error:
             raise error.below("data") from None
 
-    def build(self, split: Split | None = None, allocate: bool = True) -> None:
+    def build(self, split: Split | None = None, allocate: bool = True, alone: bool = False) -> None:
         """Load the data, if `split` are not those, and allocate the players; or only see whether that could be done.
 
+        alone: for whoever can do without the judge that is named: where it cannot be read, `no_judge` says why
         Raises SpecError, with its path, where they do not fit.
         """
-        self.split = split or self.load()
+        self.split, self.no_judge = split or self.load(), ""
+        if not self.split.missing:
+            self._take_judge(alone)
         problems, batch, examples = Problems(), self.training.batch_size, len(self.split.train)
         with problems.below("training", "batch_size"):
             if batch > examples:
@@ -160,6 +183,19 @@ class Experiment(Node):
         self.samples_period = self.game.sample_period() if samples is None else samples
         self.checkpoint_period = self.outputs.checkpoint or self.game.checkpoint_period()
 
+    def _take_judge(self, alone: bool) -> None:
+        """Let the judge that is named read these data."""
+        if self.scores.judge is None:
+            return
+        try:
+            if not self.game.draws:
+                raise SpecError("this game draws nothing that a judge could read: leave it out")
+            self.split = replace(self.split, judge=judge_for(self.split, expanded(self.scores.judge)))
+        except SpecError as error:
+            if not alone:
+                raise error.below("scores", "judge") from None
+            self.no_judge = str(error)
+
     def _choose(self, problems: Problems) -> None:
         """By what the best checkpoint is kept, and by what the run stops, among all that the game can be judged by."""
         known, stop = self.game.directions(self.split), self.training.stop
@@ -173,8 +209,14 @@ class Experiment(Node):
             with problems.below("training", "stop", "metric"):
                 self.stops_by = Choice.of(stop.metric, known)
 
-    def looks_at_test(self) -> Iterator[Problem]:
-        """What is chosen by the test, which then no longer tells how good the chosen one is on new examples."""
+    def remarks(self) -> Iterator[Problem]:
+        """Who judges, where somebody is named; and what is chosen by the test, which then no longer tells how good the chosen
+        one is on new examples.
+        """
+        if (judge := self.split.judge) is not None:
+            known, doubt = judge.accuracy == judge.accuracy, ": what it says of samples is as often wrong"
+            success = f"{judge.accuracy:.4f}{doubt if judge.accuracy < POOR else ''}" if known else "not known"
+            yield Problem(("scores", "judge"), f"its hash is {judge.hash}, its test success {success}")
         for path, choice in ((("outputs", "best"), self.best), (("training", "stop", "metric"), self.stops_by)):
             if choice and choice.metric.startswith("test_"):
                 yield Problem(
@@ -427,6 +469,8 @@ def _plain(value: Any) -> Any:
     """Metrics of shape (R,) as a number for one replicate, else a list; everything else as it is."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, str):
+        return value
     numbers = np.asarray(value, np.float64).tolist()
     return numbers[0] if isinstance(numbers, list) and len(numbers) == 1 else numbers
 

@@ -29,6 +29,9 @@ RANGES: dict[str, Limits] = {
     "digit_score": (1.0, 10.0),
     "digit_entropy": (0.0, math.log(10)),
     "digit_confidence": (0.1, 1.0),
+    "class_score": (1.0, float("inf")),
+    "class_entropy": POSITIVE,
+    "class_confidence": SHARE,
 }
 """What a metric or a score can be, where not any number."""
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "draw": ("draw", "Draw images with a run's generator."),
     "find": ("find", "Find the latent that draws a picture best."),
     "directions": ("directions", "Show along what a generator's latent changes its images."),
+    "judge": ("judge", "Pack a classification run into a file that judges samples."),
     "config": ("config", "Check, show or describe configs."),
     "runs": ("runs", "List, compare, remove and report runs."),
     "data": ("data", "Fetch, list and look at data sets."),

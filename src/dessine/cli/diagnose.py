@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 from dessine.cli.errors import say
-from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, in_sweep, load_alone, restore
+from dessine.cli.loading import another_judge, at_step, by_whom, cells_of, drawn_by, for_each, in_sweep, load_alone, restore
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.terminal import table, text_width
 from dessine.experiment import Experiment, diagnosis
@@ -93,6 +93,12 @@ def _diagnosed(
         if at != "last" and steps is not None:
             records = [record for record in records if record["step"] <= max(steps)]
         told = diagnosis(experiment, found, records, sampled, resolved, steps or ())
+    if experiment.no_judge:
+        told = replace(
+            told, notes=(*told.notes, f"its judge cannot be read ({experiment.no_judge}): samples are looked at without")
+        )
+    elif other := another_judge(found, experiment):
+        told = replace(told, notes=(*told.notes, other))
     if missing:
         told = replace(told, notes=(*told.notes, f"its data are not here ({missing}): {UNSEEN}"))
     last = records[-1]["step"] if records else 0

@@ -265,6 +265,8 @@ def _lines(name: str, value: Any) -> list[str]:
         if value["std"] != value["std"]:
             return [f"{name:<17} {value['mean']:.4g}{f'  ({count})' if count else ''}"]
         return [f"{name:<17} {value['mean']:.4g} ± {value['std']:.2g}  (std{f' over {count}' if count else ''})"]
+    if name == "judge":
+        return [f"{name:<17} {value['hash']}, test success {_number(value['accuracy'])}"]
     if isinstance(value, dict) and "scores" in value:
         whose = "moving average" if name == "average" else PLAIN
         return ["", f"{name}: the same of the generator's {whose}", *scores_table(value["scores"])]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import click
@@ -27,6 +28,10 @@ from dessine.spec import BadSpec, Document, check_document, read
 from dessine.threads import one_blas_thread
 
 T = TypeVar("T")
+MOVED = {
+    "data": "if the data of this run have moved: data.path=FOLDER, at the end of the command, says where they are now",
+    "scores": "if the judge of this run has moved: scores.judge=PATH, at the end of the command, says where it is now",
+}
 
 
 def load(path: Path, overrides: Sequence[str] = (), allocate: bool = True) -> tuple[Experiment, Document, dict[str, Any]]:
@@ -45,8 +50,7 @@ def load_run(run: Run, overrides: Sequence[str] = (), allocate: bool = True) -> 
     """The same of the config of a run, which may be a stranger's: nothing outside of its folder is read for it."""
     document = _own_config(run, overrides)
     schema = check_document(document, Experiment)
-    hint = "if the data of this run have moved: data.path=FOLDER, at the end of the command, says where they are now"
-    _build(schema.node, document, allocate=allocate, hint=hint)
+    _build(schema.node, document, allocate=allocate, hints=MOVED)
     return schema.node, document, schema.model_dump()
 
 
@@ -63,8 +67,17 @@ def load_alone(run: Run, to_draw: bool = False) -> tuple[Experiment, dict[str, A
         if to_draw and isinstance(experiment.game, Adversarial):
             _build(experiment, document, experiment.split)
     else:
-        _build(experiment, document, split)
+        _build(experiment, document, split, alone=True)
     return experiment, schema.model_dump()
+
+
+def another_judge(run: Run, experiment: Experiment) -> str:
+    """That the judge of a built experiment is not the one that its run began with, in words; empty if it is."""
+    before, now = run.info().get("judge", {}).get("hash"), experiment.game.about().get("judge", {}).get("hash")
+    if before == now or before is None or now is None:
+        return ""
+    where = experiment.scores.judge or "the judge in the package"
+    return f"{where} has changed since this run began: its hash was {before}, now {now}; scores by the two do not compare"
 
 
 def _data_shape(run: Run) -> list[int]:
@@ -81,16 +94,21 @@ def _own_config(run: Run, overrides: Sequence[str] = ()) -> Document:
 
 
 def _build(
-    experiment: Experiment, document: Document, split: Split | None = None, allocate: bool = True, hint: str = ""
+    experiment: Experiment,
+    document: Document,
+    split: Split | None = None,
+    allocate: bool = True,
+    hints: Mapping[str, str] = MappingProxyType({}),
+    alone: bool = False,
 ) -> None:
-    """hint: a line for whose data cannot be read."""
+    """hints: lines for whose data, or judge, cannot be read."""
     if command := click.get_current_context(silent=True):
         command.with_resource(one_blas_thread())  # until it ends: scores, too, are the same bits on any number of threads
     try:
-        experiment.build(split, allocate)
+        experiment.build(split, allocate, alone)
     except SpecError as error:
-        lost = any(problem.path[:1] == ("data",) for problem in error.problems)
-        raise BadSpec([*document.lines(error.problems), *[hint] * (lost and bool(hint))]) from None
+        lost = {str(problem.path[0]) for problem in error.problems if problem.path}
+        raise BadSpec([*document.lines(error.problems), *(hints[key] for key in hints if key in lost)]) from None
     except MemoryError as error:
         text = f"{document.place(()).file}: does not fit into memory: {error or 'make it smaller'}"
         raise BadSpec([text]) from None
@@ -98,7 +116,7 @@ def _build(
 
 def warned(experiment: Experiment, document: Document, resolved: dict[str, Any]) -> list[str]:
     """What a loaded config allows itself that is hardly meant: one line each, with its place."""
-    return document.lines([*(warning.problem for warning in warnings(resolved, experiment.split)), *experiment.looks_at_test()])
+    return document.lines([*(warning.problem for warning in warnings(resolved, experiment.split)), *experiment.remarks()])
 
 
 def cells_of(text: str, runs_dir: Path) -> list[Path]:
@@ -201,6 +219,14 @@ def open_run(text: str, runs_dir: Path, to_draw: bool = False, at: int | str = "
             f"{run.path}: its data are not here ({experiment.split.missing}), and this needs them: `{where}` says where they "
             "are now; draw, diagnose and runs report do without"
         )
+    if experiment.no_judge and not to_draw:
+        where = f"dessine train --resume {shlex.quote(str(run.path))} scores.judge=PATH"
+        raise RunError(
+            f"{run.path}: its judge cannot be read ({experiment.no_judge}): `{where}` says where it is now; draw and "
+            "diagnose do without"
+        )
+    if not to_draw and (other := another_judge(run, experiment)):
+        say(other)
     steps = restore(run, experiment, at)
     if steps is None:
         raise RunError(f"{run.path} holds no checkpoint: nothing was trained")

@@ -18,7 +18,7 @@ import click
 from dessine.cli.completion import config_and_keys
 from dessine.cli.errors import explain, notices
 from dessine.cli.errors import say as _say
-from dessine.cli.loading import load, load_run, warned
+from dessine.cli.loading import another_judge, load, load_run, warned
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.progress import Line
 from dessine.cli.terminal import is_terminal, room
@@ -48,9 +48,10 @@ FREE = (
         "outputs.plots",
     ),
     *(f"data.{key}" for key in PLACES),
+    "scores.judge",
 )
 """What may change when a run goes on: how long it gets, what leaves no trace in the steps already made, and where the data
-lie, whose checksums tell whether they are the same."""
+and the judge lie, whose checksums tell whether they are the same."""
 
 
 EPILOG = """\b
@@ -135,7 +136,8 @@ def _about(experiment: Experiment, resolved: dict[str, Any]) -> dict[str, Any]:
     data["data_shape"] = list(experiment.split.train.x.shape)  # for those who have the run but not its data
     goals = dict(experiment.game.goals)
     networks = {name: player.architecture() for name, player in experiment.game.players.items()}
-    return {"seed": experiment.seed, "steps": experiment.steps, **data, "goals": goals, "networks": networks, "spec": resolved}
+    data |= {"goals": goals, "networks": networks, "spec": resolved} | experiment.game.about()
+    return {"seed": experiment.seed, "steps": experiment.steps, **data}
 
 
 def _go_on(run: Run, experiment: Experiment, resolved: dict[str, Any], called: str, restart: bool, quiet: bool) -> None:
@@ -147,9 +149,13 @@ def _go_on(run: Run, experiment: Experiment, resolved: dict[str, Any], called: s
     if run.is_complete(experiment.steps) and not (
         stopped and resolved["training"]["stop"] != _resolved(run)["training"]["stop"]
     ):
-        if resolved["data"] != _resolved(run)["data"]:
+        before = _resolved(run)
+        if resolved["data"] != before["data"]:
             run.rewrite(dump(resolved), spec=resolved, data=experiment.split.source)
             say(f"{run.path}: its data are now those in {experiment.split.source}, which are the same")
+        if resolved["scores"] != before["scores"]:
+            run.rewrite(dump(resolved), spec=resolved, **experiment.game.about())
+            say(f"{run.path}: its judge is now {experiment.scores.judge}")
         longer = f"go on for longer with training.steps=N, more than {experiment.steps:,}"
         rule = f"it stopped by its own rule ({stopped}); training.stop=null goes on without it"
         say(f"{run.path} is complete: {rule if stopped else longer}")
@@ -157,7 +163,7 @@ def _go_on(run: Run, experiment: Experiment, resolved: dict[str, Any], called: s
         return
     told: list[str] = [f"begins again; what was there is in {aside}"] if aside else []
     about = {"steps": experiment.steps, "spec": resolved, "data": experiment.split.source}
-    about |= {"goals": dict(experiment.game.goals), "test_checksum": experiment.split.test.checksum}
+    about |= {"goals": dict(experiment.game.goals), "test_checksum": experiment.split.test.checksum} | experiment.game.about()
     if not run.info():
         about |= _about(experiment, resolved)
         told.append(
@@ -193,7 +199,7 @@ def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> li
         raise BadSpec([f"{run.path}: this would change steps already made; start anew with --from, or take it back:", *wrong])
     if experiment.steps < (info.get("steps") or 0):
         raise BadSpec([f"{run.path}: a run can only get longer: it has {info['steps']:,} steps, not {experiment.steps:,}"])
-    remarks = []
+    remarks = _same_judge(run, experiment, before["scores"]["judge"])
     parts = {"training": ("data", experiment.split.train), "validation": ("validation", experiment.split.validation)}
     for what, (key, part) in (parts | {"test": ("test", experiment.split.test)}).items():
         if part is None:
@@ -208,6 +214,23 @@ def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> li
             text = f"the {what} examples of {of} are not those it began with, of {began}"
             raise BadSpec([f"{run.path}: {text} (checksum was {str(was)[:12]}, now {now[:12]})"])
     return remarks
+
+
+def _same_judge(run: Run, experiment: Experiment, named: str | None) -> list[str]:
+    """That another judge reads from here on, or refuse it where lines of metrics would no longer be of the same scores, or
+    where something is chosen among them. named: the one that the run began with.
+    """
+    now = experiment.scores.judge
+    if (now is None) != (named is None):
+        was, will = ("none", now) if named is None else (named, "none")
+        raise BadSpec([f"{run.path}: scores.judge: was {was}, now {will}: start anew with --from, or take it back"])
+    other = another_judge(run, experiment)
+    chosen = [
+        choice.metric for choice in (experiment.best, experiment.stops_by) if choice and choice.metric.startswith("scores.")
+    ]
+    if other and chosen:
+        raise BadSpec([f"{run.path}: {other}, and {chosen[0]} chooses among all checkpoints: start anew with --from"])
+    return [f"{run.path}: {other}"] if other else []
 
 
 def _resolved(run: Run) -> Any:

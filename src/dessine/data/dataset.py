@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -75,6 +75,24 @@ class Examples:
         return np.clip((x.astype(np.float32) - self.low) / (self.high - self.low), 0, 1, dtype=np.float32)
 
 
+class Reader(Protocol):
+    """A judge: images (N, H, W, C) in [0, 1], points as they are -> probabilities of its classes (N, K), features (N, f)."""
+
+    @property
+    def hash(self) -> str: ...
+
+    @property
+    def accuracy(self) -> float: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    def read(self, images: Array) -> tuple[Array, Array]: ...
+
+
 @dataclass(frozen=True)
 class Split:
     """Training and test part, and a validation part if one was asked for.
@@ -82,6 +100,7 @@ class Split:
     notice: a line the user must see; source: where the data came from
     mixture: of points whose density is known, and their modes; known: the density of others
     digits: how many of MNIST's digits stand in the channels of one image; 0 where a judge of digits has nothing to say
+    judge: who reads these examples, where a config names somebody; who does else, scores decide
     validation: examples that were taken from the training part, so that choices need not look at the test
     classes: names of the labels 0, 1, ..., where they have names
     missing: why these are no examples but zeros of their shape, where they are not: the data cannot be read here
@@ -94,6 +113,7 @@ class Split:
     mixture: Mixture | None = None
     known: Density | None = None
     digits: int = 0
+    judge: Reader | None = None
     classes: tuple[str, ...] = ()
     missing: str = ""
     validation: Examples | None = None

@@ -81,6 +81,7 @@ class Adversarial(Pair, Game):
     """
 
     small: Small | None = None
+    draws = True
     headline: ClassVar[dict[str, str]] = {
         "distance": "distance",
         "scores.modes": "modes",
@@ -170,6 +171,9 @@ class Adversarial(Pair, Game):
         if not self.scored:
             self.goals = {"loss.discriminator": "min", "loss.generator": "min"}
 
+    def about(self) -> dict[str, Any]:
+        return {"judge": self.panel.judged} if self.panel.judged else {}
+
     def sample_period(self) -> int:
         # What moves in the plane shall be seen to move.
         return 100 if len(self.examples.shape) == 1 else super().sample_period()
@@ -258,7 +262,7 @@ class Adversarial(Pair, Game):
         return told | (summed_up(self.small, records, self.streams.replicates) if self.small is not None else {})
 
     def reference(self, data: Split) -> Reference:
-        return Reference.of(data, self.scored, self.panel.own)
+        return Reference.of(data, self.scored, self.panel.own, self.panel.kinds)
 
     def show(self, path: Path, context: Context) -> None:
         show(self, path, context)

@@ -160,6 +160,9 @@ class Classification(Task, Game):
             answers = np.where(right, high, low).astype(self.dtype)
         return Examples(examples.x, answers, examples.low, examples.high)
 
+    def about(self) -> dict[str, Any]:
+        return {"classes": self.names, "span": list(self.span)}
+
     def period(self) -> int:
         return max(1, self.test_period // self.batch_size)
 

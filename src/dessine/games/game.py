@@ -74,6 +74,7 @@ class Game(Node):
     batch_size: int
     metrics_period: int = 50  # steps between two lines of metrics, for means over what lies between them
     goals: Mapping[str, str]  # known once built: metric -> "min" or "max", for summary.json
+    draws: ClassVar[bool] = False  # whether there are samples, for a judge to read
     headline: ClassVar[dict[str, str]] = {}  # metric -> its short label on the progress line, what matters most first
 
     def outline(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
@@ -83,6 +84,10 @@ class Game(Node):
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
         """Outline it, then allocate networks and data order. Raises SpecError."""
         raise NotImplementedError
+
+    def about(self) -> dict[str, Any]:
+        """What run.json says of it beside its spec."""
+        return {}
 
     def turn(self, measure: bool = False) -> dict[str, Any]:
         """One round. Returns {"loss": {player: (R,)}}, and every other metric if `measure`.

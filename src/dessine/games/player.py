@@ -11,10 +11,9 @@ from annotated_types import MaxLen
 
 from dessine.constraints import Constraint
 from dessine.games.gauge import Gauge
-from dessine.nn import Activate, Activation, Layer, Network
+from dessine.nn import Activation, Layer, Network, ending
 from dessine.nn.layer import Declaration, size
 from dessine.nn.network import Place, outline, parameters, places
-from dessine.nn.shaping import Reshape
 from dessine.node import Node
 from dessine.optimizers import Optimizer
 from dessine.registry import Like, Path, SpecError
@@ -122,25 +121,13 @@ class Player(Node):
                     text = f"one cannot train through {value.type}: it has no useful gradient; use a steep sigmoid"
                     raise SpecError(text, (*place.path, option))
 
-    def _last(self) -> Layer | None:
-        """The layer that the outputs come from: what only puts them into another shape is passed over."""
-        return next((layer for layer in reversed(self.layers) if not isinstance(layer, Reshape)), None)
-
     def last_activation(self) -> Activation | None:
         """What the outputs go through at the end, if it is a layer's own or a layer by itself."""
-        last = self._last()
-        return getattr(last, "activation", last.function if isinstance(last, Activate) else None)
+        return ending.last_activation(self.layers)
 
     def read_as_logits(self, squash: str = "sigmoid") -> None:
-        """Replace a final `squash`, sigmoid or softmax, by its logits.
-
-        Losses are written on logits so that they cannot overflow, and a sigmoid before them would be applied twice.
-        """
-        last = self._last()
-        own = "function" if isinstance(last, Activate) else "activation"
-        found = getattr(last, own, None)
-        if found is not None and found.type == squash:
-            setattr(last, own, found.on_logits() or found)
+        """Replace a final `squash`, sigmoid or softmax, by its logits."""
+        ending.read_as_logits(self.layers, squash)
 
     @property
     def is_penalised(self) -> bool:

@@ -147,7 +147,13 @@ def _results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
     heads = ["metric", "better", "at the end", *several, "best", "at step"]
     scored = row.spec.get("game", {}).get("scored") if isinstance(row.spec.get("game"), dict) else None
     whose = f", drawn by the {summary['drawn_by']} of the generator" if "drawn_by" in summary else ""
-    few = f"scores: of the {scored} samples that are scored at each line of metrics{whose}; eval scores more" if scored else ""
+    judge = summary.get("last", {}).get("judge", {})
+    read = f", read by the judge {judge['hash']} (test success {_line(judge.get('accuracy'))})" if "hash" in judge else ""
+    few = (
+        f"scores: of the {scored} samples that are scored at each line of metrics{whose}{read}; eval scores more"
+        if scored
+        else ""
+    )
     made = table(heads, rows, few if any(goal.startswith("scores.") for goal in goals) else "", 2) if rows else Markup()
     own = {key: v for key, v in summary.items() if key not in (*TOLD, *goals)}
     return made + facts({_words(key): _line(v) for key, v in own.items()})
@@ -377,7 +383,15 @@ def _scored(scores: dict[str, dict[str, Any]] | None, caption: str) -> Markup:
     columns = ("value", "standard_error", "better", "ceiling", "floor", "collapsed")
     heads = ["score", "value", "± error", "better", "real examples", "noise", "one example repeated", "samples"]
     rows = [[name, *(one.get(key) for key in columns), _count(one.get("n"))] for name, one in scores.items()]
+    if any("measured_by" in one for one in scores.values()):
+        heads = [*heads, "measured by"]
+        rows = [[*row, _measured_by(one)] for row, one in zip(rows, scores.values(), strict=True)]
     return table(heads, rows, caption)
+
+
+def _measured_by(score: dict[str, Any]) -> str | None:
+    success = score.get("test_success")
+    return score.get("measured_by", "") + (f" (test success {success:.4g})" if success is not None else "")
 
 
 def _count(n: Any) -> str | None:

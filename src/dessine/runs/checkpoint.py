@@ -12,6 +12,7 @@ import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -99,23 +100,34 @@ def load(
     than the file's own size is unpacked, nothing is unpickled. Raises Damaged; FileNotFoundError and PermissionError as they
     are.
     """
-    try:
-        path = own(folder, f"checkpoints/{BEST if step is None else name_of(step)}")
-        with path.open("rb") as file, zipfile.ZipFile(file) as packed:
-            arrays = dict(_arrays(packed, os.fstat(file.fileno()).st_size, expected))
+    with _doubtful():
+        arrays = unpacked(own(folder, f"checkpoints/{BEST if step is None else name_of(step)}"), expected)
         written = arrays.pop("step", None)  # not there in those of older versions
         state = json.loads(str(arrays.pop("state")))
+    if step is not None and written is not None and (written.shape or written.dtype.kind not in "iu" or written != step):
+        raise Damaged(f"it holds step {written}, not {step:,}")
+    if not isinstance(state, dict):
+        raise Damaged("its state is no mapping")
+    return arrays, state
+
+
+def unpacked(path: Path, expected: Mapping[str, Array] | None = None) -> dict[str, Array]:
+    """The arrays of a file that is packed as a checkpoint is, read with the same doubts. Raises the same."""
+    with _doubtful(), path.open("rb") as file, zipfile.ZipFile(file) as packed:
+        return dict(_arrays(packed, os.fstat(file.fileno()).st_size, expected))
+
+
+@contextmanager
+def _doubtful() -> Iterator[None]:
+    """What reading raises as Damaged, but for what is no fault of the file."""
+    try:
+        yield
     except (Damaged, FileNotFoundError, PermissionError):
         raise
     except WRONG as error:
         if isinstance(error, OSError) and error.errno in OURS:
             raise
         raise Damaged(_why(error)) from None
-    if step is not None and written is not None and (written.shape or written.dtype.kind not in "iu" or written != step):
-        raise Damaged(f"it holds step {written}, not {step:,}")
-    if not isinstance(state, dict):
-        raise Damaged("its state is no mapping")
-    return arrays, state
 
 
 def _arrays(packed: zipfile.ZipFile, size: int, expected: Mapping[str, Array] | None) -> Iterator[tuple[str, Array]]:

@@ -92,6 +92,15 @@ class LayerMade(TypedDict):
 
 
 @_checks
+class Judged(TypedDict, total=False):
+    """Which judge reads samples: its hash, its test success, and where it was found."""
+
+    hash: str
+    accuracy: Number
+    path: str | None
+
+
+@_checks
 class Info(TypedDict, total=False):
     """run.json: how a run came about, and what has become of it."""
 
@@ -117,6 +126,9 @@ class Info(TypedDict, total=False):
     test_checksum: str
     validation_checksum: str
     data_shape: Annotated[list[Annotated[int, Ge(1), Le(2**31)]], MinLen(2), MaxLen(4)]
+    classes: list[Name]
+    span: Annotated[list[float], MinLen(2), MaxLen(2)]
+    judge: Judged
     host: str
     pid: Pid
     process_start: str | None
@@ -208,6 +220,7 @@ class Record(TypedDict, total=False):
     critic_gradient: dict[Name, dict[Name, Metric]]
     rotation: dict[Name, Metric]
     scores: dict[Name, Metric]
+    judge: Judged
     plain_scores: dict[Name, Metric]
     average_scores: dict[Name, Metric]
     test_success: Metric
@@ -250,6 +263,7 @@ class Score(TypedDict, total=False):
     floor: Number
     collapsed: Number
     measured_by: str
+    test_success: Number
 
 
 @_checks
@@ -275,12 +289,30 @@ class Scores(TypedDict, total=False):
     pictures: list[str]
 
 
+@_checks
+class JudgeFile(TypedDict):
+    """What a file of `dessine judge pack` says beside its weights: how the network is asked, and how its answers are meant."""
+
+    judge: Literal[1]  # version of the format
+    layers: Annotated[list[Any], MaxLen(1_000)]
+    shape: Annotated[list[Annotated[int, Ge(1), Le(100_000)]], MinLen(1), MaxLen(3)]
+    low: float
+    high: float
+    squash: Literal["softmax", "sigmoid"] | None
+    span: Annotated[list[float], MinLen(2), MaxLen(2)]
+    classes: Annotated[list[Name], MinLen(2), MaxLen(100_000)]
+    accuracy: Number
+    tested: Whole
+    run: dict[str, Any]
+
+
 INFO: TypeAdapter[Any] = TypeAdapter(Info)
 SUMMARY: TypeAdapter[Any] = TypeAdapter(Summary)
 LINE: TypeAdapter[Any] = TypeAdapter(Line)
 SPEC: TypeAdapter[Any] = TypeAdapter(Spec)
 SWEEP: TypeAdapter[Any] = TypeAdapter(SweepInfo)
 SCORES: TypeAdapter[Any] = TypeAdapter(Scores)
+JUDGE: TypeAdapter[Any] = TypeAdapter(JudgeFile)
 
 
 def repeat_part(repeat: int) -> str:
@@ -309,6 +341,11 @@ def read_sweep(folder: Path) -> dict[str, Any]:
 def read_scores(folder: Path, name: str) -> dict[str, Any]:
     """A JSON file of `dessine eval`, such as eval/scores.json. Raises FileNotFoundError or RunError."""
     return _read(folder, name, SCORES)
+
+
+def judge_of(text: str) -> dict[str, Any]:
+    """What a judge's file says of itself. Raises RunError."""
+    return _checked(JUDGE, text.encode())
 
 
 def read_metrics(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:

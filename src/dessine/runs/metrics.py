@@ -7,7 +7,7 @@ from typing import Any
 
 from dessine.registry import SpecError, did_you_mean
 
-NOT_COMPARED = ("step", "epoch", "layers")
+NOT_COMPARED = ("step", "epoch", "layers", "judge")
 
 
 def flat(record: dict[str, Any], repeats: int = 1) -> dict[str, list[float]]:

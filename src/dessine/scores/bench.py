@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from dessine.data import Split
-from dessine.data.dataset import Examples
+from dessine.data.dataset import Examples, Reader
 from dessine.scores import frechet
 from dessine.scores.distances import rows
 from dessine.scores.kernel import Kernel
@@ -30,16 +30,14 @@ def are_images(data: Split) -> bool:
     return len(data.train.shape) == 3
 
 
-class Reader(Protocol):
-    """A judge of digits: images (N, 28, 28, 1) in [0, 1] -> probabilities (N, 10), features (N, f)."""
+def is_read(data: Split) -> bool:
+    """Whether a judge reads these examples: one that a config names, or that of digits."""
+    return data.judge is not None or data.digits > 0
 
-    @property
-    def hash(self) -> str: ...
 
-    @property
-    def accuracy(self) -> float: ...
-
-    def read(self, images: Array) -> tuple[Array, Array]: ...
+def are_digits(data: Split) -> bool:
+    """Single digits, which their judge takes for one of ten."""
+    return data.digits == 1 and (data.judge is None or len(data.judge.classes) == 10)
 
 
 class Side:
@@ -62,15 +60,15 @@ class Side:
 
     @cached_property
     def _answers(self) -> tuple[Array, Array]:
-        """(n, digits, 10) and (n, digits * f), of the digits in the channels."""
+        """(n, parts, K) and (n, parts * f): parts are the digits in the channels, or the whole example."""
         assert self.judge is not None
-        channels = (self.data.train.images(self.x[..., i : i + 1]) for i in range(self.data.digits))
-        read = [self.judge.read(one) for one in channels]
+        x = self.images if are_images(self.data) else self.x
+        read = [self.judge.read(one) for one in ([x] if self.data.digits < 2 else np.split(x, self.data.digits, -1))]
         return np.stack([p for p, _ in read], 1), np.concatenate([f for _, f in read], 1)
 
     @property
     def probabilities(self) -> Array:
-        """(n, digits, 10)."""
+        """(n, parts, K)."""
         return self._answers[0]
 
     @property

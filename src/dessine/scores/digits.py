@@ -1,4 +1,4 @@
-"""What a judge of digits says of samples: which classes there are, how sure it is, and both in one number.
+"""What a judge, such as that of digits, says of samples: which classes there are, how sure it is, and both in one number.
 
 The judge is handed over as its answers: probabilities (N, 10) whose rows sum to 1.
 """
@@ -25,7 +25,7 @@ def entropy(shares: Array) -> float:
 
 
 def class_entropy(probabilities: Array) -> tuple[float, float]:
-    """Entropy of the class histogram in nats, 0 to ln 10 = 2.303, and its standard error. Higher is better.
+    """Entropy of the class histogram in nats, 0 to log K (ln 10 = 2.303), and its standard error. Higher is better.
 
     Real digits have 2.301 on MNIST's test images. The error is that of the delta method, and near equal shares, where its
     first order vanishes, that of the second: sqrt((K - 1) / 2) / N.
@@ -52,7 +52,7 @@ def confidence(probabilities: Array) -> tuple[float, float]:
 
 
 def digit_score(probabilities: Array) -> tuple[float, float]:
-    """exp of the mean KL(p(y|x) || p(y)), 1 to 10, and its standard error. Higher is better.
+    """exp of the mean KL(p(y|x) || p(y)), 1 to K, and its standard error. Higher is better.
 
     The inception score's form (Salimans et al. 2016, section 4) with a judge of digits in the place of Inception: high where
     every sample is surely one class and all classes come up alike. p(y) is the mean over all samples, not over tenths of

@@ -223,15 +223,17 @@ class Cover:
 def covers(case: Case) -> list[Cover]:
     """By known modes, by the kinds that a judge names, by the regions of the data: as far as each has been measured."""
     sampled, known, lines = case.sampled, case.known, case.lines
-    kl, h, regions = (case.scores(name) for name in ("reverse_kl", "digit_entropy", "region_share"))
+    kl, regions = case.scores("reverse_kl"), case.scores("region_share")
     there = sampled.covered if sampled else NAN
     found = []
     if known.weights:
         share = np.minimum(np.exp(known.missed - kl), 1)
         found.append(Cover(share, there, "share of modes, by weight", f"{len(known.weights)} modes"))
     elif known.classes:
-        kinds = f"{known.classes:.2g} kinds of digits"
-        found.append(Cover(np.minimum(np.exp(h) / known.classes, 1), there, "share of kinds of digits", kinds))
+        what, named = ("class", "classes") if known.named else ("digit", "digits")
+        kinds, h = f"kinds of {named}", case.scores(f"{what}_entropy")
+        share = np.minimum(np.exp(h) / known.classes, 1)
+        found.append(Cover(share, there, f"share of {kinds}", f"{known.classes:.2g} {kinds}"))
     elif there == there:
         found.append(Cover(np.full(len(lines.steps), NAN), there, "share of modes", "modes"))
     if known.regions == known.regions or (sampled and sampled.regions == sampled.regions):
@@ -281,7 +283,8 @@ def partly(case: Case) -> Finding | None:
         words += f"; it was better around step {case.lines.steps[best + 1]:,}"
     missing = case.sampled.missing if case.sampled else ()
     if missing:
-        shown = ", ".join(map(str, missing[:10])) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
+        names = [case.known.named[i] if case.known.named else str(i) for i in missing[:10]]
+        shown = ", ".join(names) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
         get, they = ("gets", "it") if len(missing) == 1 else ("get", "they")
         words += f": {shown} {get} less than a tenth of what {they} should"
     why = f"as many real examples have 1; what is lost costs its share, so that this is about {1 - limit:.0%} of the {cover.of}"
@@ -401,9 +404,14 @@ RULES: list[Rule] = [
 def weak(case: Case) -> list[str]:
     """What is not good yet in a run with which nothing is wrong, or not much."""
     lines, notes = case.lines, []
-    confidence, good = lines.end(case.scores("digit_confidence")), lines.end(case.scores("high_quality"))
-    if confidence < READABLE:
-        notes.append(f"digits are not clear yet: the judge is sure of them by {confidence:.2f} (of real ones by 0.99)")
+    what, words = ("class", "samples") if case.known.named else ("digit", "digits")
+    confidence, good, sure = (
+        lines.end(case.scores(f"{what}_confidence")),
+        lines.end(case.scores("high_quality")),
+        case.known.sure,
+    )
+    if confidence < READABLE * sure:
+        notes.append(f"{words} are not clear yet: the judge is sure of them by {confidence:.2f} (of real ones by {sure:.2g})")
     if good < GOOD:
         notes.append(f"only {good:.0%} of the samples lie on a mode yet (real points: 99 %)")
     if not (case.known.weights or case.known.classes):

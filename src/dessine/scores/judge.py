@@ -1,7 +1,9 @@
-"""The judge: a classifier of digits that is the same for everyone, so that scores of generated digits can be compared.
+"""A judge: a classifier whose answers, and what it sees in an example, scores are made of.
 
-Its weights are in the package, with the config that trained them and a record of how: `lenet/`. Whose digits it looks at,
-and what its answers mean, belongs to the scores. Made anew from any run of such a config by
+The one in the package reads digits, and is the same for everyone, so that scores of generated digits can be compared. Its
+weights are there with the config that trained them and a record of how: `lenet/`. A judge of one's own is read by `packed.py`.
+Whose examples a judge looks at, and what its answers mean, belongs to the scores. The one of digits is made anew from any run
+of such a config by
 
     python -m dessine.scores.judge RUN
 """
@@ -12,14 +14,17 @@ import hashlib
 import json
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dessine.data.mnist import Mnist
+from dessine.losses import sigmoid
 from dessine.nn import Mode, Network
+from dessine.nn.layer import size
+from dessine.nn.network import parameters
 from dessine.runs.files import beside, write_atomically, write_json
 from dessine.runs.run import Run
 from dessine.spec import read
@@ -27,37 +32,88 @@ from dessine.streams import Streams
 
 Array = np.ndarray
 FOLDER = Path(__file__).parent / "lenet"
-PORTION = 250
-"""Images that pass the network together: what they need stays in cache."""
+DIGITS = tuple("0123456789")
+PORTION, MOST_NUMBERS = 250, 8_000_000
+"""Images that pass the network together, so that what they need stays in cache; and numbers that a layer may make of them."""
+FEATURES = 256
+"""At most: the covariance of more takes seconds to compare."""
+TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A trained network and what is known of it.
+    """A trained classifier and what is known of it.
 
-    hash: 12 hexadecimal digits of the SHA-256 of its weights: scores of different judges cannot be compared
-    accuracy: share of MNIST's 10,000 test images that it reads rightly
+    hash: 12 hexadecimal digits of a SHA-256 over its weights: scores of different judges cannot be compared
+    accuracy: its test success, NaN where that is not known; for the judge in the package that on MNIST's 10,000 test images
+    classes: their names, in the order of its answers
+    low, high: the range of pixels that it has learnt from
+    squash: what makes probabilities of its outputs: softmax, sigmoid, or None where outputs aim at the ends of `span`
     """
 
     network: Network
     hash: str
     accuracy: float
+    classes: tuple[str, ...] = DIGITS
+    low: float = 0.0
+    high: float = 1.0
+    squash: str | None = "softmax"
+    span: tuple[float, float] = (0.0, 1.0)
 
-    def read(self, images: Array) -> tuple[Array, Array]:
-        """images: (N, 28, 28, 1) in [0, 1] -> the probabilities of the ten digits (N, 10), and what the last layer sees of
-        them (N, 84), both float32. Raises ValueError for images of another shape.
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example that it reads."""
+        return self.network.input_shape
+
+    def read(self, x: Array) -> tuple[Array, Array]:
+        """x: (N, *shape), images in [0, 1], points as they are -> the probabilities of its classes (N, K), and what the last
+        layer that learns sees of them (N, f), both float32. Raises ValueError for examples of another shape.
         """
-        if images.shape[1:] != self.network.input_shape:
-            raise ValueError(f"images have shape {images.shape}, expected (N, 28, 28, 1)")
-        parts = [self._last_two(images[i : i + PORTION]) for i in range(0, max(1, len(images)), PORTION)]
-        features, logits = (np.concatenate(side) for side in zip(*parts, strict=True))
-        e = np.exp(logits - logits.max(-1, keepdims=True))
-        return e / e.sum(-1, keepdims=True), features
+        if x.shape[1:] != self.shape:
+            raise ValueError(f"images have shape {x.shape}, expected (N, {', '.join(map(str, self.shape))})")
+        if len(self.shape) == 3 and (self.low, self.high) != (0.0, 1.0):
+            x = x * np.float32(self.high - self.low) + np.float32(self.low)
+        portion = max(1, min(PORTION, MOST_NUMBERS // max(map(size, (self.shape, *self.network.shapes)))))
+        parts = [self._pass(x[i : i + portion]) for i in range(0, max(1, len(x)), portion)]
+        features, outputs = (np.concatenate(side) for side in zip(*parts, strict=True))
+        return self._probabilities(outputs), features
 
-    def _last_two(self, images: Array) -> tuple[Array, Array]:
-        """The outputs of the last two layers."""
-        outputs = [y for _, y in self.network.walk(images[None], Mode(self.network.streams, train=False, record=False))]
-        return outputs[-2][0], outputs[-1][0]
+    def _pass(self, x: Array) -> tuple[Array, Array]:
+        """Features (n, f) and outputs (n, outputs)."""
+        net, seen, y = self.network, x[None], x[None]
+        for i, (_, out) in enumerate(net.walk(x[None], Mode(net.streams, train=False, record=False))):
+            seen, y = (y if i == self._last else seen), out
+        features = np.asarray(seen[0].reshape(len(x), size(seen.shape[2:])), np.float32)
+        return features if self._fewer is None else features @ self._fewer, y[0].reshape(len(x), size(y.shape[2:]))
+
+    @cached_property
+    def _last(self) -> int:
+        """The index of the last layer that learns."""
+        return max(i for i, needs in enumerate(self.network.declared) if parameters([needs]))
+
+    @cached_property
+    def _fewer(self) -> Array | None:
+        """(f, FEATURES), where there are more features than that: directions at random, always the same, of length 1."""
+        f = size(self.network.shapes[self._last - 1] if self._last else self.shape)
+        if f <= FEATURES:
+            return None
+        directions = np.linalg.qr(np.random.default_rng(0).standard_normal((f, FEATURES)))[0]
+        return (directions * np.sqrt(f / FEATURES)).astype(np.float32)  # so that lengths stay what they are, in the mean
+
+    def _probabilities(self, y: Array) -> Array:
+        """(N, outputs) -> (N, K), rows that sum to 1.
+
+        Yes/no answers to each class are divided by their sum: a judge that says no to all ten has nothing else to say.
+        """
+        if self.squash == "softmax":
+            e = np.exp(y - y.max(-1, keepdims=True))
+            return np.asarray(e / e.sum(-1, keepdims=True), np.float32)
+        low, high = self.span
+        p = sigmoid(y) if self.squash else np.clip((y - low) / (high - low), 0, 1)
+        if y.shape[1] == 1:
+            return np.asarray(np.concatenate([1 - p, p], 1), np.float32)
+        p = p.astype(np.float64) + TINY
+        return np.asarray(p / p.sum(-1, keepdims=True), np.float32)
 
 
 @lru_cache(1)

@@ -11,21 +11,24 @@ from typing import Any
 import numpy as np
 
 from dessine.data import Split
+from dessine.data.dataset import Reader
 from dessine.plots import Pictures
 from dessine.registry import SpecError, did_you_mean
-from dessine.scores.bench import Bench, Reader, Side
-from dessine.scores.digits import class_entropy, confidence
+from dessine.scores.bench import Bench, Side, are_digits, is_read
+from dessine.scores.digits import class_entropy, confidence, histogram
 from dessine.scores.distances import mean_pairwise, rows
 from dessine.scores.judge import judge
 from dessine.scores.kernel import Kernel, kernel_distance
 from dessine.scores.mixture import assigned, distinct, high_quality, least_reverse_kl, reverse_kl, written
 from dessine.scores.own import Own
+from dessine.scores.reference import Kinds
 from dessine.scores.table import ALL, GROUPS, NAMES, NAN, Found, Group, Score, names
 
 Array = np.ndarray
 COLUMNS = ("ceiling", "floor", "collapsed")
 GLANCED = (
-    *("modes", "high_quality", "reverse_kl", "digit_entropy", "digit_confidence", "kernel_distance"),
+    *("modes", "high_quality", "reverse_kl", "digit_entropy", "digit_confidence", "class_entropy", "class_confidence"),
+    "kernel_distance",
     *("region_share", "near_real", "diversity"),
 )
 """Scores that lines of metrics have, as far as the data do."""
@@ -50,42 +53,57 @@ class Panel:
     """
 
     def __init__(self, data: Split, dtype: Any):
-        self.judge: Reader | None = judge() if data.digits else None
+        self.judge: Reader | None = data.judge or (judge() if data.digits else None)
         self.data, self.dtype, self.own = data, np.dtype(dtype), Own(data, dtype)
         self.modes = len(data.mixture.weights) if data.mixture else 1000 if data.digits == 3 else 0
         self.goals: dict[str, str] = {}
         if data.mixture:
             self.goals = {"scores.reverse_kl": "min", "scores.high_quality": "max"}
-        elif self.data.digits:
+        elif is_read(data):
             self.goals = {"scores.kernel_distance": "min"} | ({"scores.reverse_kl": "min"} if data.digits == 3 else {})
         self._chooser: tuple[int, Bench] | None = None
         self._spreads: dict[int, float] = {}
         self._benches: dict[tuple[int, int], tuple[Bench, dict[int, dict[str, Found]]]] = {}
 
+    @property
+    def judged(self) -> dict[str, Any]:
+        """Which judge reads samples, and how well it does in its test; nothing where none does."""
+        return {"hash": self.judge.hash, "accuracy": self.judge.accuracy} if self.judge else {}
+
     def glance(self, x: Array) -> dict[str, float]:
         """Cheap scores of (N, *shape) samples in the data's own scale.
 
         modes, high_quality, reverse_kl: of a mixture, and all but high_quality of stacked digits (see `mixture.py`)
-        digit_entropy, digit_confidence: of single digits (`digits.py`)
-        kernel_distance, kernel_distance_error: of both, to 2,000 images in the judge's features (`kernel.py`): of the
-            validation part, or training images where there is none
+        digit_entropy, digit_confidence: of single digits (`digits.py`); class_entropy, class_confidence: of what a judge reads
+            that a config names
+        kernel_distance, kernel_distance_error: of whatever a judge reads, to 2,000 images in its features (`kernel.py`): of
+            the validation part, or training images where there is none
         region_share, near_real: of all but mixtures (`own.py`); no region_share of stacked digits
         diversity: mean distance between two samples over that between two real ones; 1 is healthy, 0 collapsed, noise over 1
         """
-        return self._modes(x) | self._digits(x) | self.own.glance(x) | {"diversity": self._diversity(x)}
+        return self._modes(x) | self._read(x) | self.own.glance(x) | {"diversity": self._diversity(x)}
 
-    def _digits(self, x: Array) -> dict[str, float]:
-        if not self.data.digits:
+    def _read(self, x: Array) -> dict[str, float]:
+        """What the judge says, where there is one."""
+        if self.judge is None:
             return {}
         side = Side(x, self.data, self.judge)
-        p, told = side.probabilities, {}
-        if self.data.digits == 1:
-            told = {"digit_entropy": class_entropy(p[:, 0])[0], "digit_confidence": confidence(p[:, 0])[0]}
-        elif self.data.digits == 3:
+        p, told, what = side.probabilities, {}, "digit" if are_digits(self.data) else "class"
+        if self.data.digits == 3:
             mode = written(p.argmax(-1))
             told = {"modes": float(distinct(mode)), "reverse_kl": reverse_kl(mode, np.full(1000, 1 / 1000))}
+        else:
+            told = {f"{what}_entropy": class_entropy(p[:, 0])[0], f"{what}_confidence": confidence(p[:, 0])[0]}
         distance, error = kernel_distance(real=self._real, generated=side.kernel)
         return told | {"kernel_distance": distance, "kernel_distance_error": error}
+
+    @cached_property
+    def kinds(self) -> Kinds | None:
+        """Of the training examples, as a judge reads them that a config names: what samples are held to."""
+        if self.data.judge is None or self.data.digits > 1:
+            return None
+        p = Side(self._some(self.data.train, 2000), self.data, self.judge).probabilities[:, 0]
+        return Kinds(self.data.judge.classes, histogram(p), confidence(p)[0])
 
     @cached_property
     def _real(self) -> Kernel:
@@ -132,7 +150,10 @@ class Panel:
         if mixture is not None and len(mixture.weights) <= MOST_CLASSES:
             real, drawn, names = assigned(train.x, mixture), assigned(rows(x), mixture), "mode {}"
             k = len(mixture.weights)
-        elif self.data.digits == 1 and train.y is not None:
+        elif self.kinds is not None and len(self.kinds.names) <= MOST_CLASSES:
+            drawn = Side(x, self.data, self.judge).probabilities[:, 0]
+            return list(self.kinds.names), self.kinds.shares, histogram(drawn), len(x)
+        elif self.data.judge is None and self.data.digits == 1 and train.y is not None:
             real, drawn = train.y.astype(int).ravel(), Side(x, self.data, self.judge).probabilities[:, 0].argmax(-1)
             k, names = 10, "{}"
         else:
@@ -186,7 +207,7 @@ class Panel:
                     scores[name] = self._row(group, name, score, known[i])
         told: dict[str, Any] = {"scores": scores}
         if self.judge is not None:
-            told["judge"] = {"hash": self.judge.hash, "accuracy": self.judge.accuracy}
+            told["judge"] = self.judged
         if folder is not None:
             name = "scores.png" if only is None or ALL in only else "only.png"  # a few scores do not replace the picture of all
             told["pictures"] = self._pictures(bench, side, scores, folder / name, title, pictures or Pictures())
@@ -218,6 +239,7 @@ class Panel:
         row["ceiling_error"] = baselines["ceiling"][name].standard_error
         if group.space == "judge":
             row["measured_by"] = f"judge {self.judge.hash}" if self.judge else "the data's own numbers"
+            row |= {"test_success": self.judge.accuracy} if self.judge else {}
         elif group.space != "data":
             row["measured_by"] = group.space
         return row

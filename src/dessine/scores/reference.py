@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import exp, nan
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,14 @@ REAL = 0.989
 """Share of the points of a Gaussian in the plane within 3 sigma; 0.9973 on a line."""
 
 
+class Kinds(NamedTuple):
+    """How a judge reads the training examples: names (K,) of its classes, their shares (K,), and its mean confidence."""
+
+    names: tuple[str, ...]
+    shares: Array
+    confidence: float
+
+
 @dataclass(frozen=True)
 class Reference:
     """What a data set has, and what as many real examples as are scored would get.
@@ -26,7 +35,8 @@ class Reference:
     count: samples that are scored at once
     weights: of the modes; shares: of the training examples that fall on each mode, or kind of digit
     missed: reverse KL of training examples: not 0, because they are few, or because there are modes that they do not have
-    classes: kinds of digits, counted as exp(entropy); 0 where no judge reads them
+    classes: kinds of digits, or of what else a judge reads, counted as exp(entropy); 0 where no judge reads them
+    named: what the kinds are called, where not by their numbers; sure: how sure the judge is of real examples
     regions: `region_share` of as many real examples as are scored
     quality: metric that tells samples from noise; noise, real: what these get
     chance: success of whoever always names the most frequent class; tests: examples of the test on the way
@@ -38,6 +48,8 @@ class Reference:
     shares: tuple[float, ...] = ()
     missed: float = 0.0
     classes: float = 0.0
+    named: tuple[str, ...] = ()
+    sure: float = 0.99
     chance: float = 0.0
     tests: int = 0
     ignorance: float = nan
@@ -47,8 +59,8 @@ class Reference:
     real: float = nan
 
     @staticmethod
-    def of(split: Split, count: int = 250, own: Own | None = None) -> Reference:
-        """Of a data set; own: its regions, where samples are scored."""
+    def of(split: Split, count: int = 250, own: Own | None = None, kinds: Kinds | None = None) -> Reference:
+        """Of a data set; own: its regions, where samples are scored; kinds: by a judge that a config names."""
         chance, classes, ignorance, labels = 0.0, 0.0, nan, split.watched.y
         weights, shares, missed = np.zeros(0), np.zeros(0), 0.0
         if labels is not None and labels.size == len(labels):
@@ -59,12 +71,17 @@ class Reference:
             shares = np.bincount(split.mixture.nearest(split.train.x)[0], minlength=len(weights)) / len(split.train)
         elif split.digits == 3:
             weights = shares = np.full(1000, 1e-3)
+        elif kinds is not None:
+            shares, classes = kinds.shares, exp(entropy(kinds.shares))
         elif split.digits == 1 and split.train.y is not None:
             shares = np.bincount(split.train.y.astype(int).ravel(), minlength=10) / len(split.train)
             classes = exp(entropy(shares))
         if len(weights) and count:
             missed = _missed(shares, weights, count)
-        known = Reference(count, tuple(weights), tuple(shares), missed, classes, chance, len(split.watched), ignorance)
+        known = Reference(count, tuple(weights), tuple(shares), missed, classes)
+        known = replace(known, chance=chance, tests=len(split.watched), ignorance=ignorance)
+        if kinds is not None and split.mixture is None:
+            known = replace(known, named=kinds.names, sure=kinds.confidence)
         if own is not None and own.has_regions and count:
             known = replace(known, regions=exp(-_missed(own.shares, own.shares, count)))
         if split.mixture is not None:

@@ -58,7 +58,7 @@ def look(panel: Panel, x: Array, older: Array | None = None, step: int = 0) -> S
         return Sampled(n, step=step)
     covered, turned = nan, nan
     missing: tuple[int, ...] = ()
-    read, known = _reader(panel), Reference.of(data, n, panel.own)
+    read, known = _reader(panel), Reference.of(data, n, panel.own, panel.kinds)
     if read is not None:
         modes, shares = read(x), np.array(known.shares)
         p = np.bincount(modes, minlength=len(shares)) / n
@@ -78,11 +78,11 @@ def look(panel: Panel, x: Array, older: Array | None = None, step: int = 0) -> S
 
 
 def _reader(panel: Panel) -> Callable[[Array], Array] | None:
-    """What names the mode, or the digit, of each sample, if anything can."""
+    """What names the mode, the digit, or the class of each sample, if anything can."""
     data, judge = panel.data, panel.judge
     if data.mixture is not None:
         return lambda x: data.mixture.nearest(rows(x))[0]  # type: ignore[union-attr]
-    if data.digits == 1:
+    if data.digits == 1 or (data.judge is not None and data.digits < 2):
         return lambda x: Side(x, data, judge).probabilities.argmax(-1)[:, 0]
     if data.digits == 3:
         return lambda x: written(Side(x, data, judge).probabilities.argmax(-1))

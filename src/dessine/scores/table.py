@@ -10,7 +10,19 @@ import numpy as np
 from dessine.data import Split
 from dessine.intervals import SHARE, limits, share_interval
 from dessine.scores import birthday, digits, frechet, mixture, nearest
-from dessine.scores.bench import CRITIC, LINES, NEIGHBOURS, PAIRED, PAIRS, RECOVERED, Bench, Side, are_images
+from dessine.scores.bench import (
+    CRITIC,
+    LINES,
+    NEIGHBOURS,
+    PAIRED,
+    PAIRS,
+    RECOVERED,
+    Bench,
+    Side,
+    are_digits,
+    are_images,
+    is_read,
+)
 from dessine.scores.distances import mean_pairwise, rows
 from dessine.scores.independent import NAME as CRITIC_NAME
 from dessine.scores.independent import independent
@@ -75,11 +87,11 @@ class Group(NamedTuple):
 
 
 def _digits(bench: Bench, side: Side) -> Found:
-    p, n = side.probabilities[:, 0], len(side)
+    p, n, what = side.probabilities[:, 0], len(side), "digit" if are_digits(bench.data) else "class"
     return {
-        "digit_score": Score(*digits.digit_score(p), n),
-        "digit_entropy": Score(*digits.class_entropy(p), n),
-        "digit_confidence": Score(*digits.confidence(p), n),
+        f"{what}_score": Score(*digits.digit_score(p), n),
+        f"{what}_entropy": Score(*digits.class_entropy(p), n),
+        f"{what}_confidence": Score(*digits.confidence(p), n),
     }
 
 
@@ -244,7 +256,15 @@ GROUPS = (
     Group(
         {"digit_score": "higher", "digit_entropy": "higher", "digit_confidence": "higher"},
         "clear and varied digits in one number (1 to 10); entropy of the classes (nats); how sure the judge is (MNIST)",
-        lambda data: data.digits == 1,
+        are_digits,
+        _digits,
+        "judge",
+        quick=True,
+    ),
+    Group(
+        {"class_score": "higher", "class_entropy": "higher", "class_confidence": "higher"},
+        "the same of the classes that another judge knows, 1 to their number (scores.judge)",
+        lambda data: data.judge is not None and data.digits < 2 and not are_digits(data),
         _digits,
         "judge",
         quick=True,
@@ -259,16 +279,16 @@ GROUPS = (
     ),
     Group(
         {"frechet": "lower"},
-        "Frechet distance to training images in the judge's features (MNIST, stacked MNIST)",
-        lambda data: data.digits > 0,
+        "Frechet distance to training images in the judge's features (MNIST, stacked MNIST, scores.judge)",
+        is_read,
         _frechet,
         "judge",
         quick=True,
     ),
     Group(
         {"kernel_distance": "lower"},
-        "kernel distance (KID) to training images in the judge's features, without bias: perfect is 0 (MNIST, stacked MNIST)",
-        lambda data: data.digits > 0,
+        "kernel distance (KID) to training images in the judge's features, without bias: perfect is 0 (likewise)",
+        is_read,
         _kernel,
         "judge",
         quick=True,

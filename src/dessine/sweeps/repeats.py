@@ -32,7 +32,7 @@ from dessine.threads import cores
 LARGE = 20_000
 """Parameters of a network from which repeats train apart: its products are then large enough to fill a core."""
 
-SHARED = ("step", "epoch", "examples")
+SHARED = ("step", "epoch", "examples", "hash", "accuracy")
 """Metrics that are the same for every repeat."""
 
 
@@ -137,6 +137,7 @@ def _job(experiment: Experiment, run: Run, r: int, one: Run, log: Path) -> Job:
         changes += ("outputs.samples=0",)
     places = {key: place for key in PLACES if (place := getattr(experiment.data, key, None)) is not None}
     changes += tuple(f"data.{key}={inline(place)}" for key, place in places.items())  # the data may have moved since
+    changes += (f"scores.judge={inline(experiment.scores.judge)}",) if experiment.scores.judge else ()  # likewise
     name = inline(f"{plain(experiment.name)}, repeat {r} of {experiment.repeats}")  # for its pictures
     overrides = (*changes, f"name={name}", f"seed={experiment.seed + r}", "repeats=1")
     base, stop = str((run.path / "config.yaml").absolute()), str((run.path / "repeats" / ".stop").absolute())

@@ -19,14 +19,15 @@ def glance(panel: Panel, x: Array) -> dict[str, Array]:
 
 
 def scores(pair: Pair, drawn: Array) -> dict[str, Any]:
-    """`scores` of whatever draws; beside those of a moving average the `plain_scores` of the generator that plays.
+    """`scores` of whatever draws, and the `judge` who has read them; beside those of a moving average the `plain_scores` of the
+    generator that plays.
 
     drawn: (R, N, *shape) by the generator that plays, `pair.scored` or more
     """
     if not pair.scored:
         return {}
-    plain = glance(pair.panel, drawn[:, : pair.scored])
+    plain, told = glance(pair.panel, drawn[:, : pair.scored]), {"judge": pair.panel.judged} if pair.panel.judged else {}
     if pair.average is None:
-        return {"scores": plain}
+        return {"scores": plain} | told
     with pair.average.worn():
-        return {"scores": glance(pair.panel, pair.drawn(pair.scored, pair.fixed())), "plain_scores": plain}
+        return {"scores": glance(pair.panel, pair.drawn(pair.scored, pair.fixed())), "plain_scores": plain} | told
