@@ -10,6 +10,7 @@ import click
 import numpy as np
 from click.core import ParameterSource
 
+from dessine.cli import asking
 from dessine.cli.errors import say
 from dessine.cli.latents import Bound, Stops, drawn, playing, read_latents
 from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run
@@ -19,7 +20,7 @@ from dessine.experiment import Experiment
 from dessine.games.game import FIXED_SEED
 from dessine.games.walk import PATHS
 from dessine.games.walk import Path as Way
-from dessine.plots.grid import save_grid
+from dessine.plots.grid import save_grid, save_table
 from dessine.runs.files import beside
 from dessine.streams import Held, Streams
 
@@ -29,6 +30,8 @@ HINT = " (--plain: by its own weights)"
 EPILOG = """\b
 Examples:
   dessine draw last --count 64 --seed 1 --out digits.png
+  dessine draw last --label 7 --out sevens.png
+  dessine draw last --each 8 --out all.png
   dessine draw last --walk 3,7,12 --closed
   dessine draw last --latents found.npy --out found.png
 """
@@ -38,6 +41,7 @@ Examples:
 @click.argument("run", type=RUN)
 @click.option("--count", type=click.IntRange(1, 1_000_000), default=64, show_default=True, help="How many.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latents: the same, the same images.")
+@asking.options
 @click.option("--latents", type=FILE, help="FILE.npy of the latents to draw from, N x size, in place of a seed's.")
 @click.option(
     "--truncate",
@@ -57,6 +61,9 @@ def command(
     run: str,
     count: int,
     seed: int,
+    label: str | None,
+    labels: list[str] | None,
+    each: int | None,
     latents: Path | None,
     truncate: float | None,
     walk: list[int | Path] | None,
@@ -73,28 +80,34 @@ def command(
     With --walk, what it draws on a way from latent to latent: a GIF, a grid, or numbers. Seed 3 stands for the first image of
     --seed 3. Of points in the plane, the line that they take.
 
+    A run that was told classes draws those that are asked for, or each as often as the data have it. One that was told none
+    draws until its judge has found enough, and says how many draws that took. Of InfoGAN the kinds of the first code are meant.
+
     A run with `game.average` draws by the moving average of its generator, and says so.
 
     Of a sweep, each run has a file of its own, named after it: digits.png becomes digits_<values of the run>.png.
     """
     trip = None
     if walk is not None:
-        _refuse("a walk is from the latents that it names", "count", "latents")
-        trip = Trip(walk, frames or FRAMES, way, closed, truncate, seed)
+        _refuse("a walk is from the latents that it names", "count", "latents", "labels", "each")
+        trip = Trip(walk, frames or FRAMES, way, closed, truncate, seed, label)
     else:
         _refuse("this is of a walk: give --walk", "frames", "way", "closed")
     if latents is not None:
         _refuse("--latents says which are drawn", "count", "seed", "truncate")
+    wish = asking.Wish.of(label, labels, each)
+    if wish and not (wish.one and not wish.each):
+        _refuse("the labels say how many are drawn", "count")
     out = _checked(out, ENDINGS if trip else (".png", ".npz"), Path("walk.gif") if trip else None)
-    ask = _Question(count, seed, latents, truncate, trip, average, at)
+    ask = _Question(count, seed, wish, latents, truncate, trip, average, at)
     cells = cells_of(run, runs_dir)
     if not cells:
         made = [(Path(run), _draw(run, runs_dir, ask, out))]
     else:
-        each = out.with_name
+        named = out.with_name
         made = for_each(
             cells,
-            lambda cell: _draw(cell, runs_dir, ask, each(f"{out.stem}_{Path(cell).name}{out.suffix}")),
+            lambda cell: _draw(cell, runs_dir, ask, named(f"{out.stem}_{Path(cell).name}{out.suffix}")),
         )
     for whose in dict.fromkeys(whose for _, (_, whose) in made if whose):
         say(f"drawn by the {whose} of the generator{HINT if average is None else ''}")
@@ -127,6 +140,7 @@ class _Question:
 
     count: int
     seed: int
+    wish: asking.Wish | None
     latents: Path | None
     truncate: float | None
     trip: Trip | None
@@ -143,6 +157,12 @@ def _draw(run: str, runs_dir: Path, ask: _Question, out: Path) -> tuple[Path, st
         save_trip(experiment, ask.trip, ask.average, out, f"{experiment.name}, step {step:,}{by}")
         return out, whose
     z = read_latents(ask.latents, playing(experiment)) if ask.latents else None
+    of = f"latents of {ask.latents.name}" if ask.latents else f"seed {ask.seed}"
+    within = f", truncated at {ask.truncate:g}" if ask.truncate else ""
+    title = f"{experiment.name}, step {step:,}, {of}{within}{by}"
+    if ask.wish:
+        _save_asked(experiment, ask, ask.wish, z, out, title)
+        return out, whose
     images = draw_images(experiment, len(z) if z is not None else ask.count, ask.seed, ask.average, ask.truncate, z)
     if out.suffix.lower() == ".npz":
         with beside(out) as temporary, temporary.open("wb") as file:
@@ -150,10 +170,34 @@ def _draw(run: str, runs_dir: Path, ask: _Question, out: Path) -> tuple[Path, st
     elif images.ndim < 3:
         raise click.UsageError(f"--out {out}: points make no grid of images; take an .npz")
     else:
-        of = f"latents of {ask.latents.name}" if ask.latents else f"seed {ask.seed}"
-        within = f", truncated at {ask.truncate:g}" if ask.truncate else ""
-        save_grid(out, images, ceil(sqrt(len(images))), f"{experiment.name}, step {step:,}, {of}{within}{by}")
+        save_grid(out, images, ceil(sqrt(len(images))), title)
     return out, whose
+
+
+def _save_asked(
+    experiment: Experiment, ask: _Question, wish: asking.Wish, latents: np.ndarray | None, out: Path, title: str
+) -> None:
+    """What was asked for: a grid, or `images` and `labels`."""
+    game = playing(experiment)
+    with game.drawing(ask.average):
+        found = asking.ask(
+            game, wish, ask.count, lambda: Streams(ask.seed + FIXED_SEED, experiment.repeats), ask.truncate, latents
+        )
+    if found.told:
+        say(found.told)
+    images = _as_images(experiment, found.x)
+    names = [found.names[k] for k in found.classes]
+    if out.suffix.lower() == ".npz":
+        labels = np.array([int(name) for name in names] if all(map(str.isdigit, names)) else names)
+        with beside(out) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, images=images, labels=labels)
+    elif images.ndim < 3:
+        raise click.UsageError(f"--out {out}: points make no grid of images; take an .npz")
+    elif found.table:
+        rows = [images[i : i + found.columns] for i in range(0, len(images), found.columns)]
+        save_table(out, rows, names[:: found.columns], [""] * found.columns, title)
+    else:
+        save_grid(out, images, found.columns, f"{title}: {', '.join(dict.fromkeys(names))}")
 
 
 def draw_images(
@@ -184,6 +228,11 @@ def draw_images(
             x = np.concatenate([experiment.game.draw(n, streams, average=average) for n in sizes])
         except ValueError as error:
             raise click.UsageError(str(error)) from None
+    return _as_images(experiment, x)
+
+
+def _as_images(experiment: Experiment, x: np.ndarray) -> np.ndarray:
+    """As `draw_images` has it."""
     if x.ndim == 2:
         return x.astype(np.float32)
     images = experiment.split.train.images(x)

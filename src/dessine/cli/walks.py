@@ -9,6 +9,7 @@ from typing import NamedTuple
 import click
 import numpy as np
 
+from dessine.cli.asking import class_of
 from dessine.cli.latents import of_seed, playing, read_latents
 from dessine.experiment import Experiment
 from dessine.games.game import FIXED_SEED
@@ -23,7 +24,7 @@ FRAMES = 60
 
 
 class Trip(NamedTuple):
-    """What is asked of a walk. way: the default of the latent's kind if None."""
+    """What is asked of a walk. way: the default of the latent's kind if None; label: the class that it keeps to."""
 
     stops: list[int | Path]
     frames: int
@@ -31,6 +32,7 @@ class Trip(NamedTuple):
     closed: bool
     truncate: float | None
     seed: int
+    label: str | None = None
 
 
 def save_trip(experiment: Experiment, trip: Trip, average: bool | None, out: Path, title: str) -> None:
@@ -45,8 +47,9 @@ def save_trip(experiment: Experiment, trip: Trip, average: bool | None, out: Pat
     repeats = game.streams.replicates
     every = np.broadcast_to(z.astype(game.dtype), (repeats, *z.shape))
     with game.drawing(average):
-        x = game.drawn_from(every, Held(trip.seed + FIXED_SEED, repeats))[0]
-    caption = f"{title}: a {way} walk between latents"
+        asked = None if trip.label is None else np.full(len(z), class_of(game, trip.label))
+        x = game.drawn_from(every, Held(trip.seed + FIXED_SEED, repeats), asked)[0]
+    caption = f"{title}: a {way} walk between latents{f' of {trip.label}' if trip.label is not None else ''}"
     if x.ndim > 2:
         images = experiment.split.train.images(x)
         _save_images(out, images, z, at, names, caption)

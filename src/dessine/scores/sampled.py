@@ -77,6 +77,15 @@ def look(panel: Panel, x: Array, older: Array | None = None, step: int = 0) -> S
     return Sampled(n, found["diversity"], reach, covered, missing, turned, copies, closeness, regions, quality, hit, step)
 
 
+def reader(panel: Panel) -> tuple[tuple[str, ...], Callable[[Array], Array]] | None:
+    """Names of the classes that samples may be of, and what tells the class of each, (N,); None where nothing can."""
+    if (read := _reader(panel)) is None or panel.data.digits == 3:
+        return None
+    mixture = panel.data.mixture
+    names = map(str, range(10)) if mixture is None else (f"mode {i}" for i in range(len(mixture.weights)))
+    return tuple(names), read
+
+
 def _reader(panel: Panel) -> Callable[[Array], Array] | None:
     """What names the mode, the digit, or the class of each sample, if anything can."""
     data, judge = panel.data, panel.judge
