@@ -288,6 +288,12 @@ def test_what_lies_in_an_archive_instead_is_told(tmp_path: Path) -> None:
     assert "there is inner.zip: unpack it" in refusal(tmp_path / "outer.zip")
 
 
+def test_files_of_mnists_format_have_their_own_type(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "train-images-idx3-ubyte.gz").write_bytes(b"x")
+    assert "take data: {type: mnist, path:" in refusal(tmp_path)
+
+
 def test_the_cache_is_used_mended_and_not_needed(photos: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = load(photos).train.checksum
     (array,), decode = cache.glob("*.npy"), images.decode

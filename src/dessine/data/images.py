@@ -18,7 +18,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from PIL import Image
 
-from dessine.data import arrays, gathered
+from dessine.data import arrays, gathered, idx
 from dessine.data.dataset import Array, Available, Dataset, Examples, Split, datasets
 from dessine.data.kept import Made, kept
 from dessine.data.picture import READ, SUFFIXES, Broken, Facts, Fit, Wanted, decode, fitted
@@ -281,6 +281,10 @@ def _of_files(found: gathered.Gathered) -> Source:
     npy = [name for name in tables if name.lower().endswith(".npy") and "/" not in name]
     if found.kind == "folder" and npy and (len(npy) > 1 or len(tables) == 1):
         return Table(arrays.read_folder(found.path, npy), found.path, npy)
+    if any(idx.NAME.fullmatch(name.rpartition("/")[2]) for name in found.others):
+        raise SpecError(
+            f"{shown(found.path)} holds IDX files, MNIST's format: take data: {{type: mnist, path: {shown(found.path)}}}"
+        )
     packed = sorted(name for name in found.others if name.lower().endswith(ARCHIVES))
     hint = ""
     if tables or packed:
@@ -357,7 +361,7 @@ class Files(Source):
             "broken": {name: str(why) for name, why in broken.items()},
             "facts": dict(facts),
         }
-        return x[good] if len(x) else x, about, not any(why.passing for why in broken.values())
+        return x if good.all() or not len(x) else x[good], about, not any(why.passing for why in broken.values())
 
 
 def _sides(shape: Sequence[int]) -> str:

@@ -128,8 +128,10 @@ def _other(data: bytes) -> str:
 
 
 def _decoded(image: Image.Image, wanted: Wanted) -> tuple[Array, Facts]:
+    if image.format not in ("JPEG", "MPO"):  # which may be read at a half or less
+        image.load()
     turn = UPRIGHT.get(_orientation(image))
-    size, mode, animated = image.size, image.mode, getattr(image, "n_frames", 1) > 1
+    size, mode, animated = image.size, image.mode, getattr(image, "is_animated", False)
     sideways = turn is not None and turn.name in ("TRANSPOSE", "TRANSVERSE", "ROTATE_90", "ROTATE_270")
     if wanted.size is not None:
         _draft(image, wanted.size[::-1] if sideways is wanted.transpose else wanted.size)
