@@ -180,8 +180,8 @@ def test_a_judge_that_has_changed_is_told(dessine, moved, eye):
 
 
 def test_what_is_too_large_is_rounded_or_refused(dessine, tmp_path, images, monkeypatch):
-    wide = judge_of(tmp_path, images, units=60, scale="-1..1")
-    monkeypatch.setattr("dessine.cli.judge.LARGEST", 8_500)
+    wide = judge_of(tmp_path, images, units=400, scale="-1..1")
+    monkeypatch.setattr("dessine.cli.judge.LARGEST", 40_000)
     answer = dessine("judge", "pack", wide, "--out", tmp_path / "half.npz")
     assert (answer.code, "weights of 16 bits" in answer.err) == (0, True)
     known = [json.loads(dessine("judge", "show", tmp_path / n, "--json").out) for n in ("eye", "half.npz")]
