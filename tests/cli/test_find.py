@@ -154,3 +154,15 @@ def test_without_its_data_pictures_are_found_all_the_same(dessine, trained, imag
     assert (answer.code, "no test images stand beside it" in answer.err) == (0, True)
     answer = dessine("find", run, "test:0")
     assert (answer.code, "its data" in answer.err or "not here" in answer.err) == (2, True)
+
+
+def test_a_conditional_run_says_which_class_was_asked_for(dessine, trained, tmp_path):
+    layers = "[condition, {type: dense, units: 16, activation: sigmoid}]"
+    run = trained("repeats=1", "game.scored=0", f"game.generator.layers={layers}")
+    answer = dessine("find", run, "test:0", *QUICK)
+    assert answer.code == 0
+    assert answer.out.splitlines()[1].split()[:3] == ["picture", "label", "error"]
+    told = json.loads(dessine("find", run, "test:0", *QUICK, "--json").out)
+    assert told["pictures"][0]["label"] in list("0123456789")
+    dessine("draw", run, "--latents", "found.npy", "--out", "again.npz")  # of some class
+    assert "weights of layer 1, dense" in dessine("directions", run, "--out", "d.png").out

@@ -56,7 +56,7 @@ def test_any_layer_of_weighted_sums_has_them(layers):
 
 def test_layers_that_are_no_weighted_sums_are_named():
     game = built([{"type": "maxout", "units": 4, "pieces": 2}, END])
-    with pytest.raises(ValueError, match="'maxout' is none; take --by activations"):
+    with pytest.raises(ValueError, match="layer 0, 'maxout', makes no weighted sums of the latent; take --by activations"):
         of_weights(game)
 
 
@@ -82,3 +82,15 @@ def test_activations_are_those_of_the_first_bent_layer_unless_one_is_named():
 def test_answers_that_never_change_have_no_directions():
     game = built([{"type": "dense", "units": 8, "init": "zeros"}, END])
     assert len(of_activations(game, 0).vectors) == 0
+
+
+def test_layers_before_the_weights_may_bend_what_the_latent_is():
+    game = built([{"type": "activation", "function": "tanh"}, {"type": "dense", "units": 8}, END])
+    with pytest.raises(ValueError, match="layer 1, 'dense', makes no weighted sums"):
+        of_weights(game)
+
+
+def test_a_generator_without_weights_is_told():
+    game = built([{"type": "reshape", "shape": [4, 4, 1]}], {"size": 16})
+    with pytest.raises(ValueError, match="no layer of its generator has weights"):
+        of_weights(game)

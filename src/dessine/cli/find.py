@@ -26,6 +26,7 @@ from dessine.letters import harmless
 from dessine.runs.files import finite
 from dessine.scores.bench import Bench
 from dessine.scores.reconstruction import errors, reconstruction
+from dessine.streams import Streams
 
 Array = np.ndarray
 MOST = 100
@@ -165,16 +166,20 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """What was found of each."""
     game = playing(experiment)
+    usual = float(np.median(np.linalg.norm(game.latent.draw(Streams(0), 1_000, np.float64)[0], axis=1)))
     rows: list[dict[str, Any]] = [
         {
             "picture": name,
             "error": float(one.error[i]),
             "tried": [float(error) for error in one.tried[i]],
             "length": float(np.linalg.norm(one.latents[i])),
-            "usual_length": game.latent.std * game.latent.size**0.5,
+            "usual_length": usual,
         }
         for i, name in enumerate(names)
     ]
+    if one.classes is not None:
+        for row, k in zip(rows, one.classes, strict=False):
+            row["label"] = game.askable[k]
     if bench:
         reach = game.examples.high - game.examples.low
         x = targets.astype(game.dtype)
@@ -205,11 +210,20 @@ def _save(experiment: Experiment, out: Path, about: dict[str, Any], targets: Arr
 
 
 def _tell(about: dict[str, Any], missing: str) -> None:
-    heads = ("picture", "error", "worst try", "nearest training image", "mean image", "latent's length")
+    heads = (
+        "picture",
+        *(["label"] if "label" in about["pictures"][0] else []),
+        "error",
+        "worst try",
+        "nearest training image",
+        "mean image",
+        "latent's length",
+    )
     keys = ("nearest_training_image", "mean_image")
     rows = [
         (
             row["picture"],
+            *([row["label"]] if "label" in row else []),
             f"{row['error']:.4g}",
             f"{max(row['tried']):.4g}",
             *(f"{row[key]:.4g}" if key in row else "-" for key in keys),
@@ -218,7 +232,10 @@ def _tell(about: dict[str, Any], missing: str) -> None:
         for row in about["pictures"]
     ]
     click.echo(harmless(f"{about['run']}  step {about['step']:,}  {UNIT}"))
-    click.echo(harmless("\n".join(table(heads, rows, room(), right=range(1, 6), text=(0,), optional=(2, 4), bold=False))))
+    n = len(heads)
+    click.echo(
+        harmless("\n".join(table(heads, rows, room(), right=range(1, n), text=(0,), optional=(n - 4, n - 2), bold=False)))
+    )
     usual = about["pictures"][0]["usual_length"]
     if test := about.get("test"):
         error = f" ± {test['standard_error']:.2g}" if test["standard_error"] == test["standard_error"] else ""

@@ -30,23 +30,25 @@ def of_weights(pair: Pair) -> Axes:
     """Eigenvectors of A' A, where the first layer of the generator that learns makes A z + b of a latent z, before its
     activation: along the first of them its sums change most (SeFa: Shen and Zhou 2021, equation 5). shares: of the eigenvalues.
 
-    A is found by what the layer makes of unit latents, so that it is the same for dense layers and for convolutions.
-    Raises ValueError where no layer learns, or what the first one makes is no A z + b.
+    A is found by what the layer makes of unit latents, so that it is the same for dense layers and for convolutions, and for
+    what stands before them: a class that is told, noise that is held still.
+    Raises ValueError where no layer has weights, or what the first one makes is no A z + b.
     """
-    net = pair.generator.network
-    rows = net.layers[: net.first + 1]
-    if net.first == len(net.layers):
-        raise ValueError("no layer of its generator learns")
-    if not all(layer.affine for layer in rows):
-        odd = next(layer for layer in rows if not layer.affine)
-        raise ValueError(f"its first layers are no weighted sums of the latent: '{odd.type}' is none; take --by activations")
-    n = pair.latent.size
-    units = np.broadcast_to(np.concatenate([np.zeros((1, n)), np.eye(n)]), (pair.streams.replicates, n + 1, n))
-    mode = pair.drawing_mode(Held(0, pair.streams.replicates), n + 1)
-    with _straight(rows):
-        made = flat(net.forward(units, mode, len(rows))[0])[0].astype(np.float64)
-    a = made[1:] - made[0]
-    return _sorted(*np.linalg.eigh(a @ a.T), f"weights of layer {net.first}, {net.layers[net.first].type}")
+    net, n = pair.generator.network, pair.latent.size
+    first = next((i for i, layer in enumerate(net.layers) if hasattr(layer, "w")), None)
+    if first is None:
+        raise ValueError("no layer of its generator has weights")
+    layer, repeats = net.layers[first], pair.streams.replicates
+    some = np.random.default_rng(0).standard_normal((2, n))
+    z = np.concatenate([np.zeros((1, n)), np.eye(n), some, some.sum(0, keepdims=True)])
+    mode = pair.drawing_mode(Held(0, repeats), len(z))
+    with _straight(layer):
+        made = flat(net.forward(np.broadcast_to(z, (repeats, *z.shape)), mode, first + 1)[0])[0].astype(np.float64)
+    made -= made[0]
+    if not np.allclose(made[-1], made[-2] + made[-3], rtol=1e-3, atol=1e-4 * max(np.abs(made).max(), 1e-300)):
+        raise ValueError(f"layer {first}, '{layer.type}', makes no weighted sums of the latent; take --by activations")
+    a = made[1 : n + 1]
+    return _sorted(*np.linalg.eigh(a @ a.T), f"weights of layer {first}, {layer.type}")
 
 
 def of_activations(pair: Pair, seed: int, layer: int | None = None) -> Axes:
@@ -88,16 +90,16 @@ def _first_bent(layers: Sequence[Layer]) -> int:
 
 
 @contextmanager
-def _straight(layers: Sequence[Layer]) -> Iterator[None]:
-    """Inside it the layers leave their activations out."""
-    own = [(layer, layer.activation) for layer in layers if hasattr(layer, "activation")]
-    for layer, _ in own:
-        layer.activation = Activation.of("linear")
+def _straight(layer: Layer) -> Iterator[None]:
+    """Inside it the layer leaves its activation out."""
+    own = getattr(layer, "activation", None)
+    if own is not None:
+        vars(layer)["activation"] = Activation.of("linear")
     try:
         yield
     finally:
-        for layer, activation in own:
-            layer.activation = activation
+        if own is not None:
+            vars(layer)["activation"] = own
 
 
 def _sorted(values: Array, vectors: Array, of: str) -> Axes:

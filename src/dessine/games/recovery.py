@@ -29,12 +29,13 @@ ETA = 0.1
 
 class Recovered(NamedTuple):
     """latents: (N, size), x: (N, *shape) what they draw; error: (N,) of each, (N, restarts) of all that were tried, by
-    `errors`."""
+    `errors`; classes: (N,) that were asked for, of a conditional game."""
 
     latents: Array
     x: Array
     error: Array
     tried: Array
+    classes: Array | None
 
 
 def recover(
@@ -73,7 +74,8 @@ def recover(
     z, x, error = (np.concatenate(one) for one in zip(*parts, strict=True))
     tried = error.reshape(len(targets), restarts)
     best = np.arange(len(targets)) * restarts + tried.argmin(1)
-    return Recovered(z[best], x[best], error[best], tried)
+    classes = None if asked is None else asked[repeat][starts.ravel()][best]
+    return Recovered(z[best], x[best], error[best], tried, classes)
 
 
 def _descend(
