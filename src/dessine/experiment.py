@@ -29,7 +29,7 @@ from dessine.runs.checkpoint import Damaged
 from dessine.runs.files import RunError, own, write_json
 from dessine.runs.run import Run, outcome, picture_name
 from dessine.scores.diagnosis import Diagnosis, diagnose
-from dessine.scores.packed import judge_for
+from dessine.scores.packed import judge_for, shipped
 from dessine.scores.reference import Reference
 from dessine.scores.sampled import Sampled
 from dessine.streams import Streams
@@ -184,8 +184,10 @@ class Experiment(Node):
         self.checkpoint_period = self.outputs.checkpoint or self.game.checkpoint_period()
 
     def _take_judge(self, alone: bool) -> None:
-        """Let the judge that is named read these data."""
+        """Let the judge that is named read these data, or the one in the package that knows them."""
         if self.scores.judge is None:
+            if self.split.known_to and self.game.draws:
+                self.split = replace(self.split, judge=shipped(self.split.known_to))
             return
         try:
             if not self.game.draws:
@@ -213,7 +215,7 @@ class Experiment(Node):
         """Who judges, where somebody is named; and what is chosen by the test, which then no longer tells how good the chosen
         one is on new examples.
         """
-        if (judge := self.split.judge) is not None:
+        if (judge := self.split.judge) is not None and self.scores.judge is not None:
             known, doubt = judge.accuracy == judge.accuracy, ": what it says of samples is as often wrong"
             success = f"{judge.accuracy:.4f}{doubt if judge.accuracy < POOR else ''}" if known else "not known"
             yield Problem(("scores", "judge"), f"its hash is {judge.hash}, its test success {success}")

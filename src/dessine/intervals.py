@@ -19,7 +19,8 @@ POSITIVE: Limits = (0.0, float("inf"))
 RANGES: dict[str, Limits] = {
     **dict.fromkeys(("precision", "recall", "coverage", "high_quality", "likely", "memorised", "ndb", "share"), SHARE),
     **dict.fromkeys(
-        ("frechet", "reverse_kl", "density", "diversity", "nearest_ratio", "support", "modes", "reconstruction"), POSITIVE
+        ("frechet", "reverse_kl", "density", "diversity", "nearest_ratio", "support", "modes", "kinds", "reconstruction"),
+        POSITIVE,
     ),
     **dict.fromkeys(
         ("wasserstein", "sliced_wasserstein", "test_loss", "train_loss", "validation_loss", "grad_norm", "std", "seconds"),

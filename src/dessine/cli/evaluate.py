@@ -255,6 +255,9 @@ def _lines(name: str, value: Any) -> list[str]:
     """How a score is read: a table, mean ± spread (if one is known) with its count, a list line by line, else as it is."""
     if name == "scores":
         return scores_table(value)
+    if name == "kinds":
+        rows = [(kind, *(f"{100 * one[key]:.1f} %" for key in ("samples", "real"))) for kind, one in value.items()]
+        return _columns([("kind", "samples", "real"), *rows])
     if name == "checkpoints":
         return steps_table(value)
     if name == "spearman":

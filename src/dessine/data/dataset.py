@@ -101,6 +101,7 @@ class Split:
     mixture: of points whose density is known, and their modes; known: the density of others
     digits: how many of MNIST's digits stand in the channels of one image; 0 where a judge of digits has nothing to say
     judge: who reads these examples, where a config names somebody; who does else, scores decide
+    known_to: the judge in the package that has learnt from examples like these, by its name
     validation: examples that were taken from the training part, so that choices need not look at the test
     classes: names of the labels 0, 1, ..., where they have names
     missing: why these are no examples but zeros of their shape, where they are not: the data cannot be read here
@@ -114,6 +115,7 @@ class Split:
     known: Density | None = None
     digits: int = 0
     judge: Reader | None = None
+    known_to: str = ""
     classes: tuple[str, ...] = ()
     missing: str = ""
     validation: Examples | None = None

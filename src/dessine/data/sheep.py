@@ -77,7 +77,8 @@ class Sheep(Dataset):
             x, y = _drawn(count, self.size, tuple(self.kinds), (self.seed, part))
             parts.append(Examples(~x if self.invert else x, y, low))
         train, validation = parted(parts[0], self.validation)
-        return Split(train, parts[1], source="made", validation=validation, classes=KINDS)
+        read = "" if self.invert or self.size != 28 else "sheep"
+        return Split(train, parts[1], source="made", validation=validation, classes=KINDS, known_to=read)
 
     @classmethod
     def available(cls) -> list[Available]:

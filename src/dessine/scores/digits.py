@@ -19,6 +19,14 @@ def histogram(probabilities: Array) -> Array:
     return np.bincount(probabilities.argmax(1), minlength=k) / max(n, 1)
 
 
+def kinds(generated: Array, real: Array) -> int:
+    """How many of K classes samples show; both: shares (K,). One comes up where it has a tenth of its real share or more.
+
+    Misleads: it knows nothing of quality, and a judge names some class for every smear: noise shows several.
+    """
+    return int(np.count_nonzero((generated > 0) & (generated >= real / 10) & (real > 0)))
+
+
 def entropy(shares: Array) -> float:
     """Of shares (K,) that sum to 1, in nats: 0 for one class alone, log K for all alike."""
     return max(0.0, -float(xlogy(shares, shares).sum()))

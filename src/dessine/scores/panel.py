@@ -208,6 +208,8 @@ class Panel:
         told: dict[str, Any] = {"scores": scores}
         if self.judge is not None:
             told["judge"] = self.judged
+        if "kinds" in scores and (shares := self.shares(side.x)):
+            told["kinds"] = {kind: {"real": real, "samples": p} for kind, real, p in zip(*shares[:3], strict=True)}
         if folder is not None:
             name = "scores.png" if only is None or ALL in only else "only.png"  # a few scores do not replace the picture of all
             told["pictures"] = self._pictures(bench, side, scores, folder / name, title, pictures or Pictures())

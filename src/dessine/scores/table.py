@@ -95,6 +95,11 @@ def _digits(bench: Bench, side: Side) -> Found:
     }
 
 
+def _kinds(bench: Bench, side: Side) -> Found:
+    real, made = (digits.histogram(one.probabilities[:, 0]) for one in (bench.real, side))
+    return {"kinds": Score(float(digits.kinds(made, real)), NAN, len(side))}
+
+
 def _frechet(bench: Bench, side: Side) -> Found:
     sides = {"real": bench.real.moments, "generated": side.moments}
     error = frechet.error(**sides) if bench.errors_of(side) else NAN
@@ -266,6 +271,14 @@ GROUPS = (
         "the same of the classes that another judge knows, 1 to their number (scores.judge)",
         lambda data: data.judge is not None and data.digits < 2 and not are_digits(data),
         _digits,
+        "judge",
+        quick=True,
+    ),
+    Group(
+        {"kinds": "higher"},
+        "how many of the classes that a judge knows come up, each at a tenth of its share at least (sheep, scores.judge)",
+        lambda data: data.judge is not None and data.digits < 2,
+        _kinds,
         "judge",
         quick=True,
     ),
