@@ -39,6 +39,8 @@ NAME = re.compile(r"(?!\.)(.*?)(train|t10k|test)[-_.](images[-_.]idx3|labels[-_.
 NUMBERS = {8: "bytes", 9: "signed bytes", 11: "16-bit numbers", 12: "32-bit numbers", 13: "floats", 14: "64-bit floats"}
 PORTION = 400_000
 """Pixels that are lists at one time."""
+OWN = "pictures, arrays and tables of your own have type: images"
+"""What to say to who gives them as MNIST's files."""
 KEPT = 4
 """Parts, training or test, that stay in memory: those of two data sets."""
 MOST_FOLDERS = 1_000
@@ -137,7 +139,8 @@ def _folders(folder: Path) -> list[Path]:
 def _around(place: Path) -> Found:
     """The data set that the file `place` belongs to, or Kaggle's folder of that name."""
     if (match := NAME.fullmatch(place.name)) is None:
-        raise SpecError(f"{shown(place)} is a file, and none of MNIST's four: give the folder that holds {', '.join(NAMES)}")
+        text = f"{shown(place)} is a file, and none of MNIST's four: give the folder that holds {', '.join(NAMES)}"
+        raise SpecError(f"{text}; {OWN}")
     folder = place.parent.parent if NAME.fullmatch(place.absolute().parent.name) else place.parent
     mine = [one for one in _sets(folder) if one.name == match[1].lower()]
     if len(mine[0].files) < len(NAMES):
@@ -159,7 +162,7 @@ def _missing(here: list[Found], place: Path) -> str:
     lacks = next(name for name in NAMES if name not in nearest.files)
     return (
         f"no {nearest.name}{lacks} (plain or .gz) in {shown(place.absolute())}; needed: {', '.join(NAMES)}; "
-        f"there is {listing(place)}"
+        f"there is {listing(place)}; {OWN}"
     )
 
 
