@@ -165,4 +165,6 @@ def test_a_conditional_run_says_which_class_was_asked_for(dessine, trained, tmp_
     told = json.loads(dessine("find", run, "test:0", *QUICK, "--json").out)
     assert told["pictures"][0]["label"] in list("0123456789")
     dessine("draw", run, "--latents", "found.npy", "--out", "again.npz")  # of some class
-    assert "weights of layer 1, dense" in dessine("directions", run, "--out", "d.png").out
+    assert "weights of layer 1, dense" in dessine("directions", run, "--out", "d.png", "--label", "3").out
+    answer = dessine("directions", run, "--out", "d.png", "--label", "eleven")
+    assert (answer.code, "eleven" in answer.err) == (2, True)

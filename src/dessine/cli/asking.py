@@ -123,7 +123,7 @@ def ask(
 def class_of(game: Adversarial, label: str) -> int:
     """Which class it is. Raises UsageError where the run has none of this name or number."""
     if not game.askable:
-        raise click.UsageError("--label: this run was told no labels, so that nothing keeps a walk to one")
+        raise click.UsageError("--label: this run was told no labels, so that nothing keeps to one")
     return _found(game, game.askable, Wish((label,), None, True))[0]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
+from dessine.cli.asking import class_of
 from dessine.cli.errors import say
 from dessine.cli.latents import of_seed, playing, read_latents, save_latents, written_beside
 from dessine.cli.loading import at_step, by_whom, drawn_by, open_run
@@ -45,6 +46,7 @@ Examples:
 @click.option("--count", type=click.IntRange(1, 100), default=6, show_default=True, help="How many are shown, at most.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the latent in the middle of each strip.")
 @click.option("--latents", type=FILE, help="FILE.npy with the latent in the middle, in place of a seed's.")
+@click.option("--label", help="The class that the strips keep to.  [default: always the same one]")
 @by_whom
 @at_step
 @click.option(
@@ -59,6 +61,7 @@ def command(
     count: int,
     seed: int,
     latents: Path | None,
+    label: str | None,
     average: bool | None,
     at: int | str,
     out: Path,
@@ -83,10 +86,11 @@ def command(
             if not len(axes.vectors):
                 raise ValueError(f"the {axes.of} are the same for all latents: there are no directions")
             shown = axes.vectors[:count]
-            x = _strips(experiment, middle, shown)
+            x = _strips(experiment, middle, shown, None if label is None else class_of(game, label))
     except (ValueError, np.linalg.LinAlgError) as error:
         raise click.UsageError(f"{found.path}: {error}") from None
     title = f"{experiment.name}, step {step:,}{f', {whose}' if whose else ''}: directions of the {axes.of}"
+    title += f", of {label}" if label is not None else ""
     names = [f"{i + 1}\n{100 * share:.3g} %" for i, share in enumerate(axes.shares[: len(shown)])]
     _save(experiment, out, x, names, title)
     save_latents(saved, axes.vectors)
@@ -95,14 +99,15 @@ def command(
     )
 
 
-def _strips(experiment: Experiment, middle: Array, vectors: Array) -> Array:
-    """(directions, steps, *shape): what is drawn along each, at SIGMAS for images, at FINE for points."""
+def _strips(experiment: Experiment, middle: Array, vectors: Array, label: int | None) -> Array:
+    """(directions, steps, *shape): what is drawn along each, at SIGMAS for images, at FINE for points. label: of all."""
     game = playing(experiment)
     sigmas = SIGMAS if len(game.examples.shape) > 1 else FINE
     ways = middle + game.latent.std * sigmas[:, None] * vectors[:, None]  # (directions, steps, size)
     flat = ways.reshape(-1, middle.size).astype(game.dtype)
     repeats = game.streams.replicates
-    x = game.drawn_from(np.broadcast_to(flat, (repeats, *flat.shape)), Held(FIXED_SEED, repeats))[0]
+    asked = None if label is None else np.full(len(flat), label)
+    x = game.drawn_from(np.broadcast_to(flat, (repeats, *flat.shape)), Held(FIXED_SEED, repeats), asked)[0]
     if not np.isfinite(x).all():
         raise ValueError("its generator draws numbers that are not finite")
     return x.reshape(*ways.shape[:2], *x.shape[1:])
