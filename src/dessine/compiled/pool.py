@@ -25,12 +25,12 @@ LINE = 8  # numbers in a line of the cache: what one core writes shall not be in
 WORK, DONE, CALLED, LED, FUNCTION, ARGUMENTS, FAILED, HELPERS, ALONE, PATIENCE, CLOCK, SLEEP, LEAD, PLACES = range(
     0, 14 * LINE, LINE
 )
-"""In the mailbox: the work at hand, as its number << 40 | its blocks << 20 | blocks taken; blocks done; how often threads were
-called away, for work of Python's; whether somebody's work is in it; its function and arguments; whether a block has failed; how
-many threads may help; the time until which nobody is asked, and for how many times the time that was lost; where the clock is,
-sleep, and what leads."""
-MOST = (1 << 20) - 1
-"""Blocks that work can be shared in."""
+"""In the mailbox: the work at hand, as its number << 42 | its blocks << 28 | those that who leads has taken << 14 | those that
+helpers have; blocks done; how often threads were called away, for work of Python's; whether somebody's work is in it; its
+function and arguments; whether a block has failed; how many threads may help; the time until which nobody is asked, and for how
+many times the time that was lost; where the clock is, sleep, and what leads."""
+MOST = (1 << 14) - 1
+"""Blocks that work can be shared in: of more, who leads does all."""
 STAYS = 1_000_000
 """Nanoseconds for which a thread looks for more work. The gaps within a step are shorter."""
 LATE, LONGEST, CALM = 500_000, 32, 10_000_000
@@ -202,14 +202,19 @@ def _lose_patience(mail, now, lost):  # type: ignore[no-untyped-def]
 
 
 @within
-def _take(mail):  # type: ignore[no-untyped-def]
-    """Do one block of the work at hand; whether there was one."""
+def _take(mail, led):  # type: ignore[no-untyped-def]
+    """Do one block of the work at hand; whether there was one.
+
+    Who leads (`led`) takes the first that is left, helpers the last: of work on the same numbers each core so gets those that
+    its cache has from the time before.
+    """
     work = _read(mail, WORK)
-    block = work & MOST
-    if block >= (work >> 20) & MOST:
+    blocks, front, back = (work >> 28) & MOST, (work >> 14) & MOST, work & MOST
+    if front + back >= blocks:
         return False
+    block, more = (front, 1 << 14) if led else (blocks - 1 - back, 1)
     function, arguments = _read(mail, FUNCTION), _read(mail, ARGUMENTS)
-    if _swap(mail, WORK, work, work + 1):  # nobody has taken it, so that this still is its function
+    if _swap(mail, WORK, work, work + more):  # nobody has taken it, so that this still is its function
         if _call(function, (arguments, block)):
             _write(mail, FAILED, 1)
         _add(mail, DONE, 1)
@@ -236,10 +241,10 @@ def _lead(address, function, arguments, blocks):  # type: ignore[no-untyped-def]
         _write(mail, ARGUMENTS, arguments)
         _write(mail, FAILED, 0)
         _write(mail, DONE, 0)
-        _write(mail, WORK, (((_read(mail, WORK) >> 40) + 1) & 0x7FFFFF) << 40 | blocks << 20)
+        _write(mail, WORK, (((_read(mail, WORK) >> 42) + 1) & 0x1FFFFF) << 42 | blocks << 28)
         before = _time(mail[CLOCK])
         longest = before - before
-        while _take(mail):
+        while _take(mail, True):
             now = _time(mail[CLOCK])
             longest = max(longest, now - before)
             before = now
@@ -275,7 +280,7 @@ def stay(mail):  # type: ignore[no-untyped-def]
     began = last = before = _time(mail[CLOCK])
     longest = began - began
     while _read(mail, CALLED) == called and _read(mail, HELPERS) > 0:
-        helped = _take(mail)
+        helped = _take(mail, False)
         if not helped:
             _pause()
         now = _time(mail[CLOCK])

@@ -76,16 +76,18 @@ def _spread(builder: Any, x: Any, lanes: int) -> Any:
 
 
 @intrinsic(prefer_literal=True)
-def _tile(typing, vectors, zero, a, down, along, b, c, next, terms, rows, last, add):  # type: ignore[no-untyped-def]
+def _tile(typing, vectors, first, zero, a, down, along, b, apart, panel, c, next, terms, rows, last, add):  # type: ignore[no-untyped-def]
     """c = a b or, if add, c += a b.
 
-    Of `rows` rows, ROWS at most, and `vectors` vectors, the last of `last` numbers. a, b and c are addresses: of a, whose rows
-    are `down` bytes apart and whose terms `along`, b, whose rows are whole vectors, and c, whose rows are `next` bytes apart.
+    Of `rows` rows, ROWS at most, and `vectors` vectors, the last of `last` numbers. a, b, panel and c are addresses: of a,
+    whose rows are `down` bytes apart and whose terms `along`; of b, whose rows are `apart` bytes apart, which is read if
+    `first` is 1, and copied to the panel meanwhile; of the panel, whose rows are whole vectors, which is read if `first` is 0;
+    and of c, whose rows are `next` bytes apart.
     """
     count, lanes, size = vectors.literal_value, BYTES * 8 // zero.bitwidth, zero.bitwidth // 8
 
     def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        a, down, along, b, c, next, terms, rows, last, add = args[2:]
+        a, down, along, b, apart, panel, c, next, terms, rows, last, add = args[3:]
         number, short, scalar = ir.IntType(64), ir.IntType(32), context.get_value_type(zero)
         vector, mask = ir.VectorType(scalar, lanes), ir.VectorType(ir.IntType(1), lanes)
         none, all_of_them = ir.Constant(vector, [0.0] * lanes), ir.Constant(mask, [1] * lanes)
@@ -120,8 +122,14 @@ def _tile(typing, vectors, zero, a, down, along, b, c, next, terms, rows, last, 
                 for r, v in each:
                     builder.store(none, sums[r][v])
         with cgutils.for_range(builder, terms) as term:
-            start, step = builder.add(b, builder.mul(term.index, number(count * BYTES))), builder.mul(term.index, along)
-            row = [builder.load(pointer(start, v * BYTES)) for v in range(count)]
+            start, step = builder.add(panel, builder.mul(term.index, number(count * BYTES))), builder.mul(term.index, along)
+            if first.literal_value:
+                of_b = builder.add(b, builder.mul(term.index, apart))
+                row = [builder.call(fetch, [pointer(of_b, v * BYTES), short(size), there[v], none]) for v in range(count)]
+                for v in range(count):
+                    builder.store(row[v], pointer(start, v * BYTES))
+            else:
+                row = [builder.load(pointer(start, v * BYTES)) for v in range(count)]
             for r in range(ROWS):
                 x = _spread(builder, builder.load(pointer(builder.add(of_a[r], step), 0, scalar)), lanes)
                 for v in range(count):
@@ -130,7 +138,7 @@ def _tile(typing, vectors, zero, a, down, along, b, c, next, terms, rows, last, 
             builder.call(put, [builder.load(sums[r][v]), pointer(of_c[r], v * BYTES), short(size), there[v]])
         return context.get_dummy_value()
 
-    return types.void(vectors, zero, *[types.intp] * 10), made
+    return types.void(vectors, first, zero, *[types.intp] * 12), made
 
 
 @intrinsic
@@ -174,18 +182,13 @@ def _turn(typing: Any, zero: Any, source: Any, apart: Any, target: Any, wide: An
 
 @within
 def _fetch(zero, b, next, step, terms, columns, panel, width):  # type: ignore[no-untyped-def]
-    """The numbers at b go to the panel: `terms` rows of `columns`.
+    """The numbers at b, which stand in columns, go to the panel: `terms` rows of `columns`.
 
     next, step: bytes from row to row, and to the next column; width: numbers of a row of the panel.
     """
     size = _size(zero)
     lanes = BYTES // size
     source, out = _at(b, zero), _at(panel, zero)
-    if step == size:
-        for t in range(terms):
-            for i in range(columns):
-                out[t * width + i] = source[t * (next // size) + i]
-        return
     whole, square = terms, columns
     if next == size:
         whole, square = terms - terms % lanes, columns - columns % lanes
@@ -200,12 +203,25 @@ def _fetch(zero, b, next, step, terms, columns, panel, width):  # type: ignore[n
 
 
 @within
-def _strips(zero, vectors, a, down, along, b, c, next, terms, rows, last, add, ahead, apart, count):  # type: ignore[no-untyped-def]
-    """`_tile`, for all rows from top to bottom.
+def _strip(vectors, first, zero, a, down, along, b, apart, panel, c, next, terms, rows, last, add):  # type: ignore[no-untyped-def]
+    """`_tile`, of any number of vectors."""
+    if vectors == 4:
+        _tile(4, first, zero, a, down, along, b, apart, panel, c, next, terms, rows, last, add)
+    elif vectors == 3:
+        _tile(3, first, zero, a, down, along, b, apart, panel, c, next, terms, rows, last, add)
+    elif vectors == 2:
+        _tile(2, first, zero, a, down, along, b, apart, panel, c, next, terms, rows, last, add)
+    else:
+        _tile(1, first, zero, a, down, along, b, apart, panel, c, next, terms, rows, last, add)
 
-    Meanwhile what will be needed is fetched: the next rows of c, and what will be copied then, `count` rows at `ahead`.
+
+@within
+def _strips(zero, vectors, a, down, along, b, apart, rowwise, panel, c, next, terms, rows, last, add, count):  # type: ignore[no-untyped-def]
+    """`_tile`, for all rows from top to bottom; the first copies b to the panel, where b is `rowwise`.
+
+    Meanwhile what will be needed is fetched: the next rows of c, and what will be copied then, `count` rows behind b.
     """
-    strips = (rows + ROWS - 1) // ROWS
+    strips, ahead = (rows + ROWS - 1) // ROWS, b + terms * apart
     for i in range(0, rows, ROWS):
         left, x, z = min(ROWS, rows - i), a + i * down, c + i * next
         for row in range(i + ROWS, min(i + 2 * ROWS, rows)):
@@ -215,14 +231,10 @@ def _strips(zero, vectors, a, down, along, b, c, next, terms, rows, last, add, a
         for row in range(count * strip // strips, count * (strip + 1) // strips):
             for v in range(vectors):
                 _prefetch(ahead + row * apart + v * BYTES, 0)
-        if vectors == 4:
-            _tile(4, zero, x, down, along, b, z, next, terms, left, last, add)
-        elif vectors == 3:
-            _tile(3, zero, x, down, along, b, z, next, terms, left, last, add)
-        elif vectors == 2:
-            _tile(2, zero, x, down, along, b, z, next, terms, left, last, add)
+        if rowwise and i == 0:
+            _strip(vectors, 1, zero, x, down, along, b, apart, panel, z, next, terms, left, last, add)
         else:
-            _tile(1, zero, x, down, along, b, z, next, terms, left, last, add)
+            _strip(vectors, 0, zero, x, down, along, b, apart, panel, z, next, terms, left, last, add)
 
 
 @within
@@ -239,13 +251,14 @@ def _block(zero, a, b, c, n, k, m, panels, add, block):  # type: ignore[no-untyp
     scratch = zeros((min(DEPTH, k) * width + lanes) * size, np.uint8)
     panel = (scratch.ctypes.data + BYTES - 1) // BYTES * BYTES
     x, y, z = a[0] + r * a[1] + top * a[2], b[0] + r * b[1] + j * b[3], c[0] + r * c[1] + top * c[2] + j * c[3]
+    rowwise = b[3] == size
     for start in range(0, k, DEPTH):
-        terms = min(DEPTH, k - start)
-        _fetch(zero, y + start * b[2], b[2], b[3], terms, columns, panel, width)
-        more = 1 if add or start > 0 else 0
-        ahead, after = y + (start + terms) * b[2], min(DEPTH, k - start - terms) if b[3] == size else 0
-        rows = bottom - top
-        _strips(zero, end - first, x + start * a[3], a[2], a[3], panel, z, c[2], terms, rows, last, more, ahead, b[2], after)
+        terms, more, left, right = min(DEPTH, k - start), 1 if add or start > 0 else 0, x + start * a[3], y + start * b[2]
+        after = min(DEPTH, k - start - terms) if rowwise else 0
+        if not rowwise:
+            _fetch(zero, right, b[2], b[3], terms, columns, panel, width)
+        vectors, rows = end - first, bottom - top
+        _strips(zero, vectors, left, a[2], a[3], right, b[2], rowwise, panel, z, c[2], terms, rows, last, more, after)
 
 
 @within
