@@ -21,6 +21,7 @@ from dessine.games.critic_moves import CriticExtra, CriticMoves, Moves, Until
 from dessine.games.fitting import outline, refuse_contradictions, tell_classes
 from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
 from dessine.games.latent import Latent
+from dessine.games.measures.gap import gap
 from dessine.games.measures.glance import scores
 from dessine.games.measures.said import losses, said
 from dessine.games.measures.standing import standing, summed_up
@@ -203,12 +204,13 @@ class Adversarial(Pair, Game):
         return {"loss": losses(looks)} | said(self, looks) | told | self.optimizing()
 
     def report(self) -> dict[str, Any]:
-        """What samples score, how steep the critic is, and, where it was asked for, how much the gradient field turns.
+        """What samples score, how steep the critic is, what it knows by heart, and, if asked for, how the gradient field turns.
 
         All but the scores are of the two that play.
         """
         drawn = self.drawn(max(self.scored, self.batch_size), self.fixed())
         told: dict[str, Any] = scores(self, drawn) | {"critic_gradient": critic_gradient(self, drawn)}
+        told |= {} if self.small is not None else gap(self, drawn)
         told |= {"rotation": turning(self, self.rotation_pairs)} if self.rotation_pairs else {}
         return told | (standing(self, self.small) if self.small is not None else {})
 

@@ -30,6 +30,8 @@ ALIKE, NARROW = 0.25, 0.5  # of the distance between real examples
 FEW, PARTLY = 0.5, 0.8  # of the modes or kinds of the data
 REGIONS = 0.75  # of the regions of the data, instead of PARTLY: a generator that draws half the kinds well gets 0.68 to 0.72
 NOISE = 0.1  # of the way from noise to real examples
+HEART = 0.5  # of what the discriminator tells apart
+SURE = 3.0  # standard errors
 COPY = 0.5  # of the distance of test examples to the nearest training example
 READABLE, GOOD, LIKE = 0.8, 0.5, 0.9  # the judge's confidence; samples on a mode; of what real examples have
 BEGINNING = 1000  # steps within which also the good ones of the shipped configs begin with one blot or mode
@@ -369,6 +371,23 @@ def copies(case: Case) -> Finding | None:
     return Finding("memorising", words, none(case), (near, share), bad, always=True)
 
 
+def by_heart(case: Case) -> Finding | None:
+    """What the discriminator says of training examples it does not say of others: the first sign, before samples are copies."""
+    lines = case.lines
+    share, gap = lines("critic_gap.share"), lines("critic_gap.train") - lines("critic_gap.held_out")
+    if not np.isfinite(share).any():
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        errors = gap / lines("critic_gap.error")
+    flags, end, clear = above(share, HEART) & above(errors, SURE), lines.end(share), lines.end(errors)
+    why = "how far training examples are from held-out ones, for the discriminator, over how far they are from generated ones"
+    found = Evidence("critic_gap.share", end, f"at most {HEART:g}", why, end > HEART)
+    why = f"the same in standard errors over the examples looked at: under {SURE:g} it may be chance"
+    words = "the discriminator knows its training examples by heart: others it takes for generated ones"
+    evidence = (found, Evidence("critic_gap over its error", clear, f"at most {SURE:g}", why, clear > SURE))
+    return Finding("memorising", words, flags, evidence)
+
+
 def unscored(case: Case) -> Finding | None:
     """Losses and gradients alone cannot tell a collapse."""
     if case.sampled is not None or np.isfinite(case.scores("diversity")).any():
@@ -396,7 +415,7 @@ def uncounted(case: Case) -> Finding | None:
 
 RULES: list[Rule] = [
     not_finite, wild, steep, outside, unheard, vanished, still, speechless, hopeless, like_noise,
-    alike, few, partly, lost_modes, narrow, worse, copies, unscored, uncounted,
+    alike, few, partly, lost_modes, narrow, worse, copies, by_heart, unscored, uncounted,
 ]  # fmt: skip
 """Of two that come to the same verdict, the first speaks."""
 

@@ -26,17 +26,23 @@ def verdicts(pair: Pair, drawn: Array, asked: Array | None, count: int, seed: in
 
 def verdict(pair: Pair, x: Array, classes: Array | None, seed: int, repeat: int = 0) -> dict[str, Any]:
     """What one repeat of the discriminator says of (N, *shape), of these classes, (N,), in whole packs: mean and spread."""
-    r, net = pair.streams.replicates, pair.discriminator.network
-    shown = packed(x[None, : len(x) - len(x) % pair.pack], pair.pack)
-    mode, said = Mode(Streams(seed, r), train=False, record=False), []
-    if classes is not None:
-        mode = mode.told(np.broadcast_to(classes, (r, len(classes))))
-    # A discriminator that looks across examples says what it says of batches like those it has learnt from.
-    portion = pair.batch_size // pair.pack if net.mixes_examples else PORTION
-    for i in range(0, shown.shape[1], portion):
-        part = shown[:, i : i + portion]
-        y, _ = net.forward(np.broadcast_to(part, (r, *part.shape[1:])), mode.part(slice(i, i + portion)))
-        said.append(as_logits(y)[repeat])
-    d = np.concatenate(said).astype(np.float64).reshape(-1)
+    r = pair.streams.replicates
+    asked = None if classes is None else np.broadcast_to(classes, (r, len(classes)))
+    d = heard(pair, np.broadcast_to(x, (r, *x.shape)), asked, Streams(seed, r))[repeat]
     d = sigmoid(d) if pair.loss.probability else d
     return {"mean": float(d.mean()), "std": float(d.std()), "count": len(d)}
+
+
+def heard(pair: Pair, x: Array, classes: Array | None, streams: Streams) -> Array:
+    """(R, N / pack) what the discriminator says outside training, as it says it, of (R, N, *shape) in whole packs.
+
+    classes: (R, N), if it is told any; streams: of what its layers draw
+    """
+    net = pair.discriminator.network
+    shown = packed(x[:, : x.shape[1] - x.shape[1] % pair.pack], pair.pack)
+    mode = Mode(streams, train=False, record=False).told(classes)
+    # A discriminator that looks across examples says what it says of batches like those it has learnt from.
+    portion = pair.batch_size // pair.pack if net.mixes_examples else PORTION
+    parts = [slice(i, i + portion) for i in range(0, shown.shape[1], portion)]
+    said = [as_logits(net.forward(shown[:, part], mode.part(part))[0]) for part in parts]
+    return np.concatenate(said, 1)[..., 0].astype(np.float64)
