@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 
 FLOORS = [
     ["compiled"],
-    ["registry", "streams", "intervals", "threads", "letters", "start", "machine"],
+    ["registry", "streams", "intervals", "threads", "letters", "start", "machine", "shipped"],
     ["schema", "paths"],
     ["node"],
     ["schedules"],

@@ -7,7 +7,7 @@ import pytest
 
 from dessine.cli import main
 from dessine.cli.reproduce import _open
-from dessine.sweeps.shipped import tables
+from dessine.shipped import tables
 
 BASE = Path(__file__).parents[1] / "sweeps" / "small.yaml"
 TABLE = f"""\

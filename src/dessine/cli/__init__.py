@@ -21,6 +21,7 @@ COMMANDS = {
     "find": ("find", "Find the latent that draws a picture best."),
     "directions": ("directions", "Show along what a generator's latent changes its images."),
     "judge": ("judge", "Pack a classification run into a file that judges samples."),
+    "new": ("new", "Copy a shipped config to begin with."),
     "config": ("config", "Check, show or describe configs."),
     "runs": ("runs", "List, compare, remove and report runs."),
     "data": ("data", "Fetch, list and look at data sets."),

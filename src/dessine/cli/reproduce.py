@@ -22,6 +22,8 @@ from dessine.cli.terminal import room, table
 from dessine.registry import SpecError, did_you_mean
 from dessine.runs.files import write_atomically
 from dessine.runs.run import RunError
+from dessine.shipped import folder as shipped_folder
+from dessine.shipped import tables
 from dessine.spec import BadSpec
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.judging import Judgement, Order, Value, check_rows, judge, load_values, measured, save_values, unmeasured
@@ -29,8 +31,6 @@ from dessine.sweeps.launchers import LauncherError
 from dessine.sweeps.places import launcher
 from dessine.sweeps.published import Published
 from dessine.sweeps.published_page import HEADS, counted, markdown, save_page, told
-from dessine.sweeps.shipped import folder as shipped_folder
-from dessine.sweeps.shipped import tables
 
 EPILOG = """\b
 Examples:
@@ -136,7 +136,7 @@ def _config(name: str) -> Path:
         return known[name]
     if path.suffix in (".yaml", ".yml"):
         return path
-    listed = ", ".join(known) or f"none in {shipped_folder()}"
+    listed = ", ".join(known) or f"none in {shipped_folder() / 'published'}"
     raise BadSpec([f"no published table '{name}'{did_you_mean(name, known)} (known: {listed}; or a sweep's YAML or folder)"])
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from dessine.registry import Path as KeyPath
 from dessine.schema import shown
+from dessine.shipped import named
 from dessine.spec.document import BadSpec, Document, Fault
 from dessine.spec.overrides import put
 from dessine.spec.text import Budget, parse
@@ -111,14 +112,16 @@ def _missing(path: Path) -> str:
         pass
     except (OSError, ValueError) as error:
         return f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
+    shipped = named(path)
+    offer = f"; `dessine new {shipped}` copies the one that comes with dessine into this folder" if shipped else ""
     try:
         there = sorted(p.name for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml"))
     except (OSError, ValueError):
-        return text
+        return text + offer
     twin = path.with_suffix(".yml" if path.suffix == ".yaml" else ".yaml").name
     stems = {Path(name).stem: name for name in there}  # every name ends in .yaml: that is no likeness
-    near = [twin] if twin in there else [stems[stem] for stem in get_close_matches(path.stem, stems, n=1)]
-    return text + (f"; did you mean '{path.parent / near[0]}'?" if near else "")
+    near = [twin] if twin in there else [stems[stem] for stem in get_close_matches(path.stem, stems, n=1) if not shipped]
+    return text + (f"; did you mean '{path.parent / near[0]}'?" if near else offer)
 
 
 def _same(a: Path, b: Path) -> bool:
