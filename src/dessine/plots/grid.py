@@ -69,7 +69,9 @@ def save_pairs(path: Path, left: Array, right: Array, columns: int, caption: str
     return _save(canvas, path)
 
 
-def save_table(path: Path, images: Sequence[Sequence[Array]], names: Sequence[str], heads: Sequence[str], caption: str) -> Path:
+def save_table(
+    path: Path, images: Sequence[Sequence[Array] | Array], names: Sequence[str], heads: Sequence[str], caption: str
+) -> Path:
     """Rows of images, (H, W, 1 or 3) in [0, 1]: each row beside its name, of some lines, each column under its head."""
     sheets = [_sheet(np.stack(row), len(row), readable=TILE) for row in images]
     told = [[plain(line, 60) for line in name.split("\n")] for name in names]
