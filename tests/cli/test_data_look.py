@@ -160,3 +160,27 @@ def test_channels_that_are_wanted_are_told(dessine, photos: Path) -> None:
         answer = dessine("train", CONFIGS / "gan_mnist.yaml", data % size, "training.batch_size=4", "--run-dir", "r")
         assert answer.code == 2
         assert says in answer.err
+
+
+ASKED = """\
+game:
+  type: adversarial
+  latent: {size: 3}
+  generator: {layers: [{type: condition}, {type: dense, units: 16, activation: tanh}], optimizer: adam}
+  discriminator: {layers: [{type: condition}, {type: dense, units: 1}], optimizer: adam}
+training: {steps: 6, batch_size: 4}
+outputs: {metrics: 3, samples: 0, checkpoint: 6, plots: false}
+"""
+
+
+def test_the_one_that_is_asked_for_is_drawn_where_the_pictures_have_gone(dessine, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "asked.yaml").write_text(ASKED)
+    data = "data={type: images, path: my photos, size: 4, skip_broken: true}"
+    answer = dessine("train", "asked.yaml", data, "--run-dir", "run")
+    assert answer.code == 0, answer.err
+    assert dessine("draw", "run", "--label", "dog", "--count", 3, "--out", "before.npz").code == 0
+    shutil.rmtree(photos)
+    gone = dessine("draw", "run", "--label", "dog", "--count", 3, "--out", "after.npz")
+    assert gone.code == 0, gone.err
+    np.testing.assert_array_equal(np.load("before.npz")["images"], np.load("after.npz")["images"])
+    assert "cat, dog" in dessine("draw", "run", "--label", "bird", "--count", 3, "--out", "x.npz").err

@@ -63,7 +63,7 @@ def load_alone(run: Run, to_draw: bool = False) -> tuple[Experiment, dict[str, A
     try:
         split = experiment.load()
     except SpecError as error:
-        experiment.split = experiment.data.absent(_data_shape(run), str(error))
+        experiment.split = experiment.data.absent(_data_shape(run), str(error), run.info().get("data_classes", []))
         if to_draw and isinstance(experiment.game, Adversarial):
             _build(experiment, document, experiment.split)
     else:

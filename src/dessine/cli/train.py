@@ -25,6 +25,7 @@ from dessine.cli.terminal import is_terminal, room
 from dessine.data import PLACES
 from dessine.data.progress import hidden
 from dessine.experiment import Experiment, Failed, Stopped, take_up, train
+from dessine.games.kinds import Kinds
 from dessine.runs.comparison import differences
 from dessine.runs.files import finite, own
 from dessine.runs.inside import folders
@@ -134,6 +135,8 @@ def _about(experiment: Experiment, resolved: dict[str, Any]) -> dict[str, Any]:
     if experiment.split.validation is not None:
         data["validation_checksum"] = experiment.split.validation.checksum
     data["data_shape"] = list(experiment.split.train.x.shape)  # for those who have the run but not its data
+    if kinds := Kinds.of(experiment.split):
+        data["data_classes"] = kinds.plain()
     goals = dict(experiment.game.goals)
     networks = {name: player.architecture() for name, player in experiment.game.players.items()}
     data |= {"goals": goals, "networks": networks, "spec": resolved} | experiment.game.about()

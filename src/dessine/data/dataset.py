@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, NamedTuple, Protocol
@@ -19,6 +19,8 @@ Array = np.ndarray
 datasets: Registry[Dataset] = Registry("data set")
 ROOM = 256_000_000
 """Bytes that examples may take as floats at one time, however large each is: 10,000 of CIFAR-10 in float64 fit."""
+MOST_LABELS = 10_000_000
+"""That are made of what a run says of data that are not there."""
 PLACES = ("path", "source")
 """Options that say where the data lie: where the contents are the same, they make no difference."""
 
@@ -154,11 +156,20 @@ class Dataset(Node):
         """Read or make it. Raises SpecError, saying what is missing and how to get it."""
         raise NotImplementedError
 
-    def absent(self, shape: Sequence[int], why: str) -> Split:
-        """In place of examples (N, ...) that cannot be read: as many zeros, which take no memory, in their scale."""
+    def absent(self, shape: Sequence[int], why: str, classes: Sequence[Mapping[str, Any]] = ()) -> Split:
+        """In place of examples (N, ...) that cannot be read: as many zeros, which take no memory, in their scale.
+
+        classes: label, name and count of each that they had
+        """
         low = -1.0 if getattr(self, "scale", "") == "-1..1" else 0.0
-        none = Examples(np.broadcast_to(np.uint8(0), tuple(shape)), None, low)
-        return Split(none, none, missing=why)
+        y, names = None, dict[int, str]()
+        if sum(one["count"] for one in classes) == shape[0] <= MOST_LABELS:
+            names = {one["label"]: one["name"] for one in classes}
+            y = np.repeat(list(names), [one["count"] for one in classes])
+        none = Examples(np.broadcast_to(np.uint8(0), tuple(shape)), y, low)
+        most = max(names, default=-1)
+        called = tuple(names.get(i, str(i)) for i in range(most + 1)) if most < MOST_LABELS else ()
+        return Split(none, none, missing=why, classes=called)
 
     @classmethod
     def available(cls) -> list[Available]:

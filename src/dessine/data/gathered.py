@@ -22,6 +22,8 @@ from dessine.registry import SpecError
 LARGEST_FILE = 300_000_000
 """Bytes of one picture's file: as large as one of all the pixels that Pillow takes can be."""
 MOST_FILES = 2_000_000
+LONGEST = 200
+"""Letters of a class's name."""
 NOT_PICTURES = ("thumbs.db", "desktop.ini", "look.png")  # of Windows, and our own
 PARTS = {
     "train": ("train", "training", "train_set", "training_set", "trainset"),
@@ -247,4 +249,4 @@ def _unwrapped(names: list[str]) -> list[str]:
 
 def called(name: str) -> str:
     """A class after its folder, as text that can be printed; letters of several parts are one, as on another system."""
-    return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "backslashreplace"))
+    return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "backslashreplace"))[:LONGEST]

@@ -380,7 +380,7 @@ class Table(Source):
             self.starts[name] = len(self.names)
             self.names += [f"{name}{i}" for i in range(len(part.x))]
             self.parts += [name] * len(part.x)
-            self.classes += ["."] * len(part.x) if part.y is None else [str(label) for label in part.y]
+            self.classes += ["."] * len(part.x) if part.y is None else [str(label)[: gathered.LONGEST] for label in part.y]
         if len({part.x.shape[1:] for part in numbers.parts.values()}) > 1:
             sizes = ", ".join(f"{name} {' x '.join(map(str, part.x.shape[1:]))}" for name, part in numbers.parts.items())
             raise SpecError(f"{shown(path)}: parts hold pictures of several sizes: {sizes}")

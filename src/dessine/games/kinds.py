@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +17,13 @@ MOST = 1_000
 
 @dataclass(frozen=True)
 class Kinds:
-    """values: (K,) the labels that there are, in order; names: of each; shares: (K,) of the training examples."""
+    """values: (K,) the labels that there are, in order; names: of each; shares: (K,) of the training examples; examples: how
+    many these are."""
 
     values: Array
     names: tuple[str, ...]
     shares: Array
+    examples: int
 
     def __len__(self) -> int:
         return len(self.values)
@@ -33,7 +36,13 @@ class Kinds:
         values, counts = np.unique(y, return_counts=True)
         if len(values) < 2 or len(values) > MOST or not np.array_equal(values, np.rint(values)):
             return None
-        return Kinds(values, tuple(data.name_of(value) for value in values), counts / len(y))
+        return Kinds(values, tuple(data.name_of(value) for value in values), counts / len(y), len(y))
+
+    def plain(self) -> list[dict[str, Any]]:
+        """For those who have a run but not its data: label, name and count of each."""
+        counts = np.rint(self.shares * self.examples).astype(int).tolist()
+        told = zip(self.values.astype(int).tolist(), self.names, counts, strict=True)
+        return [{"label": label, "name": name, "count": count} for label, name, count in told if label >= 0]
 
     def index(self, y: Array) -> Array:
         """Labels, of any shape -> which class each is; one that no training example has is the one before it."""

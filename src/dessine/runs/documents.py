@@ -92,6 +92,15 @@ class LayerMade(TypedDict):
 
 
 @_checks
+class DataClass(TypedDict):
+    """One class of the training examples: its label, what it is called, and how many are of it."""
+
+    label: Whole
+    name: Name
+    count: Whole
+
+
+@_checks
 class Judged(TypedDict, total=False):
     """Which judge reads samples: its hash, its test success, and where it was found."""
 
@@ -126,6 +135,7 @@ class Info(TypedDict, total=False):
     test_checksum: str
     validation_checksum: str
     data_shape: Annotated[list[Annotated[int, Ge(1), Le(2**31)]], MinLen(2), MaxLen(4)]
+    data_classes: Annotated[list[DataClass], MaxLen(1000)]
     classes: list[Name]
     span: Annotated[list[float], MinLen(2), MaxLen(2)]
     judge: Judged
