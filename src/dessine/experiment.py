@@ -123,7 +123,7 @@ class Experiment(Node):
     """
 
     split: Split
-    no_judge: str
+    no_judge: str = ""
     steps: int
     metrics_period: int
     samples_period: int
