@@ -174,8 +174,9 @@ class Emnist(_Named):
         first = int(self.split == "letters")  # of which the files count from 1
         wanted = None if self.classes is None else [first + self._label(name) for name in self.classes]
         read = self._read(wanted, transpose=True)
-        moved = {name: _moved(getattr(read, name), first) for name in ("train", "test", "validation")}
-        return replace(read, classes=self.there, **moved)
+        held = None if read.validation is None else _moved(read.validation, first)
+        train, test = _moved(read.train, first), _moved(read.test, first)
+        return replace(read, classes=self.there, train=train, test=test, validation=held)
 
     @classmethod
     def available(cls) -> list[Available]:
@@ -191,7 +192,8 @@ class Emnist(_Named):
         return found
 
 
-def _moved(examples: Examples | None, by: int) -> Examples | None:
-    if examples is None or examples.y is None or not by:
+def _moved(examples: Examples, by: int) -> Examples:
+    """With labels that begin at 0."""
+    if examples.y is None or not by:
         return examples
     return replace(examples, y=(examples.y.astype(np.int64) - by).astype(np.uint8))

@@ -24,8 +24,14 @@ FACTORS = {"direction": ("left", "right"), "posture": ("standing", "lying"), "he
 """What kinds of sheep differ in, and how; a box has nothing of these."""
 KINDS = (*("-".join(kind) for kind in product(*FACTORS.values())), "box")
 Kind = Literal[
-    *("left-standing-plain", "left-standing-horned", "left-lying-plain", "left-lying-horned"),
-    *("right-standing-plain", "right-standing-horned", "right-lying-plain", "right-lying-horned"),
+    "left-standing-plain",
+    "left-standing-horned",
+    "left-lying-plain",
+    "left-lying-horned",
+    "right-standing-plain",
+    "right-standing-horned",
+    "right-lying-plain",
+    "right-lying-horned",
     "box",
 ]
 Images = Annotated[int, Ge(1), Le(500_000)]
