@@ -22,7 +22,7 @@ from dessine.runs.run import Run, put_aside
 
 Array = np.ndarray
 Record = Mapping[str, Any]
-Bad = Literal["diverged", "dead", "stuck", "collapsed", "memorising", "collapsing"]
+Bad = Literal["diverged", "dead", "stuck", "collapsed", "memorising", "ignores its label", "collapsing"]
 
 
 class Stop(Node):

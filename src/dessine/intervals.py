@@ -17,7 +17,9 @@ SHARE: Limits = (0.0, 1.0)
 POSITIVE: Limits = (0.0, float("inf"))
 
 RANGES: dict[str, Limits] = {
-    **dict.fromkeys(("precision", "recall", "coverage", "high_quality", "likely", "memorised", "ndb", "share"), SHARE),
+    **dict.fromkeys(
+        ("precision", "recall", "coverage", "high_quality", "likely", "memorised", "ndb", "share", "obedience"), SHARE
+    ),
     **dict.fromkeys(
         ("frechet", "reverse_kl", "density", "diversity", "nearest_ratio", "support", "modes", "kinds", "reconstruction"),
         POSITIVE,

@@ -47,21 +47,25 @@ def measure_checkpoints(
     Scores are the quick ones, or those in `only`, of one repeat. average: as in `Game.drawn_by`. The ends of rho's 95 %
     interval are there from five checkpoints on. Raises UsageError where nothing is drawn.
     """
-    panel = Panel(experiment.split, np.float32)
+    data = experiment.game.asking(experiment.split)
+    panel = Panel(data, np.float32)
 
     def draw(n: int) -> Array:
         return experiment.game.draw(n, Streams(seed + FIXED_SEED, experiment.repeats), repeat, average)
 
+    def asked(n: int) -> Array | None:
+        return experiment.game.asked(n, Streams(seed + FIXED_SEED, experiment.repeats), repeat)
+
     records, faults = read_metrics(run.path)
     say(*some(faults))
-    chosen = only or names(experiment.split, quick=True)
+    chosen = only or names(data, quick=True)
     found: list[dict[str, Any]] = []
     better: dict[str, str] = {}
     told: dict[str, Any] = {}
     step = run.restore(experiment)
     while step is not None:
         try:
-            told = panel.measure(draw, min(count, COUNT), seed, None, "", chosen)
+            told = panel.measure(draw, min(count, COUNT), seed, None, "", chosen, asked=asked)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
         better = {name: row["better"] for name, row in told["scores"].items()}

@@ -50,7 +50,8 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
 def command(run: str, count: int, seed: int, average: bool | None, at: int | str, as_json: bool, runs_dir: Path) -> None:
-    """Say what is the matter with RUN: healthy, collapsing, collapsed, dead, stuck, diverged, memorising or unknown.
+    """Say what is the matter with RUN: healthy, collapsing, collapsed, dead, stuck, diverged, memorising or unknown;
+    of a conditional game also that it ignores its label.
 
     It goes through the lines of metrics and looks at samples of the newest checkpoint, or of --step and the lines before
     it alone: the numbers behind the verdict, each with the threshold that it crosses, the first bad step, and KEY=VALUE to try

@@ -106,6 +106,7 @@ class Split:
     known_to: the judge in the package that has learnt from examples like these, by its name
     validation: examples that were taken from the training part, so that choices need not look at the test
     classes: names of the labels 0, 1, ..., where they have names
+    asked: names of the classes that a generator is asked for, in the order of their labels; empty where it is asked for none
     missing: why these are no examples but zeros of their shape, where they are not: the data cannot be read here
     """
 
@@ -119,6 +120,7 @@ class Split:
     judge: Reader | None = None
     known_to: str = ""
     classes: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     missing: str = ""
     validation: Examples | None = None
 

@@ -7,6 +7,7 @@ Its options, and what a turn is. How the two meet stands in `pair.py`, who moves
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -167,7 +168,7 @@ class Adversarial(Pair, Game):
         self.discriminator.build(self.pack_shape(), streams, dtype, "discriminator")
         self.update.attach(self)
         self.batches = Batches(self.examples, self.batch_size, streams["order"])
-        self.panel = Panel(data, dtype)
+        self.panel = Panel(self.asking(data), dtype)
         self.goals = self.panel.goals or {"loss.discriminator": "min", "loss.generator": "min"}
         if not self.scored:
             self.goals = {"loss.discriminator": "min", "loss.generator": "min"}
@@ -218,8 +219,16 @@ class Adversarial(Pair, Game):
         told = {"loss.discriminator": "min", "loss.generator": "min"}
         told |= {"distance": "min"} if Small.is_one(self) else {}
         told |= {"w_estimate": "min"} if self.loss.type == "wasserstein" else {}
+        data = self.asking(data)
         there = {f"scores.{name}": way for name, way in directions(data).items() if self.scored or name not in GLANCED}
         return told | there
+
+    def asking(self, data: Split) -> Split:
+        return data if self.kinds is None else replace(data, asked=self.kinds.names)
+
+    def asked(self, count: int, streams: Streams, repeat: int = 0) -> Array | None:
+        found = self.classes_of(streams, count)
+        return None if found is None else found[repeat]
 
     def is_on_lines(self, metric: str) -> bool:
         return not metric.startswith("scores.") or metric.removeprefix("scores.") in GLANCED
@@ -264,7 +273,8 @@ class Adversarial(Pair, Game):
         return told | (summed_up(self.small, records, self.streams.replicates) if self.small is not None else {})
 
     def reference(self, data: Split) -> Reference:
-        return Reference.of(data, self.scored, self.panel.own, self.panel.kinds)
+        known = Reference.of(data, self.scored, self.panel.own, self.panel.kinds)
+        return known if self.kinds is None else replace(known, obeyed=self.panel.obeyed_by_real)
 
     def show(self, path: Path, context: Context) -> None:
         show(self, path, context)
@@ -291,16 +301,18 @@ class Adversarial(Pair, Game):
         def draw(n: int) -> Array:  # not the very latents that a run of this seed has learnt from
             return self.drawn(n, Streams(seed + FIXED_SEED, self.streams.replicates))[repeat]
 
+        def asked(n: int) -> Array | None:
+            return self.asked(n, Streams(seed + FIXED_SEED, self.streams.replicates), repeat)
+
         def recovered(x: Array) -> Array:
             return recover(self, x, seed + FIXED_SEED, restarts=2, steps=200, repeat=repeat).error
 
         with self.drawing(average):
             title = caption(self, context.title, average, repeat)
-            told = self.panel.measure(draw, count, seed, folder, title, only, context.pictures, recovered)
+            told = self.panel.measure(draw, count, seed, folder, title, only, context.pictures, recovered, asked)
             if only is None or "all" in only:
                 n = max(count, self.pack)
-                asked = self.classes_of(Streams(seed + FIXED_SEED, self.streams.replicates), n)
-                told |= verdicts(self, draw(n), None if asked is None else asked[repeat], n, seed, repeat)
+                told |= verdicts(self, draw(n), asked(n), n, seed, repeat)
             if len(self.examples.shape) > 1:
                 title = caption(self, f"{context.title}, step {context.step:,}, seed {seed}", average, repeat)
                 pictures = save_samples(self, seed, folder, context.pictures, title, repeat)
@@ -311,7 +323,7 @@ class Adversarial(Pair, Game):
             return told
         plain, own = average is False, {key: told[key] for key in ("scores", "judge") if key in told}
         with self.drawing(plain):
-            other = self.panel.measure(draw, count, seed, None, context.title, only, recover=recovered)
+            other = self.panel.measure(draw, count, seed, None, context.title, only, recover=recovered, asked=asked)
         both = {"average": other, "plain": own} if plain else {"average": own, "plain": other}
         return {"drawn_by": self.drawn_by(average), **told, **both}
 

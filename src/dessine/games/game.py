@@ -233,6 +233,14 @@ class Game(Node):
         """(R, count, *shape): the same of every replicate."""
         return np.stack([self.draw(count, streams, r, average) for r in range(streams.replicates)])
 
+    def asking(self, data: Split) -> Split:
+        """The data, which know for what classes the generator is asked, if it is."""
+        return data
+
+    def asked(self, count: int, streams: Streams, repeat: int = 0) -> Array | None:
+        """(count,) for which of these `draw` asks, with equal streams; None where it asks for none."""
+        return None
+
     def probes(self) -> list[Probe]:
         """What `check-grad` compares with finite differences."""
         raise NotImplementedError

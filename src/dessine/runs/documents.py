@@ -239,6 +239,7 @@ class Record(TypedDict, total=False):
     validation_success: Metric
     validation_loss: Metric
     class_success: list[Any]
+    class_obedience: list[Any]
     weights: dict[Name, list[Any]]
 
 
@@ -275,6 +276,7 @@ class Score(TypedDict, total=False):
     collapsed: Number
     measured_by: str
     test_success: Number
+    by_class: dict[Name, dict[Name, Number]]
 
 
 @_checks

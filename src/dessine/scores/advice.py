@@ -108,6 +108,19 @@ def _memorising(spec: Spec, lines: Lines) -> list[Advice | None]:
     ]
 
 
+def _ignoring(spec: Spec, lines: Lines) -> list[Advice | None]:
+    game = spec["game"]
+    told = {name: _kinds(game[name]["layers"]) for name in ("generator", "discriminator")}
+    by_generator = told["generator"] & {"condition", "embedding", "conditional_batch_norm"}
+    by_critic = told["discriminator"] & {"projection", "condition", "embedding"} or game.get("auxiliary")
+    return [
+        _unless(bool(by_generator), "", "the generator is not told the label: begin game.generator.layers with condition"),
+        _unless(bool(by_critic), "", "nothing asks for the label: end game.discriminator.layers with projection"),
+        _unless(not _type(game.get("auxiliary")), "game.auxiliary.weight=3", "what is asked counts more beside the rest"),
+        _unless(False, *_doubled(spec, "classes are told apart after samples are good")),
+    ]
+
+
 def _healthy(spec: Spec, lines: Lines) -> list[Advice | None]:
     confidence, good = lines.end(lines("scores.digit_confidence")), lines.end(lines("scores.high_quality"))
     weak = confidence < 0.8 or good < 0.5
@@ -187,6 +200,7 @@ _players: dict[str, Adviser] = {
     "collapsed": _collapsed,
     "collapsing": _collapsed,
     "memorising": _memorising,
+    "ignores its label": _ignoring,
     "healthy": _healthy,
     "unknown": _unknown,
 }

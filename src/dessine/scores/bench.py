@@ -44,10 +44,18 @@ class Side:
     """Examples to be scored, (n, *shape) in the data's own scale and in random order; a judge reads them once, if at all.
 
     recover: how near what has drawn them comes to each of (N, *shape), by `reconstruction.errors`, where something can tell
+    asked: (n,) which of `data.asked` each was to be, where it was asked for
     """
 
-    def __init__(self, x: Array, data: Split, judge: Reader | None, recover: Callable[[Array], Array] | None = None):
-        self.x, self.data, self.judge, self.recover = x, data, judge, recover
+    def __init__(
+        self,
+        x: Array,
+        data: Split,
+        judge: Reader | None,
+        recover: Callable[[Array], Array] | None = None,
+        asked: Array | None = None,
+    ):
+        self.x, self.data, self.judge, self.recover, self.asked = x, data, judge, recover, asked
         self.finite = bool(np.isfinite(x).all())
 
     def __len__(self) -> int:
@@ -70,6 +78,12 @@ class Side:
     def probabilities(self) -> Array:
         """(n, parts, K)."""
         return self._answers[0]
+
+    @property
+    def classes(self) -> Array:
+        """(n,) what the judge takes each for, of examples of one part."""
+        found: Array = self.probabilities[:, 0].argmax(-1)
+        return found
 
     @property
     def features(self) -> Array:
@@ -106,20 +120,22 @@ class Bench:
         self.kept = min(self.n, max(1, len(order) * 10 // 11))  # some remain for validation
         self.order = order
         self.real = self.side(self._floats(data.train, order[: self.kept]))
-        self.ceiling = self.side(self._floats(data.test, rng.permutation(len(data.test))[: self.n]))
+        tested = rng.permutation(len(data.test))[: self.n]
+        asked = _classes(data, tested)
+        self.ceiling = self.side(self._floats(data.test, tested), asked=asked)
         x = self.real.x
         mean, std = np.asarray(x.mean(0, dtype=np.float64)), np.asarray(x.std(0, dtype=np.float64))
-        self.floor = self.side(self._noisy(mean, std, rng))
-        self.collapsed = self.side(self._noisy(x[0], 0.01 * x.std(), rng))
+        self.floor = self.side(self._noisy(mean, std, rng), asked=asked)
+        self.collapsed = self.side(self._noisy(x[0], 0.01 * x.std(), rng), asked=asked)
         self.baselines = {"ceiling": self.ceiling, "floor": self.floor, "collapsed": self.collapsed}
 
     def errors_of(self, side: Side) -> bool:
         """Whether the errors of a side are shown: those of noise and of one repeated example are not."""
         return side is not self.floor and side is not self.collapsed
 
-    def side(self, x: Array, recover: Callable[[Array], Array] | None = None) -> Side:
+    def side(self, x: Array, recover: Callable[[Array], Array] | None = None, asked: Array | None = None) -> Side:
         """Examples (n, *shape), ready to be scored."""
-        return Side(x, self.data, self.judge, recover)
+        return Side(x, self.data, self.judge, recover, asked)
 
     def _floats(self, examples: Examples, index: Array) -> Array:
         return examples.floats(index, self.dtype)
@@ -173,3 +189,11 @@ class Bench:
     def copies(self) -> int:
         """How many samples are looked at for copies: half of them, so that the test examples suffice for both sides."""
         return min(COPIES, max(1, self.n // 2))
+
+
+def _classes(data: Split, which: Array) -> Array | None:
+    """(n,) which of `data.asked` test examples are; None where nothing is asked for."""
+    if not data.asked or data.train.y is None or data.test.y is None:
+        return None
+    values = np.unique(data.train.y)
+    return np.clip(np.searchsorted(values, data.test.y.reshape(-1)[which]), 0, len(values) - 1)

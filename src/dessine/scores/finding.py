@@ -12,7 +12,10 @@ from dessine.scores.lines import Array, Lines, kind
 from dessine.scores.reference import Reference
 from dessine.scores.sampled import Sampled
 
-VERDICTS = ("diverged", "dead", "stuck", "collapsed", "memorising", "collapsing", "unknown", "healthy")
+VERDICTS = (
+    *("diverged", "dead", "stuck", "collapsed", "memorising", "ignores its label", "collapsing", "unknown"),
+    "healthy",
+)
 """From the worst: of two that fit, the first is said."""
 
 LEAST = 50

@@ -32,6 +32,7 @@ REGIONS = 0.75  # of the regions of the data, instead of PARTLY: a generator tha
 NOISE = 0.1  # of the way from noise to real examples
 HEART = 0.5  # of what the discriminator tells apart
 SURE = 3.0  # standard errors
+IGNORED, OBEYS = 0.25, 0.9  # of the way from chance to what the judge reads of real examples
 COPY = 0.5  # of the distance of test examples to the nearest training example
 READABLE, GOOD, LIKE = 0.8, 0.5, 0.9  # the judge's confidence; samples on a mode; of what real examples have
 BEGINNING = 1000  # steps within which also the good ones of the shipped configs begin with one blot or mode
@@ -388,6 +389,19 @@ def by_heart(case: Case) -> Finding | None:
     return Finding("memorising", words, flags, evidence)
 
 
+def ignores(case: Case) -> Finding | None:
+    """What is asked for makes no difference, or hardly any, to what is drawn."""
+    chance, real = case.known.chance, case.known.obeyed
+    values = case.scores("obedience")
+    if not real > chance or not np.isfinite(values).any():
+        return None
+    limit, end = chance + IGNORED * (real - chance), case.lines.end(values)
+    why = f"a quarter of the way from the largest class's share, {chance:.2g}, to what the judge reads of real ones, {real:.2g}"
+    evidence = measured("obedience", end, NAN, limit, why, case)
+    words = "samples are hardly oftener of the class that is asked for than by chance"
+    return Finding("ignores its label", words, below(values, limit), evidence, rising=(values, limit))
+
+
 def unscored(case: Case) -> Finding | None:
     """Losses and gradients alone cannot tell a collapse."""
     if case.sampled is not None or np.isfinite(case.scores("diversity")).any():
@@ -415,7 +429,7 @@ def uncounted(case: Case) -> Finding | None:
 
 RULES: list[Rule] = [
     not_finite, wild, steep, outside, unheard, vanished, still, speechless, hopeless, like_noise,
-    alike, few, partly, lost_modes, narrow, worse, copies, by_heart, unscored, uncounted,
+    alike, few, partly, lost_modes, narrow, worse, copies, by_heart, ignores, unscored, uncounted,
 ]  # fmt: skip
 """Of two that come to the same verdict, the first speaks."""
 
@@ -431,6 +445,9 @@ def weak(case: Case) -> list[str]:
     )
     if confidence < READABLE * sure:
         notes.append(f"{words} are not clear yet: the judge is sure of them by {confidence:.2f} (of real ones by {sure:.2g})")
+    obeyed, known = lines.end(case.scores("obedience")), case.known
+    if obeyed < known.chance + OBEYS * (known.obeyed - known.chance):
+        notes.append(f"{obeyed:.0%} of the samples are read as what was asked for (of real ones: {known.obeyed:.0%})")
     if good < GOOD:
         notes.append(f"only {good:.0%} of the samples lie on a mode yet (real points: 99 %)")
     if not (case.known.weights or case.known.classes):

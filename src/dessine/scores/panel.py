@@ -20,18 +20,21 @@ from dessine.scores.distances import mean_pairwise, rows
 from dessine.scores.judge import judge
 from dessine.scores.kernel import Kernel, kernel_distance
 from dessine.scores.mixture import assigned, distinct, high_quality, least_reverse_kl, reverse_kl, written
+from dessine.scores.obedience import answers, by_class
 from dessine.scores.own import Own
 from dessine.scores.reference import Kinds
-from dessine.scores.table import ALL, GROUPS, NAMES, NAN, Found, Group, Score, names
+from dessine.scores.table import ALL, GROUPS, NAMES, NAN, Found, Group, Score, is_asked, names, read_names
 
 Array = np.ndarray
 COLUMNS = ("ceiling", "floor", "collapsed")
 GLANCED = (
+    "obedience",
     *("modes", "high_quality", "reverse_kl", "digit_entropy", "digit_confidence", "class_entropy", "class_confidence"),
     "kernel_distance",
     *("region_share", "near_real", "diversity"),
 )
 """Scores that lines of metrics have, as far as the data do."""
+OBEDIENCE = next(group for group in GROUPS if "obedience" in group.better)
 MOST_CLASSES = 30
 """That a picture can show beside each other."""
 
@@ -61,6 +64,8 @@ class Panel:
             self.goals = {"scores.reverse_kl": "min", "scores.high_quality": "max"}
         elif is_read(data):
             self.goals = {"scores.kernel_distance": "min"} | ({"scores.reverse_kl": "min"} if data.digits == 3 else {})
+        if is_asked(data):
+            self.goals["scores.obedience"] = "max"
         self._chooser: tuple[int, Bench] | None = None
         self._spreads: dict[int, float] = {}
         self._benches: dict[tuple[int, int], tuple[Bench, dict[int, dict[str, Found]]]] = {}
@@ -82,6 +87,20 @@ class Panel:
         diversity: mean distance between two samples over that between two real ones; 1 is healthy, 0 collapsed, noise over 1
         """
         return self._modes(x) | self._read(x) | self.own.glance(x) | {"diversity": self._diversity(x)}
+
+    @cached_property
+    def obeyed_by_real(self) -> float:
+        """`obedience` of real examples, with their own labels: a judge errs on them, too. NaN where nobody is asked."""
+        if not is_asked(self.data):
+            return float("nan")
+        bench = Bench(self.data, self.dtype, 1000, 0, self.judge)
+        return OBEDIENCE.measure(bench, bench.ceiling)["obedience"].value
+
+    def obeyed(self, x: Array, asked: Array) -> Array:
+        """(K,) of each class in `data.asked` the share of (N, *shape) samples, asked for it, (N,), that are read as it."""
+        known = answers(self.data.asked, read_names(self.data))
+        assert known is not None
+        return by_class(Side(x, self.data, self.judge).classes, asked, known)
 
     def _read(self, x: Array) -> dict[str, float]:
         """What the judge says, where there is one."""
@@ -133,6 +152,8 @@ class Panel:
         """
         bench = Bench(self.data, self.dtype, count, 0, self.judge)
         told = {"real test examples": self.glance(bench.ceiling.x), "noise": self.glance(bench.floor.x)}
+        for name, side in (("real test examples", bench.ceiling), ("noise", bench.floor)) if is_asked(self.data) else ():
+            told[name] |= {name: score.value for name, score in OBEDIENCE.measure(bench, side).items()}
         if self.modes:
             told["expected of perfect samples, (K - 1) / 2N"] = {"reverse_kl": least_reverse_kl(self.modes, count)}
         return told
@@ -187,16 +208,18 @@ class Panel:
         only: Sequence[str] | None = None,
         pictures: Pictures | None = None,
         recover: Callable[[Array], Array] | None = None,
+        asked: Callable[[int], Array | None] = lambda n: None,
     ) -> dict[str, Any]:
         """All scores but the slow ones, or those named in `only` (ALL: every one), of what `draw(n)` gives, (n, *shape).
 
         Beside each: the ceiling (test examples scored as if they were generated), the floor (noise), a collapsed baseline; all
-        of them of as many examples, `count` at most. Pictures go to `folder`, if there is one. recover: as in `Side`.
+        of them of as many examples, `count` at most. Pictures go to `folder`, if there is one. recover: as in `Side`;
+        asked: which classes `draw(n)` was asked for, (n,).
         Raises SpecError for a score that this data does not have.
         """
         groups = self._groups(only)
         bench, known = self._bench(count, seed)
-        side = bench.side(draw(bench.n), recover)
+        side = bench.side(draw(bench.n), recover, asked(bench.n))
         scores: dict[str, Any] = {}
         for i, group in groups:
             found = _measured(group, bench, side)
@@ -205,6 +228,8 @@ class Panel:
             for name, score in found.items():
                 if only is None or ALL in only or name in only:
                     scores[name] = self._row(group, name, score, known[i])
+        if "obedience" in scores and side.asked is not None and side.finite:
+            scores["obedience"]["by_class"] = self._by_class(bench, side)
         told: dict[str, Any] = {"scores": scores}
         if self.judge is not None:
             told["judge"] = self.judged
@@ -214,6 +239,16 @@ class Panel:
             name = "scores.png" if only is None or ALL in only else "only.png"  # a few scores do not replace the picture of all
             told["pictures"] = self._pictures(bench, side, scores, folder / name, title, pictures or Pictures())
         return told
+
+    def _by_class(self, bench: Bench, side: Side) -> dict[str, dict[str, float]]:
+        """Of each class that was asked for the share that is read as it, and that of real examples."""
+        assert side.asked is not None
+        assert bench.ceiling.asked is not None
+        found = self.obeyed(side.x, side.asked), self.obeyed(bench.ceiling.x, bench.ceiling.asked)
+        return {
+            name: {"value": float(value), "ceiling": float(real)}
+            for name, value, real in zip(self.data.asked, *found, strict=True)
+        }
 
     def _bench(self, count: int, seed: int) -> tuple[Bench, dict[int, dict[str, Found]]]:
         """The bench of so many samples, and what its baselines score: it is kept, for the next generator to be measured."""

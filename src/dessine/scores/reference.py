@@ -37,6 +37,7 @@ class Reference:
     missed: reverse KL of training examples: not 0, because they are few, or because there are modes that they do not have
     classes: kinds of digits, or of what else a judge reads, counted as exp(entropy); 0 where no judge reads them
     named: what the kinds are called, where not by their numbers; sure: how sure the judge is of real examples
+    obeyed: `obedience` of real examples, where classes are asked for
     regions: `region_share` of as many real examples as are scored
     quality: metric that tells samples from noise; noise, real: what these get
     chance: success of whoever always names the most frequent class; tests: examples of the test on the way
@@ -53,6 +54,7 @@ class Reference:
     chance: float = 0.0
     tests: int = 0
     ignorance: float = nan
+    obeyed: float = nan
     regions: float = nan
     quality: str = ""
     noise: float = nan

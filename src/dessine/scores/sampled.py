@@ -17,6 +17,7 @@ from dessine.scores.mixture import reverse_kl, written
 from dessine.scores.nearest import memorised, nearest
 from dessine.scores.panel import Panel
 from dessine.scores.reference import Reference
+from dessine.scores.table import read_names
 
 Array = np.ndarray
 COMPARED = 1000
@@ -82,8 +83,9 @@ def reader(panel: Panel) -> tuple[tuple[str, ...], Callable[[Array], Array]] | N
     if (read := _reader(panel)) is None or panel.data.digits == 3:
         return None
     mixture = panel.data.mixture
-    names = map(str, range(10)) if mixture is None else (f"mode {i}" for i in range(len(mixture.weights)))
-    return tuple(names), read
+    if mixture is not None:
+        return tuple(f"mode {i}" for i in range(len(mixture.weights))), read
+    return read_names(panel.data), read
 
 
 def _reader(panel: Panel) -> Callable[[Array], Array] | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from dessine.data import Split
 from dessine.intervals import SHARE, limits, share_interval
-from dessine.scores import birthday, digits, frechet, mixture, nearest
+from dessine.scores import birthday, digits, frechet, mixture, nearest, obedience
 from dessine.scores.bench import (
     CRITIC,
     LINES,
@@ -26,6 +26,7 @@ from dessine.scores.bench import (
 from dessine.scores.distances import mean_pairwise, rows
 from dessine.scores.independent import NAME as CRITIC_NAME
 from dessine.scores.independent import independent
+from dessine.scores.judge import DIGITS
 from dessine.scores.kernel import kernel_distance
 from dessine.scores.ndb import EACH, ndb
 from dessine.scores.neighbours import K, neighbours
@@ -98,6 +99,23 @@ def _digits(bench: Bench, side: Side) -> Found:
 def _kinds(bench: Bench, side: Side) -> Found:
     real, made = (digits.histogram(one.probabilities[:, 0]) for one in (bench.real, side))
     return {"kinds": Score(float(digits.kinds(made, real)), NAN, len(side))}
+
+
+def _obedience(bench: Bench, side: Side) -> Found:
+    if side.asked is None or (known := obedience.answers(side.data.asked, read_names(side.data))) is None:
+        return {"obedience": Score(NAN, NAN, len(side), "nobody has asked for classes")}
+    value, error = obedience.obedience(side.classes, side.asked, known)
+    return {"obedience": Score(value, (error or NAN) if bench.errors_of(side) else NAN, len(side))}
+
+
+def is_asked(data: Split) -> bool:
+    """Whether a generator of these data is asked for classes that a judge knows."""
+    return obedience.answers(data.asked, read_names(data)) is not None
+
+
+def read_names(data: Split) -> tuple[str, ...]:
+    """The classes that the judge of single examples names; none where there is no such judge."""
+    return () if not is_read(data) or data.digits > 1 else data.judge.classes if data.judge else DIGITS
 
 
 def _frechet(bench: Bench, side: Side) -> Found:
@@ -321,6 +339,14 @@ GROUPS = (
         lambda data: True,
         _ndb,
         least=EACH,
+    ),
+    Group(
+        {"obedience": "higher"},
+        "share of samples that the judge reads as the class they were asked for (conditional games)",
+        is_asked,
+        _obedience,
+        "judge",
+        quick=True,
     ),
     Group({"parzen": "higher"}, "log-likelihood of test images by a Parzen window (nats)", are_images, _parzen),
     Group(
