@@ -73,6 +73,8 @@ def load_alone(run: Run, to_draw: bool = False) -> tuple[Experiment, dict[str, A
 
 def another_judge(run: Run, experiment: Experiment) -> str:
     """That the judge of a built experiment is not the one that its run began with, in words; empty if it is."""
+    if experiment.split.missing:  # nothing is judged
+        return ""
     before, now = run.info().get("judge", {}).get("hash"), experiment.game.about().get("judge", {}).get("hash")
     if before == now or before is None or now is None:
         return ""
