@@ -7,6 +7,7 @@ Its options, and what a turn is. How the two meet stands in `pair.py`, who moves
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -37,7 +38,7 @@ from dessine.games.pictures.walk import save_samples
 from dessine.games.play import Alternating, Ratios, Rule
 from dessine.games.player import Player, measured
 from dessine.games.recovery import recover
-from dessine.games.remedies import Average, FeatureMatching, InstanceNoise, Labels, Unrolled, packed, unpacked
+from dessine.games.remedies import Augment, Average, FeatureMatching, InstanceNoise, Labels, Unrolled, packed, unpacked
 from dessine.games.small import Small
 from dessine.losses import GameLoss
 from dessine.nn import Mode
@@ -67,6 +68,7 @@ class Adversarial(Pair, Game):
     moves: the student report's ratios instead of n_critic
     real_labels: interval from which labels of real examples are drawn; [0.7, 1.0] in the student report
     label_swap: probability with which an example gets the other side's label
+    augment: random changes of all images that the discriminator is shown, where there are few
     instance_noise: noise on all that the discriminator is shown
     pack: examples that the discriminator is shown at once, side by side in its last input axis (PacGAN, Lin et al. 2018)
     feature_matching: the generator aims at what a layer of the discriminator sees, instead of at its verdict
@@ -109,6 +111,7 @@ class Adversarial(Pair, Game):
         moves: Like[Moves] | None = None,
         real_labels: list[MovingShare] = [1.0, 1.0],  # noqa: B006
         label_swap: MovingShare = 0.0,
+        augment: Like[Augment] | None = None,
         instance_noise: Like[InstanceNoise] | None = None,
         pack: Count = 1,
         feature_matching: Like[FeatureMatching] | None = None,
@@ -135,6 +138,7 @@ class Adversarial(Pair, Game):
                 raise SpecError("give update or moves, not both", ("moves",))
             self.update = Ratios(Moves.of(moves))
         self.labels = Labels(real_labels[0], real_labels[1], label_swap)
+        self.augment = None if augment is None else Augment.of(augment)
         self.instance_noise = None if instance_noise is None else InstanceNoise.of(instance_noise)
         self.pack = pack
         self.feature_matching = None if feature_matching is None else FeatureMatching.of(feature_matching)
@@ -167,6 +171,8 @@ class Adversarial(Pair, Game):
         self.average = None if self.decay is None else Average(self.generator.network, self.decay)
         self.discriminator.build(self.pack_shape(), streams, dtype, "discriminator")
         self.update.attach(self)
+        if self.augment is not None:
+            self.augment.attach(streams.replicates, self.examples.low, self.loss)
         self.batches = Batches(self.examples, self.batch_size, streams["order"])
         self.panel = Panel(self.asking(data), dtype)
         self.goals = self.panel.goals or {"loss.discriminator": "min", "loss.generator": "min"}
@@ -186,6 +192,8 @@ class Adversarial(Pair, Game):
     def scheduled(self) -> Iterator[tuple[str, Scheduled]]:
         yield from super().scheduled()
         yield "labels", self.labels
+        if self.augment is not None:
+            yield "augment", self.augment
         if self.instance_noise is not None:
             yield "instance_noise", self.instance_noise
         if self.unrolled is not None:
@@ -198,11 +206,15 @@ class Adversarial(Pair, Game):
     def turn(self, measure: bool = False) -> dict[str, Any]:
         self.done += 1
         self.begin(self.done)
-        if not measure:
-            return {"loss": losses(self.update.turn(self))}
-        with measured(self.players) as told:
+        watched: AbstractContextManager[dict[str, Any]] = measured(self.players) if measure else nullcontext({})
+        with watched as told:
             looks = self.update.turn(self)
-        return {"loss": losses(looks)} | said(self, looks) | told | self.optimizing()
+        if self.augment is not None:
+            self.augment.follow(looks, self.batch_size)
+        if not measure:
+            return {"loss": losses(looks)}
+        augmented = {} if self.augment is None else {"augment": self.augment.told()}
+        return {"loss": losses(looks)} | said(self, looks) | told | augmented | self.optimizing()
 
     def report(self) -> dict[str, Any]:
         """What samples score, how steep the critic is, what it knows by heart, and, if asked for, how the gradient field turns.
@@ -254,6 +266,8 @@ class Adversarial(Pair, Game):
         for name, player in self.players.items():
             state |= {f"{name}.{k}": v for k, v in player.state().items()}
         state |= {f"update.{k}": v for k, v in self.update.state().items()}
+        if self.augment is not None:
+            state |= {f"augment.{k}": v for k, v in self.augment.state().items()}
         if self.average is not None:
             state |= {f"average.{k}": v for k, v in self.average.state().items()}
         return state
@@ -265,6 +279,8 @@ class Adversarial(Pair, Game):
             player.restore(_below(f"{name}.", state))
         self.update.restore(_below("update.", state))
         self.to_turn(self.done)
+        if self.augment is not None:
+            self.augment.restore(_below("augment.", state))
         if self.average is not None:
             self.average.restore(_below("average.", state))
 

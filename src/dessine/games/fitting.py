@@ -64,6 +64,9 @@ def outline(pair: Pair, averaged: bool, twice: bool) -> None:
     averaged: whether there is a moving average of the generator; twice: whether all is differentiated twice
     """
     problems, wanted = Problems(), pair.examples.shape
+    if pair.augment is not None:
+        with problems.below("augment"):
+            pair.augment.refuse(pair.loss, wanted)
     if pair.batch_size % pair.pack:
         raise SpecError(f"batches of {pair.batch_size} do not fall into packs of {pair.pack}", ("pack",))
     for part, examples in (("test", pair.test), ("validation", pair.watched)):

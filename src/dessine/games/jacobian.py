@@ -10,6 +10,7 @@ from dessine.games.field import same_draws
 from dessine.games.game import Array
 from dessine.games.pair import Batch, Pair, as_logits
 from dessine.games.remedies import packed, unpacked
+from dessine.games.remedies.augment import Drawn
 from dessine.nn import Mode
 from dessine.nn.tangent import along
 
@@ -17,8 +18,9 @@ from dessine.nn.tangent import along
 class Jacobian:
     """J of the field v = (dL_D / d theta_D, dL_G / d theta_G) at one batch, penalties and other aims of the generator apart.
 
-    batch: what the game is played at, noise on it and labels drawn as for a look; else the first examples and latents that
-    are always the same, without noise, and the means of the labels that training draws. Layers draw the same at each call.
+    batch: what the game is played at, augmented, noise on it and labels drawn as for a look; else the first examples and
+    latents that are always the same, as they are, and the means of the labels that training draws. Layers draw the same at
+    each call.
     """
 
     def __init__(self, pair: Pair, batch: Batch | None = None):
@@ -26,6 +28,7 @@ class Jacobian:
         classes: Array | None
         asked: Array | None
         self.noise: Array | float = 0.0
+        self.drawn: Drawn | None = None
         if batch is None:
             n = min(pair.batch_size, len(pair.examples))
             one = pair.examples.floats(np.arange(n), pair.dtype)
@@ -37,6 +40,8 @@ class Jacobian:
         else:
             self.real, self.z = pair.shown(batch.real), batch.latent
             classes, asked = batch.classes, batch.asked
+            if pair.augment is not None:
+                self.drawn = pair.augment.draw(batch.real, streams["augment"])
             if pair.instance_noise is not None:
                 self.noise = pair.instance_noise.add(np.zeros_like(batch.real), streams["instance_noise"])
             labels = [pair.told(truth, self.real.shape[1]) for truth in (1.0, 0.0)]
@@ -51,7 +56,7 @@ class Jacobian:
         self.again()
         x, generator_back = pair.generator.network.forward(self.z, self.modes[1])
         made = x.reshape(*x.shape[:2], *pair.examples.shape)
-        sides = self.real, packed(made + self.noise, pair.pack)
+        sides = self.real, self._shown(x, x)[0]
         passes = (pair.discriminator.network.forward(side, mode) for side, mode in zip(sides, self.modes, strict=True))
         (y, back_real), (y_shown, back) = passes
         logits = np.concatenate([as_logits(y), as_logits(y_shown)], 1)
@@ -61,7 +66,7 @@ class Jacobian:
         generator, dy = pair.loss.generator_of_both(logits)
         dx = back(dy[:, n:].reshape(y.shape), params=False)
         assert dx is not None
-        generator_back(unpacked(dx, pair.pack).reshape(x.shape), inputs=False)
+        generator_back(self._unshown(dx).reshape(x.shape), inputs=False)
         return critic, generator, logits, made
 
     def along(self, w: Array) -> Array:
@@ -86,7 +91,7 @@ class Jacobian:
         told = d.grad.copy()
         dy, ds = pair.loss.generator_along(logits, slope), pair.loss.generator_of_both(logits)[1]
         by_shown = back(dy[:, n:].reshape(y.shape), ds[:, n:].reshape(y.shape))
-        generator_back(*(unpacked(a, pair.pack).reshape(x.shape) for a in by_shown))
+        generator_back(*(self._unshown(a).reshape(x.shape) for a in by_shown))
         return np.concatenate([told, g.grad], 1).astype(np.float64)
 
     def pulled(self, u_d: Array, u_g: Array) -> None:
@@ -114,9 +119,16 @@ class Jacobian:
         dy, ds = pair.loss.generator_along(logits, slope), pair.loss.generator_of_both(logits)[1]
         back_of_real(dy[:, :n].reshape(y.shape), inputs=False)
         dx, dt = back(dy[:, n:].reshape(y.shape), ds[:, n:].reshape(y.shape))
-        generator_back(*(unpacked(a, pair.pack).reshape(x.shape) for a in (by_x + dx, dt)))
+        generator_back(*(self._unshown(a).reshape(x.shape) for a in (by_x + dx, dt)))
 
     def _shown(self, x: Array, t: Array) -> tuple[Array, Array]:
         """What the generator makes, and how it moves, as the discriminator is shown it."""
         x, t = (a.reshape(*a.shape[:2], *self.pair.examples.shape) for a in (x, t))
+        if self.drawn is not None:
+            x, t = self.drawn.show(x), self.drawn.along(t)
         return packed(x + self.noise, self.pair.pack), packed(t, self.pair.pack)
+
+    def _unshown(self, dx: Array) -> Array:
+        """A gradient by what is shown, back to what the generator makes."""
+        dx = unpacked(dx, self.pair.pack)
+        return dx if self.drawn is None else self.drawn.back(dx)

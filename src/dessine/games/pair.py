@@ -6,7 +6,7 @@ A look is taken here; who learns from which look, and when, is a rule of play (`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cached_property, partial
 from typing import Any
@@ -22,7 +22,7 @@ from dessine.games.kinds import Kinds
 from dessine.games.latent import Latent
 from dessine.games.look import Look
 from dessine.games.player import Player
-from dessine.games.remedies import Average, FeatureMatching, InstanceNoise, Labels, Unrolled, packed, unpacked
+from dessine.games.remedies import Augment, Average, FeatureMatching, InstanceNoise, Labels, Unrolled, packed, unpacked
 from dessine.losses import GameLoss
 from dessine.nn import Mode
 from dessine.nn.layer import size
@@ -55,6 +55,7 @@ class Pair:
     auxiliary: Auxiliary | None
     kinds: Kinds | None
     labels: Labels
+    augment: Augment | None
     instance_noise: InstanceNoise | None
     pack: int
     feature_matching: FeatureMatching | None
@@ -134,8 +135,9 @@ class Pair:
         batch = batch or self.batch()
         x, backward = self.generator.network.forward(batch.latent, Mode(self.streams).told(batch.asked))
         made = x.reshape(*x.shape[:2], *self.examples.shape)
-        value, dx, asked = self._aim(self.shown(made), batch)
-        dx = unpacked(dx, self.pack)
+        shown, back = self.shown_and_back(made)
+        value, dx, asked = self._aim(shown, batch)
+        dx = back(dx)
         then = None if self.average is None else self.average.follow
         return Look("generator", self.generator, value, [(backward, dx.reshape(x.shape))], made=made, then=then, asked=asked)
 
@@ -212,10 +214,22 @@ class Pair:
         return (*sides, channels * self.pack)
 
     def shown(self, x: Array) -> Array:
-        """Examples as the discriminator is shown them in training: with noise, in packs."""
+        """Examples as the discriminator is shown them in training: augmented, with noise, in packs."""
+        return self.shown_and_back(x)[0]
+
+    def shown_and_back(self, x: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """The same, and the way of a gradient by what is shown back to x."""
+        drawn = None if self.augment is None else self.augment.draw(x, self.streams["augment"])
+        if drawn is not None:
+            x = drawn.show(x)
         if self.instance_noise is not None:
             x = self.instance_noise.add(x, self.streams["instance_noise"])
-        return packed(x, self.pack)
+
+        def back(dx: Array) -> Array:
+            dx = unpacked(dx, self.pack)
+            return dx if drawn is None else drawn.back(dx)
+
+        return packed(x, self.pack), back
 
     def told(self, truth: float, count: int) -> Array:
         """(R, count, 1): the labels of as many examples that are real (1) or generated (0)."""

@@ -227,6 +227,7 @@ class Record(TypedDict, total=False):
     penalty: Metric
     critic_moves: Metric
     asked: dict[Name, Metric]
+    augment: dict[Name, Metric]
     critic_gap: dict[Name, Metric]
     critic_gradient: dict[Name, dict[Name, Metric]]
     rotation: dict[Name, Metric]

@@ -100,9 +100,11 @@ def _sample(data: Spec) -> bool:
 def _memorising(spec: Spec, lines: Lines) -> list[Advice | None]:
     data, game = spec.get("data") or {}, spec["game"]
     more = _sample(data)
+    augmented = "points" in data or bool(game.get("augment"))
     return [
         _unless(not more, "data.source=auto", "more examples are harder to learn by heart: `dessine data fetch mnist` first"),
         _fewer(data),
+        _unless(augmented, "game.augment={translate: 0.125, cutout: 0.5}", "the discriminator sees no image twice as it is"),
         _layer(game, "dropout", "{type: dropout, p: 0.5}", "after each hidden one: it learns fewer by heart"),
         _halved(spec, "stop earlier: copying comes late"),
     ]
