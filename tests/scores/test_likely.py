@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+from PIL import Image
 
 from dessine.data import Dataset
 from dessine.scores.mixture import likely
@@ -25,3 +28,14 @@ def test_shapes_with_a_known_density_have_both_scores_and_no_modes() -> None:
     assert found["likely"]["value"] > 0.95
     assert found["likely"]["floor"] < 0.5 < found["likely"]["ceiling"]
     assert found["log_density"]["floor"] < found["log_density"]["ceiling"]
+
+
+def test_a_sample_where_nothing_is_ever_drawn_leaves_no_mean_and_no_warning(tmp_path: Path) -> None:
+    Image.fromarray(np.uint8([[0, 255], [255, 0]])).save(tmp_path / "p.png")
+    data = Dataset.of({"type": "picture", "path": str(tmp_path / "p.png"), "points": 300, "test_points": 100}).load()
+    x = data.test.x.copy()
+    x[0] = 0.5, 0.5
+    found = Panel(data, np.float32).measure(lambda n: x[:n], 100, 0, None, "", ["likely", "log_density"])["scores"]
+    assert found["likely"]["value"] == 0.99
+    assert found["log_density"]["why"] == "samples lie where no example ever does"
+    assert np.isfinite(found["log_density"]["ceiling"])

@@ -136,7 +136,7 @@ class Cloud(Dataset):
             low, high = x.min(0), x.max(0)
             x = (x - (low + high) / 2) / (float((high - low).max()) / 2 or 1.0)
         y = None if label is None else numbers[:, label].astype(np.int64)
-        if y is not None and ((y != numbers[:, label]) | (y < 0)).any():  # type: ignore[index]
+        if y is not None and ((y != numbers[:, label]) | (y < 0)).any():
             raise SpecError("a label is a whole number from 0", ("label",))
         try:
             apart = kept_apart(len(x), self.test)

@@ -69,10 +69,13 @@ def mean_log_density(x: Array, true: Density) -> tuple[float, float]:
     """Mean of log p(x) under the true density, in nats, and its standard error. x: (N, d).
 
     Real points get minus the true density's entropy: the ceiling for samples that spread as the mixture does. It has no floor.
+    -inf where a sample lies outside of all that could be drawn.
     Misleads: samples on the centres alone get more than real ones, by d / 2, and a lost mode costs nothing; a single sample
     far away costs its distance squared / 2 sigma^2, and may outweigh all others.
     """
     density = true.log_density(x)
+    if not np.isfinite(density).all():  # some lie where nothing is ever drawn
+        return float("-inf"), float("nan")
     return float(density.mean()), float(density.std(ddof=1) / np.sqrt(len(x))) if len(x) > 1 else float("nan")
 
 
