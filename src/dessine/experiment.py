@@ -220,6 +220,9 @@ class Experiment(Node):
             success = f"{judge.accuracy:.4f}{doubt if judge.accuracy < POOR else ''}" if known else "not known"
             yield Problem(("scores", "judge"), f"its hash is {judge.hash}, its test success {success}")
         for path, choice in ((("outputs", "best"), self.best), (("training", "stop", "metric"), self.stops_by)):
+            if choice and self.game.draws and choice.metric.startswith("loss."):
+                better = next((name for name in self.game.goals if name != choice.metric), "scores.diversity")
+                yield Problem(path, f"what a player loses tells nothing of how good samples are: {better} does")
             if choice and choice.metric.startswith("test_"):
                 yield Problem(
                     path, "chooses by the test: data.validation=0.1 keeps training examples apart to choose by instead"

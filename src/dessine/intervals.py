@@ -41,7 +41,7 @@ RANGES: dict[str, Limits] = {
 
 def limits(metric: str) -> Limits:
     """Between which ends a metric lies by what it is, from its dotted name; a loss of a game may be anything."""
-    name = metric.rsplit(".", 1)[-1]
+    name = metric.rsplit(".", 1)[-1].removeprefix("random_").removeprefix("pca_")
     return SHARE if name.endswith("success") else RANGES.get(name, ANY)
 
 

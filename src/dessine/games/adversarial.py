@@ -90,6 +90,7 @@ class Adversarial(Pair, Game):
         "distance": "distance",
         "scores.modes": "modes",
         "scores.kernel_distance": "KID",
+        "scores.random_kernel_distance": "random KID",
         "w_estimate": "W",
         "loss.discriminator": "loss D",
         "loss.generator": "loss G",
@@ -175,9 +176,7 @@ class Adversarial(Pair, Game):
             self.augment.attach(streams.replicates, self.examples.low, self.loss)
         self.batches = Batches(self.examples, self.batch_size, streams["order"])
         self.panel = Panel(self.asking(data), dtype)
-        self.goals = self.panel.goals or {"loss.discriminator": "min", "loss.generator": "min"}
-        if not self.scored:
-            self.goals = {"loss.discriminator": "min", "loss.generator": "min"}
+        self.goals = self.panel.goals if self.scored else {}  # what the players lose tells nothing of the samples
 
     def about(self) -> dict[str, Any]:
         return {"judge": self.panel.judged} if self.panel.judged else {}

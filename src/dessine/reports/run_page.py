@@ -21,7 +21,7 @@ from dessine.runs import checkpoint
 from dessine.runs.checkpoint import Damaged
 from dessine.runs.collection import Row
 from dessine.runs.comparison import Track, settings
-from dessine.runs.documents import read_scores, read_summary
+from dessine.runs.documents import goals_of, read_scores, read_summary
 from dessine.runs.files import RunError, write_atomically
 from dessine.runs.inside import files, read_text
 
@@ -132,7 +132,7 @@ def _head(row: Row) -> Markup:
 
 def _results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
     """One line for each goal; then whatever else the game has summed up."""
-    goals, best, rows = row.info.get("goals", {}), summary.get("best", {}), []
+    goals, best, rows = goals_of(row.info), summary.get("best", {}), []
     for goal, way in goals.items():
         told = summarise_repeats(np.array([track.last(goal, r) for r in range(track.repeats)]), limits(goal))
         if not told["count"]:
@@ -284,7 +284,7 @@ def _drawn(row: Row) -> list[Markup]:
     """Curves of a run that has drawn none itself: it is not finished, or was told not to."""
     one = settings([row])[0][0]
     known = [name for track in one.tracks for name in track.names()]
-    names = [name for name in row.info.get("goals", {}) if name in known] or known[:2]
+    names = [name for name in goals_of(row.info) if name in known] or known[:2]
     if not names:
         return []
     told: list[str] = []

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from dessine.registry import SpecError, did_you_mean
-from dessine.runs.documents import line_of, read_info, read_sweep
+from dessine.runs.documents import goals_of, line_of, read_info, read_sweep
 from dessine.runs.files import RunError
 from dessine.runs.inside import checked, folders, subfolders
 from dessine.runs.naming import composed, time_in
@@ -165,7 +165,7 @@ def _tell(row: Row) -> None:
         return
     record = last_record(row.path)
     row.step = record.get("step", row.step)
-    for goal in info.get("goals", ()):
+    for goal in goals_of(info):
         found: Any = record
         for key in goal.split("."):
             found = found.get(key) if isinstance(found, dict) else None

@@ -15,7 +15,7 @@ import numpy as np
 
 from dessine.registry import SpecError
 from dessine.runs.collection import Row
-from dessine.runs.documents import read_metrics, some
+from dessine.runs.documents import goals_of, read_metrics, some
 from dessine.runs.files import RunError
 from dessine.runs.metrics import flat, full_name
 
@@ -24,6 +24,7 @@ Array = np.ndarray
 NOT_COMPARED = ("name", "seed", "repeats", "outputs")
 """Keys of the spec that change no number of a repeat."""
 
+NOTHING = "nothing was measured in these runs that tells which of their samples are better, and losses do not"
 ABSENT = "–"
 
 
@@ -138,8 +139,11 @@ def metrics_of(every: Sequence[Setting], wanted: Sequence[str]) -> list[str]:
         if not known:
             raise SpecError("no metric was measured in any of these runs")
         return [full_name(text, known) for text in wanted]
-    goals = [name for track in tracks for name in track.row.info.get("goals", {})]
-    return [name for name in dict.fromkeys(goals) if name in known] or known[:2]
+    goals = [name for track in tracks for name in goals_of(track.row.info)]
+    found = [name for name in dict.fromkeys(goals) if name in known]
+    if known and not found:
+        raise SpecError(f"{NOTHING} (--metrics NAME,... compares by any metric that was measured: {', '.join(sorted(known))})")
+    return found or known[:2]
 
 
 def differences(specs: Sequence[Any], at: str = "") -> dict[str, list[Any]]:

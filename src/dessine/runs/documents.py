@@ -339,6 +339,16 @@ def read_info(folder: Path) -> dict[str, Any]:
     return _read(folder, "run.json", INFO)
 
 
+def goals_of(info: dict[str, Any]) -> dict[str, str]:
+    """What ranks a run, as its run.json says. Of a GAN older versions named its losses, which say nothing of its samples."""
+    goals: dict[str, str] = info.get("goals", {})
+    spec = info.get("spec", {})
+    game = spec.get("game") if isinstance(spec, dict) else None
+    if isinstance(game, dict) and game.get("type") == "adversarial":
+        return {name: way for name, way in goals.items() if not name.startswith("loss.")}
+    return goals
+
+
 def read_summary(folder: Path) -> dict[str, Any]:
     """summary.json; empty if there is none yet. Raises RunError."""
     try:

@@ -13,6 +13,7 @@ from dessine.data import Split
 from dessine.data.dataset import Examples, Reader
 from dessine.scores import frechet
 from dessine.scores.distances import rows
+from dessine.scores.features import Spaces
 from dessine.scores.kernel import Kernel
 from dessine.scores.ndb import Bins
 from dessine.scores.nearest import nearest
@@ -40,6 +41,26 @@ def are_digits(data: Split) -> bool:
     return data.digits == 1 and (data.judge is None or len(data.judge.classes) == 10)
 
 
+class View:
+    """Features (n, f) of one side, and what scores make of them."""
+
+    def __init__(self, features: Array):
+        self.features = features
+
+    @cached_property
+    def moments(self) -> frechet.Moments:
+        return frechet.Moments(self.features)
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        return Kernel(self.features)
+
+    @cached_property
+    def balls(self) -> Balls:
+        """Of some of them."""
+        return balls(self.features[:NEIGHBOURS])
+
+
 class Side:
     """Examples to be scored, (n, *shape) in the data's own scale and in random order; a judge reads them once, if at all.
 
@@ -54,8 +75,10 @@ class Side:
         judge: Reader | None,
         recover: Callable[[Array], Array] | None = None,
         asked: Array | None = None,
+        spaces: Spaces | None = None,
     ):
-        self.x, self.data, self.judge, self.recover, self.asked = x, data, judge, recover, asked
+        self.x, self.data, self.judge, self.recover, self.asked, self.spaces = x, data, judge, recover, asked, spaces
+        self._views: dict[str, View] = {}
         self.finite = bool(np.isfinite(x).all())
 
     def __len__(self) -> int:
@@ -90,15 +113,12 @@ class Side:
         """(n, f): the judge's, or the numbers of the examples themselves where no judge has anything to say."""
         return self._answers[1] if self.judge else rows(self.x)
 
-    @cached_property
-    def moments(self) -> frechet.Moments:
-        """Of the features."""
-        return frechet.Moments(self.features)
-
-    @cached_property
-    def kernel(self) -> Kernel:
-        """Between the features."""
-        return Kernel(self.features)
+    def view(self, space: str = "judge") -> View:
+        """Of these features, or of those that need no labels: "random" or "pca"."""
+        if space not in self._views:
+            assert space == "judge" or self.spaces is not None
+            self._views[space] = View(self.features if space == "judge" else self.spaces[space].of(self.images))  # type: ignore[index]
+        return self._views[space]
 
 
 class Bench:
@@ -112,8 +132,9 @@ class Bench:
     fewer where they would take too much memory.
     """
 
-    def __init__(self, data: Split, dtype: Any, count: int, seed: int, judge: Reader | None):
+    def __init__(self, data: Split, dtype: Any, count: int, seed: int, judge: Reader | None, spaces: Spaces | None = None):
         self.data, self.judge, self.dtype, self.seed = data, judge, np.dtype(dtype), seed
+        self.spaces = spaces or Spaces(data, dtype)
         rng = np.random.default_rng(seed)
         self.n = min(data.train.at_once(count, dtype), len(data.test))
         order = rng.permutation(len(data.train))
@@ -135,7 +156,7 @@ class Bench:
 
     def side(self, x: Array, recover: Callable[[Array], Array] | None = None, asked: Array | None = None) -> Side:
         """Examples (n, *shape), ready to be scored."""
-        return Side(x, self.data, self.judge, recover, asked)
+        return Side(x, self.data, self.judge, recover, asked, self.spaces)
 
     def _floats(self, examples: Examples, index: Array) -> Array:
         return examples.floats(index, self.dtype)
@@ -154,11 +175,6 @@ class Bench:
         """Training images that are not among the real ones, in [0, 1]."""
         rest = self.order[self.kept : self.kept + VALIDATION]
         return self.data.train.images(self._floats(self.data.train, rest))
-
-    @cached_property
-    def balls(self) -> Balls:
-        """About the real examples."""
-        return balls(self.real.features[:NEIGHBOURS])
 
     @cached_property
     def bins(self) -> Bins:

@@ -335,15 +335,17 @@ def _least_modes(weights: Array, good: Array, count: int) -> Array:
 
 def worse(case: Case) -> Finding | None:
     """Samples have been twice as good."""
-    for name, smaller in (("scores.kernel_distance", True), ("scores.frechet", True), ("scores.high_quality", False)):
+    names = ("kernel_distance", "random_kernel_distance", "frechet", "high_quality")
+    for name, smaller in ((f"scores.{name}", name != "high_quality") for name in names):
         values = case.scores(name.removeprefix("scores."))
         smooth = case.lines.smooth(values)
         if not np.isfinite(smooth).any() or len(smooth) < 8:
             continue
         best = int((np.nanargmin if smaller else np.nanargmax)(smooth))
         limit = float(smooth[best]) * (2 if smaller else 0.5)
-        if name == "scores.kernel_distance":  # of good samples it lies about 0, on either side
-            limit = float(smooth[best]) + max(float(smooth[best]), 3 * case.lines.end(case.scores("kernel_distance_error")))
+        if name.endswith("kernel_distance"):  # of good samples it lies about 0, on either side
+            error = case.lines.end(case.scores(f"{name.removeprefix('scores.')}_error"))
+            limit = float(smooth[best]) + max(float(smooth[best]), 3 * error)
         if not smaller and smooth[best] < 0.2:
             continue
         flags = above(values, limit) if smaller else below(values, limit)

@@ -17,6 +17,7 @@ from dessine.registry import SpecError, did_you_mean
 from dessine.scores.bench import Bench, Side, are_digits, is_read
 from dessine.scores.digits import class_entropy, confidence, histogram
 from dessine.scores.distances import mean_pairwise, rows
+from dessine.scores.features import Spaces, has_features
 from dessine.scores.judge import judge
 from dessine.scores.kernel import Kernel, kernel_distance
 from dessine.scores.mixture import assigned, distinct, high_quality, least_reverse_kl, reverse_kl, written
@@ -30,7 +31,7 @@ COLUMNS = ("ceiling", "floor", "collapsed")
 GLANCED = (
     "obedience",
     *("modes", "high_quality", "reverse_kl", "digit_entropy", "digit_confidence", "class_entropy", "class_confidence"),
-    "kernel_distance",
+    *("kernel_distance", "random_kernel_distance"),
     *("region_share", "near_real", "diversity"),
 )
 """Scores that lines of metrics have, as far as the data do."""
@@ -42,7 +43,8 @@ MOST_CLASSES = 30
 def directions(data: Split) -> dict[str, str]:
     """Which way is better, for every score of this data that takes no long time: "min", "max" or "near 1"."""
     ways = {"higher": "max", "lower": "min", "near 1": "near 1"}
-    told = {name: ways[group.better[name]] for group in GROUPS if group.of(data) and group.quick for name in group.better}
+    better = {name: way for group in GROUPS if group.of(data) for name, way in group.better.items()}
+    told = {name: ways[better[name]] for name in names(data, quick=True)}
     own = Own(data, np.float32)
     there = {"region_share": own.has_regions, "near_real": own.has_neighbours}
     return told | {name: "max" for name, known in there.items() if known}
@@ -58,17 +60,33 @@ class Panel:
     def __init__(self, data: Split, dtype: Any):
         self.judge: Reader | None = data.judge or (judge() if data.digits else None)
         self.data, self.dtype, self.own = data, np.dtype(dtype), Own(data, dtype)
+        self.spaces = Spaces(data, dtype)
         self.modes = len(data.mixture.weights) if data.mixture else 1000 if data.digits == 3 else 0
         self.goals: dict[str, str] = {}
         if data.mixture:
             self.goals = {"scores.reverse_kl": "min", "scores.high_quality": "max"}
         elif is_read(data):
             self.goals = {"scores.kernel_distance": "min"} | ({"scores.reverse_kl": "min"} if data.digits == 3 else {})
+        elif has_features(data):
+            self.goals = {"scores.random_kernel_distance": "min"}
+        else:
+            there = {"scores.region_share": self.own.has_regions, "scores.near_real": self.own.has_neighbours}
+            self.goals = {name: "max" for name, known in there.items() if known}
         if is_asked(data):
             self.goals["scores.obedience"] = "max"
         self._chooser: tuple[int, Bench] | None = None
         self._spreads: dict[int, float] = {}
         self._benches: dict[tuple[int, int], tuple[Bench, dict[int, dict[str, Found]]]] = {}
+
+    @property
+    def features(self) -> dict[str, Any]:
+        """In whose features lines of metrics compare, where no judge reads; nothing where there are none."""
+        return {"features": self.spaces.random.name} if "scores.random_kernel_distance" in self.goals else {}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a line of metrics says of who has measured."""
+        return {"judge": self.judged} if self.judged else self.features
 
     @property
     def judged(self) -> dict[str, Any]:
@@ -93,7 +111,7 @@ class Panel:
         """`obedience` of real examples, with their own labels: a judge errs on them, too. NaN where nobody is asked."""
         if not is_asked(self.data):
             return float("nan")
-        bench = Bench(self.data, self.dtype, 1000, 0, self.judge)
+        bench = Bench(self.data, self.dtype, 1000, 0, self.judge, self.spaces)
         return OBEDIENCE.measure(bench, bench.ceiling)["obedience"].value
 
     def obeyed(self, x: Array, asked: Array) -> Array:
@@ -103,17 +121,20 @@ class Panel:
         return by_class(Side(x, self.data, self.judge).classes, asked, known)
 
     def _read(self, x: Array) -> dict[str, float]:
-        """What the judge says, where there is one."""
-        if self.judge is None:
+        """What the judge says, where there is one; else how far images are from real ones in features without labels."""
+        side = Side(x, self.data, self.judge, spaces=self.spaces)
+        if self.judge is None and not self.features:
             return {}
-        side = Side(x, self.data, self.judge)
+        if self.judge is None:
+            distance, error = kernel_distance(real=self._real, generated=side.view("random").kernel)
+            return {"random_kernel_distance": distance, "random_kernel_distance_error": error}
         p, told, what = side.probabilities, {}, "digit" if are_digits(self.data) else "class"
         if self.data.digits == 3:
             mode = written(p.argmax(-1))
             told = {"modes": float(distinct(mode)), "reverse_kl": reverse_kl(mode, np.full(1000, 1 / 1000))}
         else:
             told = {f"{what}_entropy": class_entropy(p[:, 0])[0], f"{what}_confidence": confidence(p[:, 0])[0]}
-        distance, error = kernel_distance(real=self._real, generated=side.kernel)
+        distance, error = kernel_distance(real=self._real, generated=side.view().kernel)
         return told | {"kernel_distance": distance, "kernel_distance_error": error}
 
     @cached_property
@@ -127,7 +148,8 @@ class Panel:
     @cached_property
     def _real(self) -> Kernel:
         real = self.data.validation or self.data.train
-        return Side(self._some(real, 2000), self.data, self.judge).kernel
+        side = Side(self._some(real, real.at_once(2000, self.dtype)), self.data, self.judge, spaces=self.spaces)
+        return side.view("judge" if self.judge else "random").kernel
 
     def _modes(self, x: Array) -> dict[str, float]:
         mixture = self.data.mixture
@@ -150,7 +172,7 @@ class Panel:
 
         Of reverse KL, too, what is expected of so many perfect samples.
         """
-        bench = Bench(self.data, self.dtype, count, 0, self.judge)
+        bench = Bench(self.data, self.dtype, count, 0, self.judge, self.spaces)
         told = {"real test examples": self.glance(bench.ceiling.x), "noise": self.glance(bench.floor.x)}
         for name, side in (("real test examples", bench.ceiling), ("noise", bench.floor)) if is_asked(self.data) else ():
             told[name] |= {name: score.value for name, score in OBEDIENCE.measure(bench, side).items()}
@@ -187,7 +209,7 @@ class Panel:
         if self._chooser is None or self._chooser[0] != len(x):
             held = self.data.validation
             data = self.data if held is None else replace(self.data, train=held, test=held)
-            self._chooser = len(x), Bench(data, self.dtype, len(x), 0, self.judge)
+            self._chooser = len(x), Bench(data, self.dtype, len(x), 0, self.judge, self.spaces)
         bench = self._chooser[1]
         group = next(group for group in GROUPS if group.of(self.data) and name in group.better)
         return _measured(group, bench, bench.side(x[: bench.n]))[name].value
@@ -254,7 +276,7 @@ class Panel:
         """The bench of so many samples, and what its baselines score: it is kept, for the next generator to be measured."""
         key = (count, seed)
         if key not in self._benches:
-            self._benches = {key: (Bench(self.data, self.dtype, count, seed, self.judge), {})}
+            self._benches = {key: (Bench(self.data, self.dtype, count, seed, self.judge, self.spaces), {})}
         return self._benches[key]
 
     def _groups(self, only: Sequence[str] | None) -> list[tuple[int, Group]]:
@@ -264,9 +286,14 @@ class Panel:
                 text = f"'{name}' is no score of this data" if name in NAMES else f"no score '{name}'{did_you_mean(name, own)}"
                 raise SpecError(f"{text} (it has: {', '.join(own)})")
         there = [(i, group) for i, group in enumerate(GROUPS) if group.of(self.data)]
-        if only is None:
-            return [(i, group) for i, group in there if not group.slow]
-        return [(i, group) for i, group in there if ALL in only or any(name in only for name in group.better)]
+        spared = is_read(self.data)
+        asked = [] if only is None else only
+        return [
+            (i, group)
+            for i, group in there
+            if any(name in asked for name in group.better)
+            or ((only is None or ALL in asked) and not (group.spare and spared) and (ALL in asked or not group.slow))
+        ]
 
     def _row(self, group: Group, name: str, score: Score, baselines: dict[str, Found]) -> dict[str, Any]:
         row: dict[str, Any] = score._asdict() | {"better": group.better[name], "interval": list(score.interval(name))}
@@ -277,6 +304,8 @@ class Panel:
         if group.space == "judge":
             row["measured_by"] = f"judge {self.judge.hash}" if self.judge else "the data's own numbers"
             row |= {"test_success": self.judge.accuracy} if self.judge else {}
+        elif group.space in ("random", "pca"):
+            row["measured_by"] = self.spaces[group.space].name
         elif group.space != "data":
             row["measured_by"] = group.space
         return row

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from dessine.scores.bench import (
     is_read,
 )
 from dessine.scores.distances import mean_pairwise, rows
+from dessine.scores.features import has_features
 from dessine.scores.independent import NAME as CRITIC_NAME
 from dessine.scores.independent import independent
 from dessine.scores.judge import DIGITS
@@ -74,7 +76,9 @@ class Group(NamedTuple):
     better: "higher", "lower", or "near 1", by score
     of: which data has them; measure: of one side, on the bench, all finite, at least `least` samples and real examples
     quick: a matter of a second or two, so that many checkpoints can be measured; slow: only where it is asked for
-    space: whose features it is measured in: "judge" (else the data's own numbers), "data", or the name of what measures
+    space: whose features it is measured in: "judge" (else the data's own numbers), "random" or "pca" (`features.py`), "data",
+        or the name of what measures
+    spare: where a judge reads, it is measured only if it is named
     """
 
     better: dict[str, str]
@@ -85,6 +89,7 @@ class Group(NamedTuple):
     least: int = 2
     quick: bool = False
     slow: bool = False
+    spare: bool = False
 
 
 def _digits(bench: Bench, side: Side) -> Found:
@@ -118,15 +123,20 @@ def read_names(data: Split) -> tuple[str, ...]:
     return () if not is_read(data) or data.digits > 1 else data.judge.classes if data.judge else DIGITS
 
 
-def _frechet(bench: Bench, side: Side) -> Found:
-    sides = {"real": bench.real.moments, "generated": side.moments}
+def _named(name: str, space: str) -> str:
+    """A score in features that need no labels says so in its name."""
+    return name if space == "judge" else f"{space}_{name}"
+
+
+def _frechet(bench: Bench, side: Side, space: str = "judge") -> Found:
+    sides = {"real": bench.real.view(space).moments, "generated": side.view(space).moments}
     error = frechet.error(**sides) if bench.errors_of(side) else NAN
-    return {"frechet": Score(frechet.distance(**sides), error, len(side))}
+    return {_named("frechet", space): Score(frechet.distance(**sides), error, len(side))}
 
 
-def _kernel(bench: Bench, side: Side) -> Found:
-    value, error = kernel_distance(real=bench.real.kernel, generated=side.kernel)
-    return {"kernel_distance": Score(value, error if bench.errors_of(side) else NAN, len(side))}
+def _kernel(bench: Bench, side: Side, space: str = "judge") -> Found:
+    value, error = kernel_distance(real=bench.real.view(space).kernel, generated=side.view(space).kernel)
+    return {_named("kernel_distance", space): Score(value, error if bench.errors_of(side) else NAN, len(side))}
 
 
 def _modes(bench: Bench, side: Side) -> Found:
@@ -171,10 +181,11 @@ def _unevenness(mode: np.ndarray, weights: np.ndarray) -> Score:
     return Score(mixture.reverse_kl(mode, weights), NAN, n, perfect=mixture.least_reverse_kl(len(weights), n))
 
 
-def _neighbours(bench: Bench, side: Side) -> Found:
-    real, made = (one.features[:NEIGHBOURS] for one in (bench.real, side))
-    found = neighbours(real=real, generated=made, real_balls=bench.balls, errors=bench.errors_of(side))
-    return {name: Score(value, error, len(made)) for name, (value, error) in found._asdict().items()}
+def _neighbours(bench: Bench, side: Side, space: str = "judge") -> Found:
+    real, made = (one.view(space).features[:NEIGHBOURS] for one in (bench.real, side))
+    known = bench.real.view(space).balls
+    found = neighbours(real=real, generated=made, real_balls=known, errors=bench.errors_of(side))
+    return {_named(name, space): Score(value, error, len(made)) for name, (value, error) in found._asdict().items()}
 
 
 def _ndb(bench: Bench, side: Side) -> Found:
@@ -252,6 +263,27 @@ def _diversity(bench: Bench, side: Side) -> Found:
     if not real > 0:
         return {"diversity": Score(NAN, NAN, n, nearest.ALIKE)}
     return {"diversity": Score(mean_pairwise(rows(side.x[:n])) / real, NAN, n)}
+
+
+def _without_labels(space: str, of: str) -> tuple[Group, ...]:
+    """The scores that a judge's features have, in features that need no labels."""
+    shared: dict[str, Any] = {"of": has_features, "space": space, "quick": True, "spare": True}
+    four = {f"{space}_{name}": "higher" for name in ("precision", "recall", "density", "coverage")}
+    return (
+        Group(
+            {f"{space}_frechet": "lower"},
+            f"Frechet distance to training images in {of}",
+            measure=partial(_frechet, space=space),
+            **shared,
+        ),
+        Group(
+            {f"{space}_kernel_distance": "lower"},
+            f"kernel distance in {of}, without bias",
+            measure=partial(_kernel, space=space),
+            **shared,
+        ),
+        Group(four, f"the four of neighbours in {of}", measure=partial(_neighbours, space=space), least=K + 1, **shared),
+    )
 
 
 GROUPS = (
@@ -333,6 +365,8 @@ GROUPS = (
         K + 1,
         quick=True,
     ),
+    *_without_labels("random", "features of a fixed random network (images without a judge)"),
+    *_without_labels("pca", "principal components of training images (images without a judge)"),
     Group(
         {"ndb": "lower"},
         "share of 100 regions of the data with too many or too few samples",
@@ -387,5 +421,10 @@ NAMES = tuple(dict.fromkeys(name for group in GROUPS for name in group.better))
 
 
 def names(data: Split, quick: bool = False) -> list[str]:
-    """The scores that this data has, or the quick ones of them."""
-    return [name for group in GROUPS if group.of(data) and (group.quick or not quick) for name in group.better]
+    """The scores that this data has, or the quick ones of them that are measured without being named."""
+    return [
+        name
+        for group in GROUPS
+        if group.of(data) and (not quick or (group.quick and not (group.spare and is_read(data))))
+        for name in group.better
+    ]

@@ -14,7 +14,7 @@ from dessine.intervals import limits, summarise_repeats
 from dessine.reports import beside, facts, figure, folded, joined, link, page, preformatted, section, table
 from dessine.reports.run_page import frames_of
 from dessine.runs.files import write_atomically
-from dessine.sweeps.results import Result, Results, main_effect, samples
+from dessine.sweeps.results import UNRANKED, Result, Results, main_effect, samples
 
 MOST_DRAWN, MOST_RUNS = 24, 500
 CAPTIONS = {
@@ -39,6 +39,7 @@ def save_page(results: Results, path: Path, title: str, pictures: Sequence[Path]
         Markup("<h1>{}</h1>").format(title),
         facts(told),
         note if results.done else "",
+        Markup('<p class="bad">{}</p>').format(UNRANKED) if results.done and not results.metrics else "",
         *(_settings(results, metric, way) for metric, way in results.metrics.items()),
         *(_differences(results, metric) for metric in results.metrics),
         section("What the runs draw", *_drawn(results)),

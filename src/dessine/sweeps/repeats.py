@@ -32,7 +32,7 @@ from dessine.threads import cores
 LARGE = 20_000
 """Parameters of a network from which repeats train apart: its products are then large enough to fill a core."""
 
-SHARED = ("step", "epoch", "examples", "hash", "accuracy")
+SHARED = ("step", "epoch", "examples", "hash", "accuracy", "features")
 """Metrics that are the same for every repeat."""
 
 

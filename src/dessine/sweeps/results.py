@@ -19,6 +19,7 @@ from scipy.special import stdtrit
 
 from dessine.intervals import limits, mean_interval
 from dessine.registry import SpecError
+from dessine.runs.comparison import NOTHING
 from dessine.runs.documents import read_summary, spec_of
 from dessine.runs.files import write_atomically
 from dessine.runs.inside import read
@@ -359,9 +360,12 @@ def save_table(results: Results, path: Path) -> None:
     write_atomically(path, text.getvalue())
 
 
+UNRANKED = f"no setting is the best: {NOTHING} (--metric NAME compares by any metric that was measured)"
+
+
 def best_settings(results: Results, count: int = 3) -> list[str]:
     """Lines for the screen: of the first metric, the best settings with their intervals."""
-    lines = []
+    lines = [UNRANKED] if results.done and not results.metrics else []
     for metric, way in list(results.metrics.items())[:1]:
         told = []
         for label, rows in results.settings().items():

@@ -27,7 +27,7 @@ def scores(pair: Pair, drawn: Array) -> dict[str, Any]:
     """
     if not pair.scored:
         return {}
-    plain, told = glance(pair.panel, drawn[:, : pair.scored]), {"judge": pair.panel.judged} if pair.panel.judged else {}
+    plain, told = glance(pair.panel, drawn[:, : pair.scored]), pair.panel.told
     if pair.average is None:
         return _obeyed(pair, drawn[:, : pair.scored], {"scores": plain} | told)
     with pair.average.worn():
