@@ -21,6 +21,10 @@ from dessine.cli.loading import load_run
 from dessine.data.mnist import Mnist
 from dessine.games.game import FIXED_SEED
 from dessine.runs.run import Run
+from dessine.scores.bench import Bench
+from dessine.scores.frechet import distance
+from dessine.scores.kernel import kernel_distance
+from dessine.scores.neighbours import neighbours
 from dessine.scores.panel import Panel
 from dessine.scores.ranks import spearman
 from dessine.streams import Streams
@@ -83,13 +87,16 @@ def main() -> None:
     test = data.test.floats(np.arange(len(data.test)), np.float32)
     sets = [*generators(folder, data.train.shape), *(("", x) for x in changed(test, np.asarray(data.test.y)))]
     names = ["frechet", *(f"{space}_{name}" for space in SPACES for name in SCORES), "region_share", "near_real"]
-    rows = []
+    bench, rows = Bench(data, np.float32, COUNT, 0, panel.judge, panel.spaces), []
     for which, x in sets:
-        told = panel.measure(
-            lambda n, x=x: x[:n], COUNT, 0, None, "", [n for n in names if n not in ("region_share", "near_real")]
-        )
-        own = panel.own.glance(x)
-        rows.append([told["scores"][n]["value"] if n in told["scores"] else own[n] for n in names])
+        side, own = bench.side(x[: bench.n]), panel.own.glance(x[: bench.n])
+        row = [distance(real=bench.real.view().moments, generated=side.view().moments)]
+        for real, made in ((bench.real.view(space), side.view(space)) for space in SPACES):
+            row += [distance(real=real.moments, generated=made.moments)]
+            row += [kernel_distance(real=real.kernel, generated=made.kernel)[0]]
+            found = neighbours(real=real.features, generated=made.features, real_balls=real.balls, errors=False)
+            row += [score for score, _ in found]
+        rows.append([*row, own["region_share"], own["near_real"]])
         print(f"{which or 'changed':>9}  " + "  ".join(f"{v:8.3g}" for v in rows[-1][:4]), file=sys.stderr, flush=True)
     table, runs = np.array(rows), np.array([which for which, _ in sets])
     drawn, rng = np.flatnonzero(runs != ""), np.random.default_rng(0)
