@@ -159,3 +159,11 @@ def test_a_judge_that_finds_too_few_gives_up(dessine: Any, run: Any, tmp_path: P
     assert answer.code == 2
     assert "among 1,200 draws: 0 of 2 for 2" in answer.err or "draws: 0 of 2 for 2" in answer.err
     assert not (tmp_path / "some.npz").exists()
+
+
+def test_a_layer_that_expects_other_classes_is_one_line(dessine: Any, tmp_path: Path) -> None:
+    (tmp_path / "told.yaml").write_text(CONFIG.format(**TOLD | {"begin": "{type: condition, classes: 10}, "}))
+    answer = dessine("config", "check", "told.yaml")
+    assert answer.code == 2
+    assert "layers[0].classes: the data have 3 classes, not 10" in answer.err
+    assert len(answer.err.splitlines()) == 1

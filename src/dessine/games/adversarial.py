@@ -22,6 +22,7 @@ from dessine.games.beginning import begin_at_mean
 from dessine.games.critic_moves import CriticExtra, CriticMoves, Moves, Until
 from dessine.games.fitting import outline, refuse_contradictions, tell_classes
 from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
+from dessine.games.kinds import Kinds
 from dessine.games.latent import Latent
 from dessine.games.measures.gap import gap
 from dessine.games.measures.glance import scores
@@ -85,6 +86,7 @@ class Adversarial(Pair, Game):
     """
 
     small: Small | None = None
+    kinds: Kinds | None = None  # until it is outlined
     draws = True
     headline: ClassVar[dict[str, str]] = {
         "distance": "distance",

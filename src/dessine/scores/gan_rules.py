@@ -395,7 +395,7 @@ def ignores(case: Case) -> Finding | None:
     """What is asked for makes no difference, or hardly any, to what is drawn."""
     chance, real = case.known.chance, case.known.obeyed
     values = case.scores("obedience")
-    if not real > chance or not np.isfinite(values).any():
+    if not real > chance or not np.isfinite(values).any() or _is_noise(case):
         return None
     limit, end = chance + IGNORED * (real - chance), case.lines.end(values)
     why = f"a quarter of the way from the largest class's share, {chance:.2g}, to what the judge reads of real ones, {real:.2g}"
