@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import struct
 import sys
@@ -18,6 +17,7 @@ from dessine.cli import group
 from dessine.cli.errors import guarded
 from dessine.data.mnist import SAMPLE
 from dessine.games import Adversarial
+from dessine.spec import read
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -52,11 +52,10 @@ outputs: {{metrics: 4, samples: 10, checkpoint: 9, grid: [2, 3], plots: false}}
 
 def few(path: Path) -> list[str]:
     """What makes a shipped config load at once, whatever its data: few examples, digits in place of what must be fetched."""
-    if re.search(r"type: (fashion_mnist|kmnist)", text := path.read_text()):
+    kind = read(path).data["data"]["type"]
+    if kind in ("fashion_mnist", "kmnist"):
         return [f"data.path={SAMPLE}", "data.limit=100"]
-    if "type: sheep" in text:
-        return ["data.images=100", "data.test_images=20"]
-    return ["data.limit=100"] if "type: mnist" in text else []
+    return {"mnist": ["data.limit=100"], "sheep": ["data.images=100", "data.test_images=20"]}.get(kind, [])
 
 
 class Answer(NamedTuple):
