@@ -68,6 +68,8 @@ def test_draw_eval_and_diagnose_take_the_best_a_step_or_the_last(chosen, dessine
     told = dessine("eval", chosen, "--step", "best", "--only", "recall", "--count", "10", "--json")
     assert json.loads(told.out)["step"] == step
     assert (chosen / "eval" / "best" / "only.json").is_file()
+    other = dessine("eval", chosen, "--step", "best", "--repeat", "2", "--only", "recall", "--count", "10", "--json")
+    assert json.loads(other.out)["step"] == checkpoint.load(chosen, None)[1]["best"]["steps"][2]
     assert json.loads(dessine("diagnose", chosen, "--step", "54", "--json").out)["step"] == 54
 
 

@@ -205,7 +205,7 @@ def measure(run: Path, names: list[str], repeat: int = 0) -> None:
 
 def _measured(run: str, runs_dir: Path, ask: _Question, out: Path | None) -> dict[str, Any]:
     """Measure one run, and save what was found."""
-    found, experiment, step = open_run(run, runs_dir, at=ask.at)
+    found, experiment, step = open_run(run, runs_dir, at=ask.at, repeat=ask.repeat)
     drawn_by(experiment, ask.average)
     _refuse_repeat(experiment, ask.repeat)
     told: dict[str, Any] = {"run": str(found.path), "step": step, "seed": ask.seed}

@@ -208,8 +208,10 @@ def drawn_by(experiment: Experiment, average: bool | None) -> str:
         raise click.UsageError(str(error)) from None
 
 
-def open_run(text: str, runs_dir: Path, to_draw: bool = False, at: int | str = "last") -> tuple[Run, Experiment, int]:
-    """A saved run with a checkpoint restored: the run, the experiment and the step, that of the first repeat.
+def open_run(
+    text: str, runs_dir: Path, to_draw: bool = False, at: int | str = "last", repeat: int = 0
+) -> tuple[Run, Experiment, int]:
+    """A saved run with a checkpoint restored: the run, the experiment and the step, that of one repeat: each has its own best.
 
     The screen is told of a newer one than the last that cannot be used. to_draw: the data may be missing; at: as `restore` says
     """
@@ -232,4 +234,4 @@ def open_run(text: str, runs_dir: Path, to_draw: bool = False, at: int | str = "
     steps = restore(run, experiment, at)
     if steps is None:
         raise RunError(f"{run.path} holds no checkpoint: nothing was trained")
-    return run, experiment, steps[0]
+    return run, experiment, steps[repeat if repeat < len(steps) else 0]
