@@ -84,7 +84,8 @@ def test_a_report_loads_without_error_and_fetches_nothing(browser, report):
     assert said == []
     assert [url for url in asked if not url.startswith("data:")] == []
     pictures = browser.execute_script("return [...document.images].map(i => i.naturalWidth)")
-    assert len(pictures) == 4  # three samples and the curves
+    assert len(pictures) == 3  # the samples
+    assert len(browser.find_elements("css selector", ".curves figure > svg")) == 1
     assert all(width > 0 for width in pictures)
 
 

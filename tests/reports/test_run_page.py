@@ -144,7 +144,7 @@ def test_names_that_are_not_ours_are_no_pictures(make_run):
         (path / part).mkdir(exist_ok=True)
         (path / part / name).write_bytes(picture)
     made = page_of(path)
-    assert made.count("<img") == 3  # the two samples, and the curve that is drawn for the page
+    assert made.count("<img") == 2  # the two samples; the curve of the page is no picture
     assert "onload" not in made
     assert "<form" not in made
 

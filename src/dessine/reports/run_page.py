@@ -5,7 +5,7 @@ A page can be made of any run, at any time: what is not there yet, or cannot be 
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,27 @@ import numpy as np
 from markupsafe import Markup
 
 from dessine.intervals import limits, summarise_repeats
-from dessine.plots import Pictures
-from dessine.plots.compare import save_comparison
-from dessine.reports.shell import data_uri, facts, figure, folded, joined, page, preformatted, section, table
+from dessine.reports.curves import History, grid
+from dessine.reports.shell import (
+    Source,
+    data_uri,
+    facts,
+    figure,
+    folded,
+    joined,
+    page,
+    preformatted,
+    section,
+    slider,
+    table,
+)
 from dessine.runs import checkpoint
 from dessine.runs.checkpoint import Damaged
 from dessine.runs.collection import Row
-from dessine.runs.comparison import Track, settings
+from dessine.runs.comparison import Track
 from dessine.runs.documents import goals_of, read_scores, read_summary
 from dessine.runs.files import RunError, write_atomically
-from dessine.runs.inside import files, read_text
+from dessine.runs.inside import files, read_text, tail
 
 MOST_FRAMES = 60
 LAST_LINES = 200
@@ -96,29 +107,30 @@ def run_page(row: Row) -> Markup:
     faults += track.faults
     best = _best(row, track.repeats, faults)
     parts = [
-        _head(row),
+        head(row),
         *(Markup('<p class="bad">{}</p>').format(fault) for fault in faults),
-        section("Results", _results(row, track, summary), _kept(best), _last(track)),
+        section("Results", results(row, track, summary), _kept(best), last_metrics(track)),
         section("What it draws", _whose(summary), _not_the_best(best, samples(row.path))),
-        section("Diagnosis", _diagnosis(summary.get("diagnosis"))),
-        section("Curves", *_pictures(row.path, "plots", CAPTIONS) or _drawn(row)),
-        section("Measured by dessine eval", *_scores(row.path, "eval")),
-        section("The best checkpoint, measured by dessine eval --step best", *_scores(row.path, "eval/best")),
-        section("Networks", *_networks(row)),
-        section("Config", _config(row)),
-        section("Where it comes from", _provenance(row)),
-        section("Log", _log(row.path)),
+        section("Diagnosis", diagnosed(summary.get("diagnosis"))),
+        section("Curves", *pictures(row.path, "plots", CAPTIONS) or _drawn(row, track)),
+        section("Measured by dessine eval", *scored_by_eval(row.path, "eval")),
+        section("The best checkpoint, measured by dessine eval --step best", *scored_by_eval(row.path, "eval/best")),
+        section("Networks", *networks(row)),
+        section("Config", config(row)),
+        section("Where it comes from", provenance(row)),
+        section("Log", log(row.path)),
     ]
     return page(row.name, joined(parts), SCRIPT)
 
 
-def _head(row: Row) -> Markup:
+def head(row: Row) -> Markup:
+    """What it is called, its state, how far it is, and what has gone wrong."""
     name = row.spec.get("name")
     began = f"began {datetime.fromtimestamp(row.began).astimezone():%Y-%m-%d %H:%M}" if row.began is not None else ""
     steps = f"at step {row.step:,}" if row.step is not None else ""
     if row.step is not None and row.steps and row.steps != row.step:
         steps += f" of {row.steps:,}"
-    took = f"took {_span(row.seconds)}" if row.seconds is not None else ""
+    took = f"took {span(row.seconds)}" if row.seconds is not None else ""
     seeds = f"seed {row.seed}" if row.seed is not None else ""
     if row.seed is not None and (row.repeats or 1) > 1:
         seeds = f"{row.repeats} repeats, seeds {row.seed} to {row.seed + (row.repeats or 1) - 1}"
@@ -130,7 +142,7 @@ def _head(row: Row) -> Markup:
     return Markup("<header>\n{}\n</header>").format(joined([heading, status, folder, reason]))
 
 
-def _results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
+def results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
     """One line for each goal; then whatever else the game has summed up."""
     goals, best, rows = goals_of(row.info), summary.get("best", {}), []
     for goal, way in goals.items():
@@ -203,7 +215,7 @@ def _whose(summary: dict[str, Any]) -> Markup:
     return said.format(summary["drawn_by"]) if "drawn_by" in summary else Markup()
 
 
-def _diagnosis(told: dict[str, Any] | None) -> Markup:
+def diagnosed(told: dict[str, Any] | None) -> Markup:
     """The verdict, the numbers behind it and what to try, as they were when the run ended."""
     if told is None or not {"verdict", "words"} <= told.keys():
         return Markup()
@@ -231,7 +243,7 @@ def _source(one: dict[str, Any], told: dict[str, Any]) -> str:
     return (median if source == "metrics" else source) + drawn
 
 
-def _last(track: Track) -> Markup:
+def last_metrics(track: Track) -> Markup:
     """Every metric of the last record."""
     if not track.records:
         return Markup()
@@ -245,7 +257,7 @@ def _last(track: Track) -> Markup:
 
 def frames_of(folder: Path) -> list[Path]:
     """Pictures of what the run `folder` has drawn, named samples/step_0000100.png, first to last."""
-    return [path for path in files(folder, "samples", r"step_\d{7,}\.png") if _is_picture(path)]
+    return [path for path in files(folder, "samples", r"step_\d{7,}\.png") if is_picture(path)]
 
 
 def samples(folder: Path) -> Markup:
@@ -264,41 +276,36 @@ def samples(folder: Path) -> Markup:
         images.append(made.format(data_uri(frame), step, hidden))
     if not last:
         return Markup("<figure>{}<figcaption>Samples at {}</figcaption></figure>").format(images[0], step)
-    slider = Markup(
-        '<div class="slider"><label for="at">Step</label><input type="range" id="at" min="0" max="{0}" value="{0}">'
-        '<output for="at">{1}</output></div>'
-    )
-    shown = Markup('<div class="samples">{}\n<figure>\n{}\n</figure></div>').format(slider.format(last, step), joined(images))
+    shown = Markup('<div class="samples">{}\n<figure>\n{}\n</figure></div>').format(slider(last, step), joined(images))
     few = Markup('<p class="quiet">{} of {} pictures, evenly chosen.</p>').format(MOST_FRAMES, every)
     return shown + (few if every > MOST_FRAMES else "")
 
 
-def _pictures(folder: Path, part: str, captions: dict[str, str]) -> list[Markup]:
-    found = [path for path in files(folder, part, r"\w+\.png") if _is_picture(path)]
+def pictures(folder: Path, part: str, captions: dict[str, str], source: Source = data_uri) -> list[Markup]:
+    """Those in `part` of the run, each with its caption."""
+    found = [path for path in files(folder, part, r"\w+\.png") if is_picture(path)]
     order = {stem: i for i, stem in enumerate(captions)}
     found.sort(key=lambda path: order.get(path.stem, len(order)))
-    return [figure(path, captions.get(path.stem, path.stem.replace("_", " "))) for path in found]
+    return [figure(path, captions.get(path.stem, path.stem.replace("_", " ")), source) for path in found]
 
 
-def _drawn(row: Row) -> list[Markup]:
+def curves(history: History, goals: Iterable[str]) -> list[Markup]:
+    """Every metric over the steps so far, those to look at first before the rest."""
+    first, rest = history.panels(goals)
+    if not first:
+        return [grid(rest)] if rest else []
+    return [grid(first), *([folded(f"{len(rest)} more", grid(rest))] if rest else [])]
+
+
+def _drawn(row: Row, track: Track) -> list[Markup]:
     """Curves of a run that has drawn none itself: it is not finished, or was told not to."""
-    one = settings([row])[0][0]
-    known = [name for track in one.tracks for name in track.names()]
-    names = [name for name in goals_of(row.info) if name in known] or known[:2]
-    if not names:
-        return []
-    told: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        panels = {name: {one.label: one.curve(name, "step")} for name in names}
-        at, title = Path(folder) / "curves.png", str(row.spec.get("name") or row.name)
-        made = [
-            figure(path, f"{', '.join(names)} so far")
-            for path in Pictures(told.append).draw(save_comparison, at, panels, title)
-        ]
-    return [*made, *(Markup('<p class="bad">{}</p>').format(text) for text in told)]
+    history = History()
+    for record, values in track.records:
+        history.add(record["step"], values)
+    return curves(history, goals_of(row.info))
 
 
-def _networks(row: Row) -> list[Markup]:
+def networks(row: Row) -> list[Markup]:
     """A table for each player: its layers, as the spec describes them, what they give, and their parameters."""
     made = []
     for name, layers in row.info.get("networks", {}).items():
@@ -335,7 +342,7 @@ def _option(value: Any) -> Any:
     return value
 
 
-def _scores(folder: Path, part: str) -> list[Markup]:
+def scored_by_eval(folder: Path, part: str, source: Source = data_uri) -> list[Markup]:
     """What `dessine eval` has left in `part` of the run: numbers, then pictures."""
     made = []
     for path in files(folder, part, r"(scores|only|checkpoints)\.json"):
@@ -358,7 +365,7 @@ def _scores(folder: Path, part: str) -> list[Markup]:
         made.append(_correlations(told.get("spearman", {})))
         rest = {_words(key): _line(v) for key, v in told.items() if key not in means and key not in SHOWN}
         made.append(facts(rest))
-    return [*made, *_pictures(folder, part, EVAL_CAPTIONS)]
+    return [*made, *pictures(folder, part, EVAL_CAPTIONS, source)]
 
 
 SHOWN = ("run", "pictures", "scores", "drawn_by", "average", "plain", "checkpoints", "spearman", "confusion", "step", "repeat")
@@ -408,7 +415,8 @@ def _correlations(spearman: dict[str, dict[str, dict[str, Any]]]) -> Markup:
     return table(["score", *spearman], rows, told)
 
 
-def _config(row: Row) -> Markup:
+def config(row: Row) -> Markup:
+    """As it was written, what the command line changed, and with every default."""
     resolved, own = (read_text(row.path, name, LARGEST_TEXT) for name in ("config.yaml", "source.yaml"))
     parts = []
     if own.strip():
@@ -421,7 +429,8 @@ def _config(row: Row) -> Markup:
     return joined(parts)
 
 
-def _provenance(row: Row) -> Markup:
+def provenance(row: Row) -> Markup:
+    """Where it comes from: command, data, versions, machine."""
     info = row.info
     git = info.get("git", {})
     commit = git.get("commit")
@@ -445,12 +454,14 @@ def _provenance(row: Row) -> Markup:
     )
 
 
-def _log(folder: Path) -> Markup:
-    lines = read_text(folder, "log.txt", LARGEST_TEXT).splitlines()
+def log(folder: Path) -> Markup:
+    """The last lines of log.txt."""
+    text, whole = tail(folder, "log.txt")
+    lines = text.splitlines()
     if not lines:
         return Markup()
     kept = "\n".join(lines[-LAST_LINES:])
-    told = f"the last {LAST_LINES} of {len(lines):,} lines" if len(lines) > LAST_LINES else f"{len(lines)} lines"
+    told = f"{len(lines)} lines" if whole and len(lines) <= LAST_LINES else f"the last {min(LAST_LINES, len(lines))} lines"
     return folded(f"log.txt, {told}", preformatted(kept))
 
 
@@ -469,13 +480,14 @@ def _line(v: Any) -> str:
     return "[" + ", ".join(map(_line, v)) + "]" if isinstance(v, list) else str(v)
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """A time in words."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
     """Whether it begins as a PNG does, since a killed process may leave an empty file, and is no larger than one may be."""
     try:
         with path.open("rb") as file:

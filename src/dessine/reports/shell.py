@@ -7,28 +7,40 @@ stand in constants only.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+Source = Callable[[Path], str]
+"""Where a page has a picture from: an address, or the picture itself."""
+
 STYLE = Markup("""
-:root { --ink: #1d2430; --soft: #5b6472; --line: #dfe3e8; --wash: #f5f7f9; --mark: #1f5fa8; color-scheme: light; }
+:root { --ink: #1d2430; --soft: #5b6472; --line: #dfe3e8; --wash: #f5f7f9; --paper: #fff; --mark: #1f5fa8;
+  --bad: #a31515; --good: #1b6e35; --best: #eaf5ec; --c0: #0072b2; --c1: #d55e00; --c2: #008f6b; --c3: #a8568a; --c4: #8a6d00;
+  --c5: #56606e; color-scheme: light dark; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --ink: #e6e9ee; --soft: #a3acb9; --line: #343c48; --wash: #1b212a; --paper: #12161c; --mark: #7db4f0;
+    --bad: #ff9d94; --good: #7fd49a; --best: #173322; --c0: #56b4e9; --c1: #f5923e; --c2: #2fc79a; --c3: #dd9cc4; --c4: #e3c84a;
+    --c5: #b4bcc8; }
+  img { background: #fff; border-radius: 3px; }
+}
 * { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; color: var(--ink); background: #fff; margin: 0; }
+body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; color: var(--ink); background: var(--paper);
+  margin: 0; }
 main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .4rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 2.4rem 0 .8rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); }
 p { margin: .4rem 0; max-width: 52rem; }
-.quiet { color: var(--soft); } .bad { color: #a31515; } .good { color: #1b6e35; }
+.quiet { color: var(--soft); } .bad { color: var(--bad); } .good { color: var(--good); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; }
 th, td { padding: .3rem .9rem .3rem 0; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; } tbody th { font-weight: 500; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-tr.best { background: #eaf5ec; }
+tr.best { background: var(--best); }
 dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .2rem 1.2rem;
   margin: .6rem 0; font-size: .95rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
@@ -43,11 +55,25 @@ a { color: var(--mark); }
 .slider { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem 1rem; margin: .4rem 0 .8rem; }
 .slider input { flex: 1 1 16rem; min-width: 0; accent-color: var(--mark); height: 1.8rem; }
 .slider output { min-width: 8rem; font-variant-numeric: tabular-nums; }
+.curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem 1.6rem; }
+.curves figure { margin: 0; min-width: 0; } .curves svg { width: 100%; height: auto; display: block; }
+.curves h3 { font-size: .95rem; font-weight: 600; margin: 0; overflow-wrap: anywhere; }
+.curves text { fill: var(--soft); font-size: 12px; } .curves .rule { stroke: var(--line); stroke-width: 1; }
+.curves polyline { fill: none; stroke-width: 2; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
+.curves polygon { stroke: none; opacity: .18; } .curves circle { stroke: none; }
+.key { display: inline-flex; align-items: center; gap: .35rem; margin-right: .9rem; font-size: .85rem; color: var(--soft);
+  overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+.key svg { width: 1.6rem; height: .7rem; flex: none; }
+.c0 { stroke: var(--c0); fill: var(--c0); } .c1 { stroke: var(--c1); fill: var(--c1); stroke-dasharray: 7 3; }
+.c2 { stroke: var(--c2); fill: var(--c2); stroke-dasharray: 2 3; }
+.c3 { stroke: var(--c3); fill: var(--c3); stroke-dasharray: 9 3 2 3; }
+.c4 { stroke: var(--c4); fill: var(--c4); stroke-dasharray: 12 4; }
+.c5 { stroke: var(--c5); fill: var(--c5); stroke-dasharray: 1 4; }
 :focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
 @media (max-width: 34rem) {
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } main { padding-top: 1rem; }
 }
-@media print { main { max-width: none; } .slider { display: none; } }
+@media print { :root { color-scheme: light; } main { max-width: none; } .slider { display: none; } }
 """)
 
 
@@ -94,10 +120,19 @@ def section(heading: str, *content: str) -> Markup:
     return Markup("<section>\n<h2>{}</h2>\n{}\n</section>").format(heading, inner) if inner else Markup()
 
 
-def figure(png_path: Path, caption: str) -> Markup:
-    """A picture, PNG or GIF, with its bytes in the page. The caption is also what a screen reader says."""
+def figure(path: Path, caption: str, source: Source | None = None) -> Markup:
+    """A picture, PNG or GIF, with its bytes in the page, or from `source`. The caption is also what a screen reader says."""
     made = Markup('<figure><img src="{0}" alt="{1}"><figcaption>{1}</figcaption></figure>')
-    return made.format(data_uri(png_path), caption)
+    return made.format((source or data_uri)(path), caption)
+
+
+def slider(last: int, said: str, at: str = "at") -> Markup:
+    """What moves through pictures 0 to `last`, and begins at the last, of which `said` is told. at: its id in the page"""
+    made = Markup(
+        '<div class="slider"><label for="{0}">Step</label><input type="range" id="{0}" min="0" max="{1}" value="{1}">'
+        '<output for="{0}">{2}</output></div>'
+    )
+    return made.format(at, last, said)
 
 
 def beside(pictures: Iterable[tuple[Path, str, str]]) -> Markup:

@@ -183,10 +183,14 @@ def _sweep(row: Row) -> Row:
     except RunError as error:
         row.info, row.reason = {}, str(error).removeprefix(f"{row.path}/")
     row.began = _began(row.info.get("created"), row.path)
-    for cell in folders(row.path, "cells"):
-        one = read_row(cell, cell.name)
-        if one:
-            row.cells[one.status] = row.cells.get(one.status, 0) + 1
+    return counted(row, filter(None, (read_row(cell, cell.name) for cell in folders(row.path, "cells"))))
+
+
+def counted(row: Row, cells: Iterable[Row]) -> Row:
+    """The row of a sweep, with its cells by status, the worst of which is its own."""
+    row.cells = {}
+    for one in cells:
+        row.cells[one.status] = row.cells.get(one.status, 0) + 1
     row.status = next((status for status in WORST_FIRST if status in row.cells), "queued")
     return row
 

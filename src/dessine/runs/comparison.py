@@ -29,13 +29,15 @@ ABSENT = "–"
 
 
 class Track:
-    """The records of one run."""
+    """The records of one run. known: them and what is wrong with the others, where somebody has read them already"""
 
-    def __init__(self, row: Row):
-        self.row, self.seed, self.repeats = row, row.seed or 0, row.repeats or 1
+    def __init__(self, row: Row, known: tuple[list[dict[str, Any]], list[str]] | None = None):
+        self.row, self.seed, self.repeats, self._known = row, row.seed or 0, row.repeats or 1, known
 
     @cached_property
     def _read(self) -> tuple[list[dict[str, Any]], list[str]]:
+        if self._known is not None:
+            return self._known
         try:
             return read_metrics(self.row.path)
         except RunError as error:

@@ -50,6 +50,18 @@ def read_text(folder: Path, name: str, largest: int = LARGEST) -> str:
         return ""
 
 
+def tail(folder: Path, name: str, most: int = 1 << 16) -> tuple[str, bool]:
+    """The last `most` bytes of a file as text, from a whole line on, and whether that is all of it; empty likewise."""
+    try:
+        with checked(folder, name).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - most))
+            text = file.read(most).decode("utf-8", errors="replace")
+    except (OSError, RunError):
+        return "", True
+    return (text, True) if size <= most else (text.partition("\n")[2], False)
+
+
 def files(folder: Path, part: str, pattern: str) -> list[Path]:
     """The regular files in `folder`/`part` whose whole name fits the regular expression `pattern`, in the order of their names.
 
