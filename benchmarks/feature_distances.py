@@ -104,8 +104,8 @@ def main() -> None:
     samples = [np.concatenate([np.flatnonzero(runs == one) for one in rng.choice(list(RUNS), len(RUNS))]) for _ in range(DRAWS)]
     print(f"{len(drawn)} generators, {len(table) - len(drawn)} changed sets; judge {panel.judged}")
     for j, name in enumerate(names[1:], 1):
-        spread = np.quantile([spearman(bad[s, 0], bad[s, j]) for s in samples], [0.025, 0.975])
-        within = np.median([spearman(bad[runs == one, 0], bad[runs == one, j]) for one in RUNS])
+        spread = np.nanquantile([spearman(bad[s, 0], bad[s, j]) for s in samples], [0.025, 0.975])
+        within = np.nanmedian([spearman(bad[runs == one, 0], bad[runs == one, j]) for one in RUNS])
         rho, both = spearman(bad[drawn, 0], bad[drawn, j]), spearman(bad[:, 0], bad[:, j])
         print(f"| `{name}` | {rho:.2f} | {spread[0]:.2f} to {spread[1]:.2f} | {within:.2f} | {both:.2f} |", flush=True)
 

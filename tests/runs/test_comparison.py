@@ -7,7 +7,7 @@ import pytest
 
 from dessine.letters import clipped
 from dessine.registry import SpecError
-from dessine.runs.collection import survey
+from dessine.runs.collection import read_row, survey
 from dessine.runs.comparison import ABSENT, differences, metrics_of, settings, short_names, shown
 
 
@@ -123,3 +123,13 @@ def test_values_as_they_are_shown(value, text):
 def test_clipped_text_spoils_no_terminal():
     assert clipped("a\x1b[31mb\nc", 20) == "a?[31mb?c"
     assert clipped("abcdef", 4) == "abc…"
+
+
+def test_losses_of_a_gan_rank_nothing(make_run):
+    path = make_run("gan", goals={"loss.generator": "min"}, spec={"game": {"type": "adversarial"}})
+    (path / "metrics.jsonl").write_text('{"step": 1, "loss": {"generator": 0.5}}\n')
+    row = read_row(path, "gan")
+    assert row is not None
+    with pytest.raises(SpecError, match="losses do not"):
+        metrics_of(settings([row])[0], [])
+    assert metrics_of(settings([row])[0], ["loss.generator"]) == ["loss.generator"]

@@ -296,6 +296,8 @@ def scores_table(scores: dict[str, dict[str, Any]]) -> list[str]:
         numbers = [_number(row[key]) for key in ("value", "ceiling", "floor", "collapsed")]
         if any(number != "-" for number in numbers):
             rows.append((name, numbers[0], error, row["better"], *numbers[1:], f"{row['n']:,}"))
+        if name.startswith(("random_", "pca_")):
+            reasons.setdefault(f"measured in {row['measured_by']}, fitted on training images", []).append(name)
         if "why" in row:
             reasons.setdefault(row["why"], []).append(name)
         if "perfect" in row:
