@@ -15,7 +15,10 @@ import click
 
 from dessine.cli.completion import filters
 from dessine.cli.errors import say
-from dessine.cli.paths import FILE, PATH, RUN
+from dessine.cli.named import find_any, json_option, runs_option
+from dessine.cli.notes import note as note_command
+from dessine.cli.notes import tag as tag_command
+from dessine.cli.paths import FILE, RUN
 from dessine.cli.terminal import room, table
 from dessine.letters import clipped
 from dessine.plots import Pictures
@@ -25,9 +28,9 @@ from dessine.runs.comparison import Setting, count_of, differences, metrics_of, 
 from dessine.runs.documents import spec_of
 from dessine.runs.files import finite, own
 from dessine.runs.inside import FORBIDDEN
-from dessine.runs.naming import called, find
+from dessine.runs.naming import called
 from dessine.runs.removal import is_ours, refusal, remove, size
-from dessine.runs.run import Run, RunError
+from dessine.runs.run import RunError
 
 COLOURS = {"running": "cyan", "completed": "green", "failed": "red", "broken": "red", "lost": "yellow", "interrupted": "yellow"}
 
@@ -44,16 +47,16 @@ class Seconds(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-runs_option = click.option("--runs-dir", type=PATH, default=Path("runs"), show_default=True, help="Where run folders are.")
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-
-
 @click.group(epilog="Example: dessine runs list status=failed game.loss=quadratic")
 def command() -> None:
-    """List, compare, remove and report runs.
+    """List, compare, remove, annotate and report runs.
 
     RUN is a path, a unique beginning of a run's name, with its time or without, or `last`.
     """
+
+
+command.add_command(note_command)
+command.add_command(tag_command)
 
 
 @command.command("list", epilog="Example: dessine runs list xor status=completed 'test_success>0.9'")
@@ -69,10 +72,10 @@ def list_runs(
 ) -> None:
     """What is there, newest first. Results are those at the end, or so far: means over repeats.
 
-    KEY is a column (name, kind, status, reason, step, seed, repeats, age, seconds), a result (test_success) or a key of the
-    spec (game.loss, or its end, loss, as it stands under "changed": what the command line changed in the config). Between KEY
-    and VALUE stands =, !=, <, <=, > or >= (in quotes, for the shell). Text may hold * and ?. A WORD alone is a status, or a
-    part of a name. Several filters must all fit.
+    KEY is a column (name, kind, status, reason, step, seed, repeats, age, seconds, tags, note), a result (test_success) or a
+    key of the spec (game.loss, or its end, loss, as it stands under "changed": what the command line changed in the config).
+    Between KEY and VALUE stands =, !=, <, <=, > or >= (in quotes, for the shell). Text may hold * and ?. A WORD alone is a
+    status, or a part of a name, a tag or a note. Several filters must all fit.
 
     A sweep is one line: its status is that of its worst run, its spec that of its base.
     """
@@ -95,14 +98,19 @@ def list_runs(
     if not rows:
         click.echo(f"no run in {runs_dir}{' fits' if filters else ''}", err=True)
         return
-    heads = ["name", "status", "step", "seed", "age", "changed", "results"]
+    heads = ["name", "status", "step", "seed", "age", "changed", "tags", "note", "results"]
     lines = [
-        [r.name, r.status, _steps(r), "" if r.seed is None else str(r.seed), _age(r.age), " ".join(r.changed()), _results(r)]
+        [
+            *(r.name, r.status, _steps(r), "" if r.seed is None else str(r.seed), _age(r.age), " ".join(r.changed())),
+            *(" ".join(r.tags), clipped(" / ".join(r.note.split("\n")), 80), _results(r)),
+        ]
         for r in rows
     ]
-    if not any(line[5] for line in lines):
-        for line in (heads, *lines):
-            del line[5]
+    for head in ("note", "tags", "changed"):  # what no run has takes no room
+        at = heads.index(head)
+        if not any(line[at] for line in lines):
+            for line in (heads, *lines):
+                del line[at]
     _table(heads, lines, right=(2, 3, 4), text=range(5, len(heads)), optional=(3, 4, 2), status=1)
 
 
@@ -202,7 +210,7 @@ def rm(runs: tuple[str, ...], failed: bool, older_than: float | None, yes: bool,
     if not paths and not filters:
         raise click.UsageError("which runs? Example: dessine runs rm --failed --older-than 7d")
     if paths:
-        found = [_broken(text, runs_dir) or _find(text, runs_dir) for text in paths]
+        found = [_broken(text, runs_dir) or find_any(text, runs_dir) for text in paths]
         rows = [read_row(path, path.name, _spec) or Row(path, path.name) for path in found]
         rows = list({row.path.resolve(): row for row in rows}.values())
     else:
@@ -258,7 +266,7 @@ def report(run: str, out: Path | None, runs_dir: Path) -> None:
     """
     from dessine.reports.run_page import save_run_page
 
-    path = _find(run, runs_dir)
+    path = find_any(run, runs_dir)
     if (path / "sweep.yaml").is_file():
         raise click.UsageError(
             f"{path} is a sweep: its page is {path / 'report.html'}, which `dessine sweep {shlex.quote(str(path))} --collect` "
@@ -289,16 +297,6 @@ def _filter(text: str) -> Filter:
     return made
 
 
-def _find(text: str, runs_dir: Path) -> Path:
-    """The folder of a run or of a sweep. Raises RunError."""
-    for path in (Path(text), runs_dir / text):
-        if os.path.isfile(path / "sweep.yaml") or os.path.isfile(path / "config.yaml"):
-            return path
-    if os.path.isdir(text) and ("/" in text or text == ".") and not called(text, runs_dir, sweeps=True):
-        raise RunError(f"{text} is not a run folder: it has no config.yaml")
-    return Run.find(text, runs_dir).path if text == "last" else find(text, runs_dir, sweeps=True)
-
-
 def _broken(text: str, runs_dir: Path) -> Path | None:
     """The folder of exactly that name, if it is what is left of a run."""
     there = [path for path in (Path(text), runs_dir / text) if os.path.isdir(path) and is_ours(path)]
@@ -315,7 +313,7 @@ def _row(path: Path, name: str) -> Row:
 
 def _rows(text: str, runs_dir: Path) -> list[Row]:
     """One run, or the completed runs of a sweep."""
-    path = _find(text, runs_dir)
+    path = find_any(text, runs_dir)
     if not (path / "sweep.yaml").is_file():
         return _comparable([_row(path, path.name)])
     cells = [row for row in survey(path / "cells", read_spec=_spec) if row.kind == "run"]
@@ -355,7 +353,7 @@ def _any_spec(text: str, runs_dir: Path) -> dict[str, Any]:
     from dessine.spec import check_document, read
 
     if not os.path.isfile(text):
-        path = _find(text, runs_dir)
+        path = find_any(text, runs_dir)
         sweep = (path / "sweep.yaml").is_file()
         return read(own(path, "base.yaml" if sweep else "config.yaml"), alone=True).data
     from dessine.experiment import Experiment

@@ -139,7 +139,10 @@ def head(row: Row) -> Markup:
     reason = Markup('<p class="bad">{}</p>').format(row.reason) if row.reason else ""
     heading = Markup("<h1>{}</h1>").format(name or row.name)
     folder = Markup('<p class="quiet">{}</p>').format(row.name)
-    return Markup("<header>\n{}\n</header>").format(joined([heading, status, folder, reason]))
+    tags = Markup("<p>{}</p>").format(Markup(" ").join(Markup("<code>{}</code>").format(tag) for tag in row.tags))
+    said = [Markup("<p>{}</p>").format(line) for line in row.note.split("\n") if line]
+    notes = [*([tags] if row.tags else []), *said]
+    return Markup("<header>\n{}\n</header>").format(joined([heading, status, folder, reason, *notes]))
 
 
 def results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:

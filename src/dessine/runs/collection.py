@@ -15,7 +15,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -27,12 +27,13 @@ from dessine.runs.documents import goals_of, line_of, read_info, read_sweep
 from dessine.runs.files import RunError
 from dessine.runs.inside import checked, folders, subfolders
 from dessine.runs.naming import composed, time_in
+from dessine.runs.notes import notes_of
 from dessine.runs.run import status_of
 
 ReadSpec = Callable[[Path], dict[str, Any]]
 """config.yaml as plain data; an empty mapping where it cannot be read."""
 
-FIELDS = ("name", "kind", "status", "reason", "step", "steps", "seed", "repeats", "age", "seconds")
+FIELDS = ("name", "kind", "status", "reason", "step", "steps", "seed", "repeats", "age", "seconds", "tags", "note")
 WORST_FIRST = ("running", "failed", "broken", "lost", "interrupted", "queued", "completed")
 
 
@@ -40,8 +41,8 @@ WORST_FIRST = ("running", "failed", "broken", "lost", "interrupted", "queued", "
 class Row:
     """One run; or one sweep, whose cells are counted by status.
 
-    step: the last one made; began: seconds since 1970; results: goal -> the mean over repeats at the end,
-    or so far
+    step: the last one made; began: seconds since 1970; results: goal -> the mean over repeats at the end, or so far;
+    tags, note: what people have said of it
     """
 
     path: Path
@@ -57,6 +58,8 @@ class Row:
     seconds: float | None = None
     results: dict[str, float] = field(default_factory=dict)
     cells: dict[str, int] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    note: str = ""
     info: dict[str, Any] = field(default_factory=dict)
     read_spec: ReadSpec = lambda path: {}
 
@@ -134,6 +137,9 @@ def _survey(folder: Path, cells: bool, read_spec: ReadSpec) -> Iterator[Row]:
 def read_row(path: Path, name: str, read_spec: ReadSpec = lambda path: {}) -> Row | None:
     """What stands in `path`, or None if it is neither a run nor a sweep. Never raises for what is in the files."""
     row = Row(path, name, read_spec=read_spec)
+    with suppress(RunError):  # a damaged notes.json hides no run; `dessine runs note` names it
+        said = notes_of(path)
+        row.tags, row.note = said.tags, said.text
     try:
         row.info = read_info(path)
         if not os.path.isfile(f"{path}/config.yaml"):
@@ -284,13 +290,15 @@ class Filter:
 
     @staticmethod
     def word(text: str) -> Filter:
-        """A status, or a part of a name."""
+        """A status, or a part of a name, a tag or a note."""
         if text in WORST_FIRST:
             return Filter("status", "=", text, text)
-        return Filter("name", "=", text if set(text) & set("*?") else f"*{text}*", text)
+        return Filter("word", "=", text if set(text) & set("*?") else f"*{text}*", text)
 
     def fits(self, row: Row) -> bool:
         """Whether `row` is meant. What it does not have fits only !=."""
+        if self.key == "word":
+            return any(replace(self, key=key).fits(row) for key in ("name", "tags", "note"))
         found = look(row, self.key)
         if self.sign in ORDERS:
             return _is_number(found) and bool(ORDERS[self.sign](found, self.wanted))
@@ -302,6 +310,8 @@ class Filter:
     def _same(self, found: Any) -> bool:
         if isinstance(found, dict) and isinstance(self.wanted, str):
             found = found.get("type")
+        if self.key == "tags" and isinstance(found, list):
+            return any(self._same(one) for one in found)
         if isinstance(found, str):  # a text that looks like a number is one all the same
             wanted = self.wanted if isinstance(self.wanted, str) else self.written
             return fnmatchcase(composed(found), composed(wanted))
@@ -325,7 +335,7 @@ def select(rows: Iterable[Row], filters: Sequence[Filter]) -> list[Row]:
 
 def known_to(rows: Sequence[Row], key: str) -> None:
     """Raises SpecError if no row has `key`; without rows there is nothing to know."""
-    if key in FIELDS or not rows or any(look(row, key) is not MISSING for row in rows):
+    if key in (*FIELDS, "word") or not rows or any(look(row, key) is not MISSING for row in rows):
         return
     names = dict.fromkeys([*FIELDS, *(name for row in rows[:100] for name in (*row.results, *_keys(row.spec)))])
     several = dict.fromkeys(name for row in rows[:100] for name in _ending([*row.results, *row.keys], key))

@@ -320,6 +320,22 @@ class JudgeFile(TypedDict):
     run: dict[str, Any]
 
 
+@_checks
+class Note(TypedDict):
+    """What somebody has said of a run, and when."""
+
+    time: Moment
+    text: Annotated[str, MaxLen(10_000)]
+
+
+@_checks
+class NotesFile(TypedDict):
+    """notes.json of a run or of a sweep."""
+
+    tags: Annotated[list[Annotated[str, MinLen(1), MaxLen(50)]], MaxLen(100)]
+    notes: Annotated[list[Note], MaxLen(1000)]
+
+
 INFO: TypeAdapter[Any] = TypeAdapter(Info)
 SUMMARY: TypeAdapter[Any] = TypeAdapter(Summary)
 LINE: TypeAdapter[Any] = TypeAdapter(Line)
@@ -327,6 +343,7 @@ SPEC: TypeAdapter[Any] = TypeAdapter(Spec)
 SWEEP: TypeAdapter[Any] = TypeAdapter(SweepInfo)
 SCORES: TypeAdapter[Any] = TypeAdapter(Scores)
 JUDGE: TypeAdapter[Any] = TypeAdapter(JudgeFile)
+NOTES: TypeAdapter[Any] = TypeAdapter(NotesFile)
 
 
 def repeat_part(repeat: int) -> str:
@@ -360,6 +377,14 @@ def read_summary(folder: Path) -> dict[str, Any]:
 def read_sweep(folder: Path) -> dict[str, Any]:
     """sweep.json of a sweep. Raises FileNotFoundError or RunError."""
     return _read(folder, "sweep.json", SWEEP)
+
+
+def read_notes(folder: Path) -> dict[str, Any]:
+    """notes.json; empty if there is none. Raises RunError."""
+    try:
+        return _read(folder, "notes.json", NOTES)
+    except FileNotFoundError:
+        return {}
 
 
 def read_scores(folder: Path, name: str) -> dict[str, Any]:

@@ -1,0 +1,25 @@
+"""Runs and sweeps as commands name them, and options that several commands have."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from dessine.cli.paths import PATH
+from dessine.runs.naming import called, find
+from dessine.runs.run import Run, RunError
+
+runs_option = click.option("--runs-dir", type=PATH, default=Path("runs"), show_default=True, help="Where run folders are.")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def find_any(text: str, runs_dir: Path) -> Path:
+    """The folder of a run or of a sweep. Raises RunError."""
+    for path in (Path(text), runs_dir / text):
+        if os.path.isfile(path / "sweep.yaml") or os.path.isfile(path / "config.yaml"):
+            return path
+    if os.path.isdir(text) and ("/" in text or text == ".") and not called(text, runs_dir, sweeps=True):
+        raise RunError(f"{text} is not a run folder: it has no config.yaml")
+    return Run.find(text, runs_dir).path if text == "last" else find(text, runs_dir, sweeps=True)
