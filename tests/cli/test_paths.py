@@ -8,8 +8,8 @@ from dessine.cli.paths import PATH, RunName, UserPath
 from dessine.paths import expanded
 from dessine.registry import SpecError
 
-NO_PATHS = {"arguments", "overrides", "words", "filters", "family", "name"}
-"""Arguments that are not paths as a whole; the first of `arguments` is converted by `dessine train` itself."""
+NO_PATHS = {"arguments", "overrides", "words", "filters", "family", "name", "pictures", "parts", "label", "text", "tags"}
+"""Parameters that are not paths as a whole; the first of `arguments` is converted by `dessine train`, pictures by `dessine find`."""
 
 
 def parameters(command=group, name=()):
@@ -29,7 +29,12 @@ def test_every_path_and_every_run_is_of_a_type_that_knows_homes(command, paramet
     if isinstance(parameter, click.Argument) and parameter.name not in NO_PATHS:
         assert isinstance(parameter.type, UserPath | RunName | click.Choice)
     if "folder" in about or "dir" in parameter.name.split("_") or " run " in f" {about} ":
-        if not isinstance(parameter, click.Option) or parameter.is_flag or parameter.name in NO_PATHS:
+        if (
+            not isinstance(parameter, click.Option)
+            or parameter.is_flag
+            or parameter.name in NO_PATHS
+            or isinstance(parameter.type, click.IntRange)
+        ):
             return
         assert isinstance(parameter.type, UserPath | RunName)
 
