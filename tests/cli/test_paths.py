@@ -9,7 +9,7 @@ from dessine.paths import expanded
 from dessine.registry import SpecError
 
 NO_PATHS = {"arguments", "overrides", "words", "filters", "family", "name", "pictures", "parts", "label", "text", "tags"}
-"""Parameters that are not paths as a whole; the first of `arguments` is converted by `dessine train`, pictures by `dessine find`."""
+"""Parameters that are no paths as a whole; `dessine train` converts the first of `arguments`, `dessine find` its pictures."""
 
 
 def parameters(command=group, name=()):
