@@ -94,6 +94,7 @@ SCORES = {
     "digit_confidence": Shown("how sure the judge is of each digit (more is better)", 0, 1),
     "kernel_distance": Shown("kernel distance (KID) in the judge's features (0 is best)", even=10),
     "frechet": Shown("Frechet distance in the judge's features (less is better)", log=True),
+    "obedience": Shown("share of samples that are read as what was asked for (more is better)", 0, 1),
     "region_share": Shown("share of the data's regions that samples visit (more is better)", 0, 1),
     "near_real": Shown("share of samples as near to real examples as these are (more is better)", 0, 1),
     "diversity": Shown("distance between samples / between real ones (1 is best)", 0, 1.1),
