@@ -49,7 +49,7 @@ def tell_classes(pair: Pair, data: Split) -> Kinds | None:
         return None
     kinds = Kinds.of(data)
     for name, player in players.items():
-        player.tell_classes(kinds and len(kinds), name)
+        player.tell_classes(None if kinds is None else len(kinds), name)
         for path, layer in player.labelled():
             if layer.type == "projection" and (name, *path) != ("discriminator", "layers", len(player.layers) - 1):
                 raise SpecError("projection is the end of a discriminator, its last layer", (name, *path))

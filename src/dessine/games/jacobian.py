@@ -34,7 +34,8 @@ class Jacobian:
             one = pair.examples.floats(np.arange(n), pair.dtype)
             self.real = packed(np.broadcast_to(one, (streams.replicates, *one.shape)), pair.pack)
             self.z = pair.latent.draw(streams, n, pair.dtype)
-            classes = pair.classes_of(streams, n, pair.kinds and pair.kinds.indices(pair.examples, np.arange(n)))
+            known = None if pair.kinds is None else pair.kinds.indices(pair.examples, np.arange(n))
+            classes = pair.classes_of(streams, n, known)
             asked = pair.classes_of(streams, n)
             labels = [np.full((1, self.real.shape[1], 1), t, pair.dtype) for t in (pair.labels.mean, 0.0)]
         else:

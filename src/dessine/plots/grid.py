@@ -73,7 +73,7 @@ def save_table(
     path: Path, images: Sequence[Sequence[Array] | Array], names: Sequence[str], heads: Sequence[str], caption: str
 ) -> Path:
     """Rows of images, (H, W, 1 or 3) in [0, 1]: each row beside its name, of some lines, each column under its head."""
-    sheets = [_sheet(np.stack(row), len(row), readable=TILE) for row in images]
+    sheets = [_sheet(np.stack(list(row)), len(row), readable=TILE) for row in images]
     told = [[plain(line, 60) for line in name.split("\n")] for name in names]
     left = ceil(max(_width(line, 14) for lines in told for line in lines)) + 3 * GAP
     wide, high = (sheets[0].width - GAP) // len(heads), sheets[0].height - GAP
