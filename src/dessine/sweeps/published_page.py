@@ -13,6 +13,7 @@ from dessine.runs.files import write_atomically
 from dessine.sweeps.judging import Judgement, Order
 from dessine.sweeps.published import Published
 
+NO_BREAK = "\u00a0"
 HEADS = ("row", "figure", "theirs", "ours", "seeds", "steps", "verdict")
 
 
@@ -64,12 +65,22 @@ def save_page(
     body = [
         Markup("<h1>{}</h1>").format(title),
         facts(facts_of | {"time": published.time}),
-        section("Theirs and ours", table(HEADS, told(judged), how, len(HEADS), best), *(_line(o.told) for o in orders)),
+        section(
+            "Theirs and ours", table(HEADS, _in_cells(told(judged)), how, len(HEADS), best), *(_line(o.told) for o in orders)
+        ),
         section("What differs", *(_line(text) for text in published.differs)),
         section("Notes", *(_line(text) for text in published.notes)),
     ]
     write_atomically(path, page(title, joined(body)))
     return path
+
+
+def _in_cells(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The rows of a page: a row's name stands once, and a figure with its interval is not broken into lines."""
+    names = ["" if i and row[0] == rows[i - 1][0] else row[0] for i, row in enumerate(rows)]
+    return [
+        (name, *(text.replace(" ", NO_BREAK) for text in row[1:-1]), row[-1]) for name, row in zip(names, rows, strict=True)
+    ]
 
 
 def _line(text: str) -> Markup:
