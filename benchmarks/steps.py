@@ -72,10 +72,14 @@ def gan(name: str, bound: float, spec: dict[str, Any], batch: int = 64, calls: i
     for own, player in zip(sizes, ("generator", "discriminator"), strict=True):
         own += [layer["units"] for layer in spec[player]["layers"] if isinstance(layer, dict) and "units" in layer]
     g, d = (sum(n * m for n, m in itertools.pairwise(s)) for s in sizes)
-    products = spec.get("n_critic", 1) * (g + 2 * (3 * d - 784 * sizes[1][1])) + 3 * g - sizes[0][0] * sizes[0][1] + 2 * d
+    w, v = sizes[1][0] * sizes[1][1], sizes[1][-2] * sizes[1][-1]  # weights of the critic's first and last layer
+    # Both sides pass forward, give gradients and come back to the first layer. With a penalty its points do so with them, and
+    # come back to the pixels and go up once more but for the last layer.
+    penalised = spec["discriminator"].get("constraint", {}).get("type") == "gradient_penalty"
+    move = 10 * d - 2 * w - v if penalised else 2 * (3 * d - w)
+    products = spec.get("n_critic", 1) * (g + move) + 3 * g - sizes[0][0] * sizes[0][1] + 2 * d
     only_dense = all("units" in layer for p in ("generator", "discriminator") for layer in spec[p]["layers"])
-    plain = only_dense and spec["discriminator"].get("constraint", {}).get("type") != "gradient_penalty"
-    return Row(name, bound, programs, {"ours": calls, "JAX": calls}, 2.0 * batch * products if plain else 0.0)
+    return Row(name, bound, programs, {"ours": calls, "JAX": calls}, 2.0 * batch * products if only_dense else 0.0)
 
 
 def classifier(name: str, bound: float, player: dict[str, Any], loss: str, batch: int, calls: int) -> Row:
