@@ -27,6 +27,9 @@ CHUNK = 524_288
 COMPILED = 16_384
 """Parameters from which a compiled loop takes the place of NumPy's passes: fewer do not repay the half second to load it."""
 
+PAST = ("beta1", "beta2", "product1", "product2")
+"""What Adam keeps of decays that move."""
+
 optimizers: Registry[Optimizer] = Registry("optimizer")
 
 Views = dict[str, np.ndarray]
@@ -409,7 +412,7 @@ class Adam(Optimizer):
         super().__init__(eta, momentum, weight_decay, limit)
         self.hold(beta1=beta1, beta2=beta2)
         self.epsilon = epsilon
-        self.past = self.beta1, self.beta2, 1.0, 1.0
+        self.past: tuple[float, ...] = (self.beta1, self.beta2, 1.0, 1.0)
         self.decays = self.beta1, self.beta2
 
     def names(self) -> list[str]:
@@ -456,11 +459,11 @@ class Adam(Optimizer):
         return a, scale
 
     def state(self) -> dict[str, np.ndarray]:
-        """With decays that move, also the last ones, and the products of all."""
-        return super().state() | ({} if self.steady else {"decays": np.array(self.past)})
+        """With decays that move, also the last ones, and the products of all: each a number, the same for all repeats."""
+        return super().state() | ({} if self.steady else dict(zip(PAST, map(np.array, self.past), strict=True)))
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        if not self.steady and "decays" in state:
-            b1, b2, all1, all2 = map(float, state["decays"])
-            self.past, state = (b1, b2, all1, all2), {name: value for name, value in state.items() if name != "decays"}
+        if not self.steady and set(PAST) <= state.keys():
+            self.past = tuple(float(state[name]) for name in PAST)
+            state = {name: value for name, value in state.items() if name not in PAST}
         super().restore(state)

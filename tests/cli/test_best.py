@@ -55,6 +55,16 @@ def test_killed_and_resumed_it_keeps_the_same_best(config, tmp_path, chosen, tur
     assert metrics(tmp_path / "run") == metrics(chosen)
 
 
+def test_what_all_repeats_share_is_kept_with_each_best(trained):
+    """Decays that move are numbers of the turn, p of an augmentation would be each repeat's."""
+    moving = "game.generator.optimizer={type: adam, beta1: {from: 0.9, to: 0.1, over: 50}}"
+    run = trained(*BEST, moving)
+    arrays, state = checkpoint.load(run, None)
+    assert len(set(state["best"]["steps"])) > 1  # or the case shows nothing
+    assert arrays["generator.optimizer.product1"].shape == ()
+    assert arrays["generator.theta"].shape[0] == 3
+
+
 def test_draw_eval_and_diagnose_take_the_best_a_step_or_the_last(chosen, dessine):
     best = dessine("draw", chosen, "--step", "best", "--out", "best.npz")
     assert best.code == 0
