@@ -18,6 +18,7 @@ from dessine.constraints import constraints
 from dessine.data import datasets
 from dessine.experiment import Experiment
 from dessine.games import games
+from dessine.games.auxiliary import auxiliaries
 from dessine.games.critic_moves import untils
 from dessine.games.play import rules
 from dessine.losses import game_losses, losses
@@ -36,6 +37,7 @@ FAMILIES: dict[str, Registry[Any]] = {
     "game_losses": game_losses,
     "optimizers": optimizers,
     "constraints": constraints,
+    "auxiliaries": auxiliaries,
     "untils": untils,
     "updates": rules,
 }
