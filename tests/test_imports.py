@@ -25,6 +25,7 @@ FLOORS = [
     ["choosing"],
     ["experiment"],
     ["sweeps"],
+    ["live"],
     ["cli"],
     ["__main__"],
 ]

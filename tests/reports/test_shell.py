@@ -36,7 +36,8 @@ def test_text_in_the_place_of_html_is_text(made):
     assert "<script>alert" not in made
 
 
-MODULES = [*(Path(dessine.__file__).parent / "reports").glob("*.py"), Path(dessine.__file__).parent / "sweeps/page.py"]
+SOURCE = Path(dessine.__file__).parent
+MODULES = [*(SOURCE / "reports").glob("*.py"), *(SOURCE / "live").glob("*.py"), SOURCE / "sweeps/page.py"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)

@@ -23,6 +23,7 @@ COMMANDS = {
     "judge": ("judge", "Pack a classification run into a file that judges samples."),
     "new": ("new", "Copy a shipped config to begin with."),
     "config": ("config", "Check, show or describe configs."),
+    "watch": ("watch", "Show runs in a browser while they train."),
     "runs": ("runs", "List, compare, remove and report runs."),
     "data": ("data", "Fetch, list and look at data sets."),
     "list": ("listing", "What a config may name, with options and defaults."),

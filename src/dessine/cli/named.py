@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
 from dessine.cli.paths import PATH
+from dessine.runs.documents import spec_of
+from dessine.runs.files import own
 from dessine.runs.naming import called, find
 from dessine.runs.run import Run, RunError
 
@@ -23,3 +26,13 @@ def find_any(text: str, runs_dir: Path) -> Path:
     if os.path.isdir(text) and ("/" in text or text == ".") and not called(text, runs_dir, sweeps=True):
         raise RunError(f"{text} is not a run folder: it has no config.yaml")
     return Run.find(text, runs_dir).path if text == "last" else find(text, runs_dir, sweeps=True)
+
+
+def spec_in(path: Path) -> dict[str, Any]:
+    """A resolved config's plain data, or nothing if it cannot be read."""
+    from dessine.spec import BadSpec, read
+
+    try:
+        return spec_of(read(own(path.parent, path.name), alone=True).data)
+    except (BadSpec, RunError, OSError):
+        return {}

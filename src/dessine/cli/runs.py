@@ -15,7 +15,7 @@ import click
 
 from dessine.cli.completion import filters
 from dessine.cli.errors import say
-from dessine.cli.named import find_any, json_option, runs_option
+from dessine.cli.named import find_any, json_option, runs_option, spec_in
 from dessine.cli.notes import note as note_command
 from dessine.cli.notes import tag as tag_command
 from dessine.cli.paths import FILE, RUN
@@ -25,7 +25,6 @@ from dessine.plots import Pictures
 from dessine.registry import SpecError
 from dessine.runs.collection import Filter, Row, duration, in_order, read_row, select, survey
 from dessine.runs.comparison import Setting, count_of, differences, metrics_of, settings, shown
-from dessine.runs.documents import spec_of
 from dessine.runs.files import finite, own
 from dessine.runs.inside import FORBIDDEN
 from dessine.runs.naming import called
@@ -85,7 +84,7 @@ def list_runs(
         else:
             raise click.UsageError(f"--runs-dir {runs_dir}: there is no such folder")
     else:
-        rows = survey(runs_dir, every, _spec)
+        rows = survey(runs_dir, every, spec_in)
     rows = select(rows, [Filter.word(text) if Filter.is_word(text) else _filter(text) for text in filters])
     if sort:
         rows = in_order(rows, sort, reverse)
@@ -211,10 +210,10 @@ def rm(runs: tuple[str, ...], failed: bool, older_than: float | None, yes: bool,
         raise click.UsageError("which runs? Example: dessine runs rm --failed --older-than 7d")
     if paths:
         found = [_broken(text, runs_dir) or find_any(text, runs_dir) for text in paths]
-        rows = [read_row(path, path.name, _spec) or Row(path, path.name) for path in found]
+        rows = [read_row(path, path.name, spec_in) or Row(path, path.name) for path in found]
         rows = list({row.path.resolve(): row for row in rows}.values())
     else:
-        rows = survey(runs_dir, read_spec=_spec)
+        rows = survey(runs_dir, read_spec=spec_in)
     chosen = select(rows, filters)
     refused = [(row, reason) for row in chosen if (reason := refusal(row.path, force))]
     for row, reason in refused:
@@ -305,7 +304,7 @@ def _broken(text: str, runs_dir: Path) -> Path | None:
 
 
 def _row(path: Path, name: str) -> Row:
-    row = read_row(path, name, _spec)
+    row = read_row(path, name, spec_in)
     if row is None:
         raise RunError(f"{path} is not a run folder: it has no config.yaml")
     return row
@@ -316,7 +315,7 @@ def _rows(text: str, runs_dir: Path) -> list[Row]:
     path = find_any(text, runs_dir)
     if not (path / "sweep.yaml").is_file():
         return _comparable([_row(path, path.name)])
-    cells = [row for row in survey(path / "cells", read_spec=_spec) if row.kind == "run"]
+    cells = [row for row in survey(path / "cells", read_spec=spec_in) if row.kind == "run"]
     done = sorted((row for row in cells if row.status == "completed"), key=lambda row: row.name)
     if len(done) < len(cells):
         missing = f"{len(cells) - len(done)} of {len(cells)} runs are not completed, and omitted"
@@ -336,16 +335,6 @@ def _comparable(rows: list[Row]) -> list[Row]:
         row.repeats = row.spec.get("repeats", 1) if row.repeats is None else row.repeats
         good.append(row)
     return good
-
-
-def _spec(path: Path) -> dict[str, Any]:
-    """A resolved config's plain data, or nothing if it cannot be read."""
-    from dessine.spec import BadSpec, read
-
-    try:
-        return spec_of(read(own(path.parent, path.name), alone=True).data)
-    except (BadSpec, RunError, OSError):
-        return {}
 
 
 def _any_spec(text: str, runs_dir: Path) -> dict[str, Any]:

@@ -229,7 +229,8 @@ def diagnosed(told: dict[str, Any] | None) -> Markup:
         [one.get("name"), _source(one, told), one.get("threshold"), one.get("why"), one.get("value")]
         for one in told.get("evidence", [])
     ]
-    evidence = table(["number", "taken from", "threshold", "why there", "value"], rows, numbers_from=4) if rows else ""
+    numbers = table(["number", "taken from", "threshold", "why there", "value"], rows, numbers_from=4) if rows else ""
+    evidence = folded("The numbers behind it", numbers) if numbers else ""
     with_change, without = Markup("<li><code>{}</code>: {}</li>"), Markup("<li>{1}</li>")
     tried = [(one.get("override", ""), one.get("why", "")) for one in told.get("advice", [])]
     items = Markup().join((with_change if change else without).format(change, why) for change, why in tried)

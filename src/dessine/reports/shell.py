@@ -84,8 +84,16 @@ def page(title: str, body: str, script: str = "") -> Markup:
     """
     digest = base64.b64encode(sha256(script.encode()).digest()).decode()
     policy = POLICY.format(Markup("'sha256-{}'").format(digest) if script else Markup("'none'"))
+    head = Markup('<meta http-equiv="Content-Security-Policy" content="{}">\n<style>{}</style>').format(policy, STYLE)
     running = Markup("<script>{}</script>\n").format(script) if script else ""
-    return PAGE.format(policy=policy, title=title, style=STYLE, body=body, script=running)
+    return PAGE.format(head=head, title=title, body=body, script=running)
+
+
+def served(title: str, body: str, style: str, script: str) -> Markup:
+    """A page whose style and script have addresses of their own. Whoever serves it says what it may do."""
+    head = Markup('<link rel="stylesheet" href="{}">').format(style)
+    running = Markup('<script src="{}"></script>\n').format(script) if script else Markup()
+    return PAGE.format(head=head, title=title, body=body, script=running)
 
 
 POLICY = Markup("default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {}; base-uri 'none'")
@@ -93,11 +101,10 @@ PAGE = Markup("""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <link rel="icon" href="data:,">
-<style>{style}</style>
+{head}
 </head>
 <body>
 <main>

@@ -134,8 +134,11 @@ def _survey(folder: Path, cells: bool, read_spec: ReadSpec) -> Iterator[Row]:
             yield row
 
 
-def read_row(path: Path, name: str, read_spec: ReadSpec = lambda path: {}) -> Row | None:
-    """What stands in `path`, or None if it is neither a run nor a sweep. Never raises for what is in the files."""
+def read_row(path: Path, name: str, read_spec: ReadSpec = lambda path: {}, cells: Iterable[Row] | None = None) -> Row | None:
+    """What stands in `path`, or None if it is neither a run nor a sweep. Never raises for what is in the files.
+
+    cells: those of a sweep, where somebody has read them already
+    """
     row = Row(path, name, read_spec=read_spec)
     with suppress(RunError):  # a damaged notes.json hides no run; `dessine runs note` names it
         said = notes_of(path)
@@ -146,7 +149,7 @@ def read_row(path: Path, name: str, read_spec: ReadSpec = lambda path: {}) -> Ro
             row.reason = "config.yaml is missing"
     except FileNotFoundError:
         if os.path.isfile(path / "sweep.yaml"):
-            return _sweep(row)
+            return _sweep(row, cells)
         if not os.path.isfile(path / "config.yaml"):
             return None
         row.reason = "run.json is missing"
@@ -180,7 +183,7 @@ def _tell(row: Row) -> None:
             row.results[goal] = sum(known) / len(known)
 
 
-def _sweep(row: Row) -> Row:
+def _sweep(row: Row, cells: Iterable[Row] | None) -> Row:
     row.kind = "sweep"
     try:
         row.info = read_sweep(row.path)
@@ -189,12 +192,8 @@ def _sweep(row: Row) -> Row:
     except RunError as error:
         row.info, row.reason = {}, str(error).removeprefix(f"{row.path}/")
     row.began = _began(row.info.get("created"), row.path)
-    return counted(row, filter(None, (read_row(cell, cell.name) for cell in folders(row.path, "cells"))))
-
-
-def counted(row: Row, cells: Iterable[Row]) -> Row:
-    """The row of a sweep, with its cells by status, the worst of which is its own."""
-    row.cells = {}
+    if cells is None:
+        cells = filter(None, (read_row(cell, cell.name) for cell in folders(row.path, "cells")))
     for one in cells:
         row.cells[one.status] = row.cells.get(one.status, 0) + 1
     row.status = next((status for status in WORST_FIRST if status in row.cells), "queued")
