@@ -22,7 +22,7 @@ ROLES: dict[str, tuple[str | None, ...]] = {
 }
 """Of each rule, its slots in the order of `descend`. A loop is compiled for the slots that it is given, and no other rule."""
 PART = 32_768
-"""Elements of one block of work: 15 us of Adam."""
+"""Elements of one block of work, at most: 15 us of Adam."""
 BLOCK = 2048
 """Elements that are taken through all steps of a rule while they are in the nearest cache."""
 
@@ -39,7 +39,14 @@ def descend(mail, x, g, total, square, mean, update, m1, m2, v, c1, c2, epsilon,
     """
     given = (x, g, total, square, mean, update, m1, m2, v, c1, c2, epsilon, momentum, decay, scale, step, bound, clear)
     function, arguments = pack(_descend, given)
-    lead(mail, function, arguments, (x.size + PART - 1) // PART)
+    lead(mail, function, arguments, _blocks(x))
+
+
+@within
+def _blocks(x):  # type: ignore[no-untyped-def]
+    """How many there are: of more than one an even number, all of one size, so that two cores end together."""
+    n = (x.size + PART - 1) // PART
+    return n if n == 1 else n + n % 2
 
 
 @within
@@ -47,8 +54,9 @@ def _descend(x, g, total, square, mean, update, m1, m2, v, c1, c2, epsilon, mome
     """The same of a part."""
     block, spreads = empty(BLOCK, x.dtype), empty(0 if mean is None else BLOCK, x.dtype)
     nothing = epsilon - epsilon  # a 0 of their type: a plain one would make doubles of floats
-    stop = min((part + 1) * PART, x.size)
-    for start in range(part * PART, stop, BLOCK):
+    blocks = _blocks(x)
+    stop = x.size * (part + 1) // blocks
+    for start in range(x.size * part // blocks, stop, BLOCK):
         end = min(start + BLOCK, stop)
         size = end - start
         theta, pull, d = x[start:end], g[start:end], block[:size]
