@@ -35,7 +35,7 @@ def test_the_list_is_empty_before_the_first_run_and_fills_by_itself(site, make_r
     first = told(site, "/api/list?since=")
     assert (first["names"], first["cards"]) == ([], [])
     make_run("a", samples=[10])
-    site._lists[""]._looked = 0.0  # as if time had gone by
+    site._lists[""]._stale = 0.0  # as if time had gone by
     then = told(site, f"/api/list?since={first['stamp']}")
     assert then["names"] == ["a"]
     assert "step_0000010.png" in then["cards"][0][2]
@@ -46,12 +46,12 @@ def test_only_what_has_changed_is_told_again(site, make_run):
     b = make_run("b")
     first = told(site, "/api/list?since=")
     (b / "metrics.jsonl").write_text('{"step": 10, "test_success": 0.25}\n')
-    site._lists[""]._looked = 0.0
+    site._lists[""]._stale = 0.0
     then = told(site, f"/api/list?since={first['stamp']}")
     assert [card[0] for card in then["cards"]] == ["b"]
     assert then["names"] is None
     shutil.rmtree(b)
-    site._lists[""]._looked = 0.0
+    site._lists[""]._stale = 0.0
     assert told(site, f"/api/list?since={then['stamp']}")["names"] == ["a"]
 
 
@@ -77,7 +77,7 @@ def test_notes_and_tags_stand_on_the_card_and_on_the_page(site, make_run):
     (path / "notes.json").write_text(
         '{"notes": [{"time": "2026-11-26T10:00:00+00:00", "text": "blobs <b>"}], "tags": ["lesson"]}'
     )
-    site._lists[""]._looked = 0.0
+    site._lists[""]._stale = 0.0
     assert "lesson · blobs &lt;b&gt;" in told(site, "/api/list")["cards"][0][2]
     assert "blobs &lt;b&gt;" in told(site, "/api/run/a")["pieces"]["head"]
 
@@ -285,7 +285,7 @@ def test_cells_of_a_sweep_fill_a_grid_that_knows_what_is_to_come(site, make_swee
     assert ask(site, "/file/s/cells/one/samples/step_0000010.png").status == 200
     assert ask(site, "/run/s").status == 200
     (path / "sweep.yaml").write_text("{")
-    site._lists["s"]._looked = 0.0
+    site._lists["s"]._stale = 0.0
     assert [card[1] for card in told(site, "/api/list/s")["cards"]] == ["completed"]
 
 

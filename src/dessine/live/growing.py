@@ -79,6 +79,14 @@ class Growing:
         """Of the last line."""
         return self.records[-1]["step"] if self.records else None
 
+    def best(self, metric: str, way: str) -> dict[str, Any]:
+        """The best value of a metric so far, the mean over the repeats, and its step; nothing before the first."""
+        series = self.history.series.get(metric)
+        if series is None or not series.mean:
+            return {}
+        at = (min if way == "min" else max)(range(len(series.mean)), key=series.mean.__getitem__)
+        return {"value": series.mean[at], "step": round(series.steps[at])}
+
     def told(self) -> list[str]:
         """What is wrong with lines that could not be read."""
         first = self.records[0]["step"] if self._cut and self.records else None

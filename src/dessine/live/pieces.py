@@ -110,6 +110,7 @@ def _run(seen: Seen, growing: Growing) -> dict[str, Any]:
     except RunError as error:
         summary, wrong = {}, [str(error), *growing.told()]
     track = Track(row, (growing.records[-1:], []))
+    best = {goal: found for goal, way in goals_of(row.info).items() if (found := growing.best(goal, way))}
 
     def source(path: Path) -> str:
         own = address("file", row.name, path.relative_to(row.path).as_posix())
@@ -119,7 +120,7 @@ def _run(seen: Seen, growing: Growing) -> dict[str, Any]:
         "head": lambda: joined([head(row), _progress(seen, growing), *(_bad(one) for one in wrong)]),
         "verdict": lambda: _verdict(seen, summary, growing),
         "curves": lambda: section("Curves", *curves(growing.history, goals_of(row.info))),
-        "results": lambda: section("Results", results(row, track, summary), last_metrics(track)),
+        "results": lambda: section("Results", results(row, track, {"best": best} | summary), last_metrics(track)),
         "pictures": lambda: "" if goes_on else section("Pictures", *pictures(row.path, "plots", CAPTIONS, source)),
         "eval": lambda: section("Measured by dessine eval", *scored_by_eval(row.path, "eval", source)),
         "log": lambda: section("Log", log(row.path)),
@@ -238,17 +239,17 @@ def card(seen: Seen, label: str = "") -> Markup:
         reached=reached or (row.reason or "") if row.kind == "run" else count_of(row.cells) or "no runs yet",
         said=SAY.format(" · ".join([*row.tags, *row.note.split("\n")[-1:]]).strip(" ·")) if row.tags or row.note else "",
         began=Markup('<time data-at="{:.0f}"></time> · ').format(row.began) if row.began and not label else "",
-        folder=row.name.rpartition("/")[2],
+        folder="" if label else row.name.rpartition("/")[2],
         pick=Markup() if row.kind == "sweep" else PICK.format(name=row.name, title=label or title_of(seen)),
     )
 
 
 CARD = Markup("""<a class="thumb" href="{at}" tabindex="-1" aria-hidden="true">{picture}</a>
-<h3><a href="{at}">{title}</a></h3>
+<div class="about"><h3><a href="{at}">{title}</a></h3>
 {state}{bar}
 <p class="quiet reached">{reached}</p>{said}
 <p class="quiet folder">{began}{folder}</p>
-{pick}""")
+{pick}</div>""")
 SAY = Markup("<p>{}</p>")
 PICK = Markup(
     '<label class="pick"><input type="checkbox" value="{name}" aria-label="Side by side: {title}"> side by side</label>'

@@ -59,10 +59,9 @@ def grid(sweep: Seen) -> Grid:
             places.append(Place(_label(values, seed), found))
             used.add(id(found))
     places += [Place(_label(known[id(cell)], cell.row.seed), cell) for cell in sweep.cells if id(cell) not in used]
-    across = len(planner.seeds())
-    if across == 1 and not search:
-        choices = planner.sweep.axes.choices()
-        across = len(choices[-1]) if len(choices) > 1 and not planner.sweep.axes.random else 1
+    across, choices = len(planner.seeds()), planner.sweep.axes.choices()
+    if not search and not planner.sweep.axes.random and len(choices) > 1 and across * len(choices[-1]) <= MOST_COLUMNS:
+        across *= len(choices[-1])
     return Grid(places, across if 1 < across <= MOST_COLUMNS else None)
 
 

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Hashable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,13 +168,16 @@ class Shelf:
 
 def stamps(path: Path, names: Iterable[str] = WATCHED) -> Stamps:
     """When each file that matters was changed, its size and its number; those that are not there are not named."""
+    try:
+        there = set(os.listdir(path))
+    except OSError:
+        return {}
     found = {}
     for name in names:
-        try:
-            told = os.lstat(f"{path}/{name}")
-        except OSError:
-            continue
-        found[name] = (told.st_mtime_ns, told.st_size, told.st_ino)
+        if name.partition("/")[0] in there:  # most are not, and to ask for each takes its time
+            with suppress(OSError):
+                told = os.lstat(f"{path}/{name}")
+                found[name] = (told.st_mtime_ns, told.st_size, told.st_ino)
     return found
 
 

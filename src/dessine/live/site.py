@@ -33,7 +33,9 @@ HERE = Path(__file__).parent
 CARDS = 120
 """Of a list, as many at a time."""
 FRESH = 0.4
-"""Seconds for which a list answers everybody alike."""
+"""Seconds for which a list answers everybody alike; of many runs for longer, so that looking takes a small share of a core."""
+SHARE = 0.1
+"""Of a core, at most."""
 ALWAYS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -209,7 +211,7 @@ class Listing:
 
     def __init__(self, shelf: Shelf, name: str):
         self.shelf, self.name = shelf, name
-        self._boot, self._number, self._looked = secrets.token_hex(4), 0, 0.0
+        self._boot, self._number, self._stale = secrets.token_hex(4), 0, 0.0
         self._cards: dict[str, tuple[int, Any, str, str]] = {}  # change, what it was made of, status, HTML
         self._order: list[str] = []
         self._ordered, self._head, self._columns = 0, "", None if name else 0
@@ -218,9 +220,11 @@ class Listing:
     def since(self, stamp: str) -> dict[str, Any]:
         """What has changed since the answer with this stamp; everything for a stranger's. Raises Missing."""
         with self._lock:
-            if time.monotonic() - self._looked > FRESH:
+            if time.monotonic() >= self._stale:
+                began = time.monotonic()
                 self._look()
-                self._looked = time.monotonic()
+                now = time.monotonic()
+                self._stale = now + max(FRESH, min(5.0, (now - began) / SHARE))
             boot, _, number = stamp.partition("-")
             known = int(number) if boot == self._boot and number.isdecimal() and len(number) < 16 else -1
             changed = [[name, *self._cards[name][2:]] for name in self._order if self._cards[name][0] > known]
@@ -270,7 +274,7 @@ class Listing:
 
 HEAD = Markup('{state}<progress max="{of}" value="{made}" aria-label="Runs completed"></progress>')
 PLANNED = Markup("""<span class="thumb"><span class="none">not begun</span></span>
-<h3>{label}</h3>""")
+<div class="about"><h3>{label}</h3></div>""")
 LINK = Markup('<a href="{}">{}</a>')
 SAME = Markup('<p class="quiet">Nothing.</p>')
 NOT_HERE = Markup("""<div id="watch"><h1>Not here</h1>

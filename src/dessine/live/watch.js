@@ -235,7 +235,7 @@ function showList() {
       });
     }
     if (told.head !== undefined) put(document.getElementById('head'), told.head);
-    list.style.gridTemplateColumns = told.columns ? `repeat(${told.columns}, minmax(9rem, 1fr))` : '';
+    list.style.gridTemplateColumns = told.columns ? `repeat(${told.columns}, minmax(9rem, 17rem))` : '';
     pick();
     show();
     seeTimes();

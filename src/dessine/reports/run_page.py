@@ -159,7 +159,7 @@ def results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
         better = "higher" if way == "max" else "lower"
         rows.append([goal, better, told["mean"], *sure, most.get("value"), at])
     several = ["95 % interval", "repeats"] if track.repeats > 1 else []
-    heads = ["metric", "better", "at the end", *several, "best", "at step"]
+    heads = ["metric", "better", "so far" if row.status == "running" else "at the end", *several, "best", "at step"]
     scored = row.spec.get("game", {}).get("scored") if isinstance(row.spec.get("game"), dict) else None
     whose = f", drawn by the {summary['drawn_by']} of the generator" if "drawn_by" in summary else ""
     judge = summary.get("last", {}).get("judge", {})

@@ -33,7 +33,7 @@ body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; color: v
 main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .4rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 2.4rem 0 .8rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); }
-p { margin: .4rem 0; max-width: 52rem; }
+p { margin: .4rem 0; max-width: 52rem; } p, li { overflow-wrap: anywhere; }
 .quiet { color: var(--soft); } .bad { color: var(--bad); } .good { color: var(--good); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; }
