@@ -1,4 +1,4 @@
-"""`dessine runs`: list, compare, diff, rm, report."""
+"""`dessine runs`: list, compare, diff, rm, report, export."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from typing import Any
 import click
 
 from dessine.cli.completion import filters
+from dessine.cli.drawn_together import save_samples_of
 from dessine.cli.errors import say
 from dessine.cli.named import find_any, json_option, runs_option, spec_in
 from dessine.cli.notes import note as note_command
 from dessine.cli.notes import tag as tag_command
-from dessine.cli.paths import FILE, RUN
+from dessine.cli.paths import FILE, PATH, RUN
 from dessine.cli.terminal import room, table
 from dessine.letters import clipped
 from dessine.plots import Pictures
 from dessine.registry import SpecError
+from dessine.runs import elsewhere, tables
 from dessine.runs.collection import Filter, Row, duration, in_order, read_row, select, survey
 from dessine.runs.comparison import Setting, count_of, differences, metrics_of, settings, shown
 from dessine.runs.files import finite, own
@@ -120,16 +122,39 @@ def list_runs(
     "--against", type=click.Choice(["step", "epoch", "examples"]), default="step", show_default=True, help="What is across."
 )
 @click.option("--out", type=FILE, help="FILE.png  [default: comparison.png beside the runs]")
+@click.option("--samples/--no-samples", default=True, help="Whether samples are drawn, too, where there are generators.")
+@click.option(
+    "--format",
+    "how",
+    type=click.Choice(["markdown", "latex", "csv"]),
+    help="The table for a paper or a page, and nothing else.",
+)
 @json_option
 @runs_option
-def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None, as_json: bool, runs_dir: Path) -> None:
+def compare(
+    runs: tuple[str, ...],
+    metrics: str,
+    against: str,
+    out: Path | None,
+    samples: bool,
+    how: str | None,
+    as_json: bool,
+    runs_dir: Path,
+) -> None:
     """Compare runs, or whole sweeps. Shows what differs in their specs, what they reached, and a picture of the curves.
 
     Runs that differ only in their seed are one setting: its values are means over seeds and repeats, with their 95 %
     interval. Of a sweep only the completed runs are taken. The last line of stdout is the picture.
+
+    Where there are generators, a second picture shows what the first run of each setting draws, from the same latents:
+    comparison_samples.png.
+
+    With --format stdout is the table alone: `dessine runs compare A B --format latex > table.tex`.
     """
     if out is not None and out.suffix != ".png":
         raise click.UsageError(f"--out {out}: expects a name ending in .png")
+    if how and as_json:
+        raise click.UsageError("--json and --format: give one of the two")
     rows = [row for text in runs for row in _rows(text, runs_dir)]
     rows = list({row.path.resolve(): row for row in rows}.values())
     if not rows:
@@ -142,8 +167,9 @@ def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None,
         raise RunError("nothing to compare: these runs have no metrics yet")
     from dessine.plots.compare import save_comparison
 
+    path = out or runs_dir / "comparison.png"
+
     def draw() -> Path:
-        path = out or runs_dir / "comparison.png"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             return save_comparison(path, panels, title, against)
@@ -153,14 +179,21 @@ def compare(runs: tuple[str, ...], metrics: str, against: str, out: Path | None,
 
     panels = {name: {one.label: one.curve(name, against) for one in every} for name in names}
     title = "comparison" if len(every) > 1 else every[0].tracks[0].row.name
-    drawn = [str(path) for path in Pictures(partial(click.echo, err=True)).draw(draw)]
+    pictures = Pictures(partial(click.echo, err=True))
+    drawn = [str(made) for made in pictures.draw(draw)]
+    beside = path.with_name(f"{path.stem}_samples.png")
+    shown_too = [str(made) for made in pictures.draw(save_samples_of, beside, every, title)] if samples else []
     if as_json:
         told = {"settings": [_setting(one, names) for one in every], "picture": drawn[0] if drawn else None}
-        click.echo(json.dumps(finite(told), indent=1))
+        click.echo(json.dumps(finite(told | {"samples": shown_too[0] if shown_too else None}), indent=1))
+    elif how:
+        click.echo(_written(every, names, how))
+        for made in (*shown_too, *drawn):
+            say(made)
     else:
         _compared(every, names)
-        for path in drawn:
-            click.echo(path)
+        for made in (*shown_too, *drawn):
+            click.echo(made)
     if out is not None and not drawn:
         raise click.exceptions.Exit(1)
 
@@ -284,6 +317,51 @@ def report(run: str, out: Path | None, runs_dir: Path) -> None:
     click.echo(str(page))
 
 
+@command.command(epilog="Example: dessine runs export last --to tensorboard")
+@click.argument("runs", nargs=-1, required=True, type=RUN, metavar="RUN...")
+@click.option("--to", "way", required=True, type=click.Choice([*elsewhere.WAYS]), help="Where to.")
+@click.option("--out", type=PATH, help="FILE.csv, or a FOLDER.  [default: metrics.csv, tensorboard/ or mlflow/ in this folder]")
+@json_option
+@runs_option
+def export(runs: tuple[str, ...], way: str, out: Path | None, as_json: bool, runs_dir: Path) -> None:
+    """Give the metrics of runs, or of whole sweeps, to other programs; each repeat is a run there.
+
+    \b
+    csv          a line for each line of metrics, beside what differs in the specs
+    tensorboard  scalars, samples and the config; needs: pip install 'dessine[tensorboard]'
+    mlflow       metrics, parameters, notes and tags; needs: pip install 'dessine[mlflow]'
+
+    What was exported before to the same place is replaced. The last line of stdout is where it went.
+    """
+    save, default = elsewhere.WAYS[way]
+    out = out or Path(default)
+    if way == "csv" and out.suffix != ".csv":
+        raise click.UsageError(f"--out {out}: expects a name ending in .csv")
+    if way != "csv" and out.exists() and not out.is_dir():
+        raise click.UsageError(f"--out {out}: is no folder")
+    rows = [row for text in runs for row in _rows(text, runs_dir, unfinished=True)]
+    rows = list({row.path.resolve(): row for row in rows}.values())
+    if not rows:
+        raise RunError("none of these runs can be exported")
+    every = elsewhere.told(rows, say)
+    save(out, every)
+    if as_json:
+        lines = sum(len(one.metrics) for one in every)
+        click.echo(
+            json.dumps({"to": way, "path": str(out), "runs": len(rows), "repeats": len(every), "lines": lines}, indent=1)
+        )
+        return
+    if way in OPENED:
+        say(f"look at it with: {OPENED[way].format(shlex.quote(str(out)))}")
+    click.echo(str(out))
+
+
+OPENED = {
+    "tensorboard": "tensorboard --logdir {}",
+    "mlflow": "cd {}; mlflow ui --backend-store-uri sqlite:///mlflow.db",
+}
+
+
 def _filter(text: str) -> Filter:
     try:
         made = Filter.parse(text)
@@ -310,13 +388,13 @@ def _row(path: Path, name: str) -> Row:
     return row
 
 
-def _rows(text: str, runs_dir: Path) -> list[Row]:
-    """One run, or the completed runs of a sweep."""
+def _rows(text: str, runs_dir: Path, unfinished: bool = False) -> list[Row]:
+    """One run, or the completed runs of a sweep. unfinished: or all that have begun"""
     path = find_any(text, runs_dir)
     if not (path / "sweep.yaml").is_file():
         return _comparable([_row(path, path.name)])
     cells = [row for row in survey(path / "cells", read_spec=spec_in) if row.kind == "run"]
-    done = sorted((row for row in cells if row.status == "completed"), key=lambda row: row.name)
+    done = sorted((row for row in cells if unfinished or row.status == "completed"), key=lambda row: row.name)
     if len(done) < len(cells):
         missing = f"{len(cells) - len(done)} of {len(cells)} runs are not completed, and omitted"
         say(f"{path.name}: {missing}")
@@ -370,6 +448,24 @@ def _compared(every: Sequence[Setting], names: Sequence[str]) -> None:
     else:
         columns = [str(i) if len(one.label) > 24 else one.label for i, one in enumerate(every, 1)]
         _table(["", *columns], [[head, *(row[i] for row in rows)] for i, head in enumerate(heads)], text=range(len(every) + 1))
+
+
+def _written(every: Sequence[Setting], names: Sequence[str], how: str) -> str:
+    """The table of settings for a paper or a page; a CSV has the ends of an interval in columns of their own."""
+    from dessine.intervals import limits, summarise_repeats
+
+    keys = list(every[0].values)
+    rows = [[*map(shown, one.values.values()), str(len(one.repeats))] for one in every]
+    told = [[summarise_repeats(one.ends(name), limits(name)) for name in names] for one in every]
+    if how == "csv":
+        heads = [f"{name}{end}" for name in names for end in ("", "_low", "_high", "_std")]
+        numbers = [[v for t in row for v in (t["mean"], *t["interval"], t["std"])] for row in told]
+        plain = [["" if v != v else repr(float(v)) for v in row] for row in numbers]
+        return tables.comma_separated([*keys, "n", *heads], [[*row, *more] for row, more in zip(rows, plain, strict=True)])
+    cells = [[" ".join(tables.rounded(t)).strip() for t in row] for row in told]
+    write = tables.markdown if how == "markdown" else tables.latex
+    right = range(len(keys), len(keys) + 1 + len(names))
+    return write([*keys, "n", *names], [[*row, *more] for row, more in zip(rows, cells, strict=True)], right)
 
 
 def _setting(one: Setting, names: Sequence[str]) -> dict[str, Any]:

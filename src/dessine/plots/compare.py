@@ -72,3 +72,32 @@ def _thinned(x: Array, values: Array) -> tuple[Array, Array]:
         return x, values
     kept = np.linspace(0, len(x) - 1, MOST_POINTS).round().astype(int)
     return x[kept], values[:, kept]
+
+
+def save_points(path: Path, drawn: Mapping[str, Array], real: Array, title: str) -> Path:
+    """Points of each setting, label -> (N, 1 or 2), beside each other on the same axes, over real ones, (M, 1 or 2)."""
+    columns = min(len(drawn), 4)
+    rows = -(-len(drawn) // columns)
+    size = (max(3.0 * columns, 5), 3.1 * rows + 0.7)
+    with picture(path, rows, columns, size, sharex=True, sharey=True) as (figure, grid):
+        for axes, (label, x) in zip(grid.flat, drawn.items(), strict=False):
+            there = x[np.isfinite(x).all(1)]
+            if real.shape[1] == 1:
+                edges = np.histogram_bin_edges(real, 40)
+                axes.hist(real[:, 0], edges, density=True, color="0.75", label="real")
+                axes.hist(there[:, 0], edges, density=True, histtype="step", color="C3", label="generated")
+            else:
+                axes.plot(*real[:, :2].T, ".", color="0.75", ms=3, label="real")
+                axes.plot(*there[:, :2].T, ".", color="C3", ms=2, label="generated")
+                axes.set_aspect("equal")
+            axes.set_title(label, fontsize="small", wrap=True)
+        if real.shape[1] > 1 and len(real):
+            low, high = real.min(0)[:2], real.max(0)[:2]
+            margin = 0.35 * (high - low)
+            grid.flat[0].set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
+        for left in list(grid.flat)[len(drawn) :]:
+            left.set_visible(False)
+        handles, labels = grid.flat[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+        figure.suptitle(heading(title.partition(":")[0], title.partition(":")[2].strip(), 24 * max(columns, 2)))
+    return path
