@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement, roughly")
     parser.add_argument("--neighbours", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/speed.md")
     args = parser.parse_args()
     for name in LIMITS:
         os.environ.pop(name, None)

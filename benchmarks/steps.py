@@ -5,7 +5,8 @@ A B C, so that a busy moment of the machine meets all; a ratio is the median ove
 and its fused optimizers; JAX is compiled, many steps in one scan; ours is what the training loop calls. GANs play the same
 game: fresh latents for each move, moves of the discriminator on a real and a generated batch, one of the generator. Images are
 the 10,000 of MNIST that come with the package. The share is that of the rate at which this machine multiplies large matrices,
-measured in the same minute, that the products of a step reach. `--write` puts the table into README.md.
+measured in the same minute, that the products of a step reach. `--write` puts the table into docs/speed.md, and
+a few rows of it into README.md.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import in_jax
 import in_torch
 import numpy as np
-from timing import Step, Timing, matrix_rate, processor, versions, write
+from timing import README, Step, Timing, matrix_rate, processor, versions, write
 
 from dessine.data import Split
 from dessine.data.mnist import Mnist
@@ -232,6 +233,9 @@ ROWS = [
     repeats(),
 ]
 
+SHOWN = ("784-300-10, one by one", "GAN 100-300-784 / 784-300-1, Adam", "DCGAN 128-64-1 / 64-128, batch 64")
+"""The rows that README.md shows, too."""
+
 
 def measure(row: Row, rounds: int) -> tuple[str, bool]:
     """A line of the table, and whether the bound is kept."""
@@ -256,7 +260,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("rows", nargs="*", help="words of the rows wanted")
     parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/speed.md and README.md")
     args = parser.parse_args()
     import torch
 
@@ -277,6 +281,8 @@ def main() -> None:
         lines.append(line)
     if args.write:
         write("steps", lines)
+        if excerpt := [line for line in lines if line.split("|")[1:2] and line.split("|")[1].strip() in SHOWN]:
+            write("steps", [*lines[:4], *excerpt], README)
 
 
 if __name__ == "__main__":

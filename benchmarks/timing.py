@@ -73,12 +73,16 @@ def versions(*packages: str) -> str:
     return ", ".join(f"{name} {version(name)}" for name in packages)
 
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+SPEED, README = ROOT / "docs" / "speed.md", ROOT / "README.md"
 
 
-def write(name: str, lines: list[str]) -> None:
-    """Put the lines between the marks of that name in README.md."""
+def write(name: str, lines: list[str], page: Path = SPEED) -> None:
+    """Put the lines between the marks of that name in the page. Raises ValueError where it has no such marks."""
     block = "\n".join([f"<!-- {name} -->", *lines, f"<!-- end of {name} -->"])
-    text = README.read_text(encoding="utf-8")
-    text = re.sub(f"<!-- {name} -->.*<!-- end of {name} -->", lambda _: block, text, flags=re.DOTALL)
-    README.write_text(text, encoding="utf-8")
+    text, found = re.subn(
+        f"<!-- {name} -->.*?<!-- end of {name} -->", lambda _: block, page.read_text(encoding="utf-8"), count=1, flags=re.DOTALL
+    )
+    if not found:
+        raise ValueError(f"{page} has no marks <!-- {name} --> and <!-- end of {name} -->")
+    page.write_text(text, encoding="utf-8")

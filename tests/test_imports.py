@@ -24,7 +24,6 @@ FLOORS = [
     ["games"],
     ["choosing"],
     ["experiment"],
-    ["stopwatch"],
     ["sweeps"],
     ["live"],
     ["cli"],
