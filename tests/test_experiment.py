@@ -33,7 +33,8 @@ def test_portions_end_where_something_is_written():
     experiment, step, seen = built(), 0, []
     while step < experiment.steps:
         seen.append(step := experiment.next_event(step))
-    wanted = {*range(7, 100, 7), *range(10, 100, 10), *range(25, 100, 25), 100}
+    first = {1, 2, 3, 4, 5, 6, 7, 9}  # points move fast in the beginning
+    wanted = {*first, *range(7, 100, 7), *range(10, 100, 10), *range(25, 100, 25), 100}
     assert seen == sorted(wanted)
 
 

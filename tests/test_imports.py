@@ -24,6 +24,7 @@ FLOORS = [
     ["games"],
     ["choosing"],
     ["experiment"],
+    ["stopwatch"],
     ["sweeps"],
     ["live"],
     ["cli"],

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from math import ceil, log2
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -40,6 +41,10 @@ Array = np.ndarray
 
 POOR = 0.8
 """Test success of a judge under which a line says so."""
+EVENLY = 60
+"""Pictures of what moves fast, before they become half as many, where the outputs do not say."""
+GROWTH = 1.2
+"""From one of its first pictures to the next, so much later."""
 
 
 class Training(Node):
@@ -68,8 +73,8 @@ class Outputs(Node):
     """What a run writes, and how often.
 
     metrics: steps between two lines of metrics.jsonl; left out: 50, or the test_period of a classification
-    samples: steps between two pictures of what the players can do; left out: 500, 100 where points are drawn, or one
-        epoch of a classification; 0: none
+    samples: steps between two pictures of what the players can do; left out: 500, 100 where points are drawn, twice as many
+        after each 60 of them, or one epoch of a classification; 0: none. Where points are drawn there are more in the beginning
     checkpoint: steps between two checkpoints; left out: 1000, or one epoch of a classification
     keep: how many checkpoints stay
     best: metric or score, such as test_success or scores.frechet, by which the best checkpoint of each repeat stays, too
@@ -128,6 +133,7 @@ class Experiment(Node):
     metrics_period: int
     samples_period: int
     checkpoint_period: int
+    early: tuple[int, ...] = ()  # steps with a picture, before the first period ends
     best: Choice | None = None
     stops_by: Choice | None = None
 
@@ -182,6 +188,7 @@ class Experiment(Node):
         samples = self.outputs.samples
         self.samples_period = self.game.sample_period() if samples is None else samples
         self.checkpoint_period = self.outputs.checkpoint or self.game.checkpoint_period()
+        self.early = early(self.samples_period) if self.game.moves_fast else ()
 
     def _take_judge(self, alone: bool) -> None:
         """Let the judge that is named read these data, or the one in the package that knows them."""
@@ -241,11 +248,14 @@ class Experiment(Node):
     def next_event(self, step: int) -> int:
         """The first step after `step` at which something is written."""
         periods = (self.metrics_period, self.samples_period, self.checkpoint_period)
-        return min(self.steps, *(p * (step // p + 1) for p in periods if p))
+        return min(self.steps, *(p * (step // p + 1) for p in periods if p), *(at for at in self.early if at > step))
 
     def is_shown(self, step: int) -> bool:
         """Whether `step` ends with a picture; the start and the end do, too."""
-        return self.samples_period > 0 and (step % self.samples_period == 0 or step == self.steps)
+        period = self.samples_period
+        if self.game.moves_fast and self.outputs.samples is None:
+            period *= 2 ** max(0, ceil(log2(max(step, 1) / (EVENLY * period))))
+        return period > 0 and (step % period == 0 or step == self.steps or step in self.early)
 
     def expects(self) -> dict[str, Array]:
         """Every array that a checkpoint may hold; what an optimizer keeps is not there before its first step."""
@@ -281,6 +291,11 @@ class Experiment(Node):
             self.game.streams.restore(streams)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             raise Damaged(f"its state is none of this run's ({type(error).__name__}: {error})") from None
+
+
+def early(period: int) -> tuple[int, ...]:
+    """Steps below `period` in geometric steps: most of what can be seen happens in the beginning."""
+    return tuple(sorted({round(GROWTH**i) for i in range(ceil(log2(period) / log2(GROWTH)))} - {period})) if period > 1 else ()
 
 
 class Pace:
@@ -520,13 +535,13 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
     if experiment.outputs.plots and records:
         with np.errstate(all="ignore"):
             pictures.draw(experiment.game.save_plots, run.plots, records, _context(experiment, step, pictures))
-    frames = list(run.pictures().values())
+    frames = run.pictures()
     if experiment.outputs.gif and len(frames) > 1:
         from dessine.plots.grid import save_gif
 
-        pictures.draw(save_gif, run.samples / "samples.gif", frames)
+        pictures.draw(save_gif, run.samples / "samples.gif", list(frames.values()), list(frames))
     seconds = time.perf_counter() - began
-    run.log(f"{status} at step {step} after {seconds:.1f} s")
+    run.log(f"{status} at step {step} after {seconds:.1f} s, {pictures.seconds:.1f} s of them for pictures")
     results = {goal: mean for goal in experiment.game.goals if (mean := _mean(summary["last"], goal)) is not None}
     run.end(status, seconds, step=step, results=results)
     return summary

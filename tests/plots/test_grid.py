@@ -98,3 +98,19 @@ def test_of_many_frames_some_are_chosen(tmp_path: Path) -> None:
     frames = [tmp_path / f"{i % 2}.png" for i in range(2 * MOST_FRAMES)]
     with Image.open(save_gif(tmp_path / "a.gif", frames)) as gif:
         assert gif.n_frames <= MOST_FRAMES
+
+
+def test_the_bar_of_a_gif_runs_as_the_steps_do(tmp_path):
+    frames = [tmp_path / f"{i}.png" for i in range(3)]
+    for i, frame in enumerate(frames):
+        image = Image.new("P", (200, 40 + 20 * i), 1)  # of a palette, and a caption may take a line more
+        image.putpalette([0, 0, 0, 255, 255, 255, *BAR, 10 * i, 200, 0])
+        image.putpixel((3, 3), 3)
+        image.save(frame)
+    with Image.open(save_gif(tmp_path / "a.gif", frames, [0, 10, 100])) as gif:
+        assert gif.n_frames == 3
+        assert gif.size == (200, 80)
+        gif.seek(1)
+        row = np.asarray(gif.convert("RGB"))[78]
+        assert (row[:20] == BAR).all()
+        assert (row[22:] == 255).all()

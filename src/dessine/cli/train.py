@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 import traceback
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from textwrap import wrap
@@ -73,6 +73,7 @@ Examples:
 @click.option("--from", "source", type=RUN, metavar="RUN", help="Start anew from a run's config.")
 @click.option("--dry-run", is_flag=True, help="Check everything, create nothing.")
 @click.option("--quiet", is_flag=True, help="Print only the run's folder.")
+@click.option("--profile", is_flag=True, help="Tell where the time goes, at the end and in the run's profile.txt.")
 def command(
     arguments: tuple[str, ...],
     runs_dir: Path,
@@ -83,6 +84,7 @@ def command(
     source: str | None,
     dry_run: bool,
     quiet: bool,
+    profile: bool,
 ) -> None:
     """Train what CONFIG describes, with KEY=VALUE in place of what it says.
 
@@ -108,6 +110,10 @@ def command(
     remarks = [experiment.split.notice] * bool(experiment.split.notice) + warned(experiment, document, resolved)
     if resume and old:
         remarks += _same_past(old, experiment, resolved)
+    if profile and train_apart(experiment):
+        raise click.UsageError(
+            "--profile: repeats of networks as large as these train in processes of their own; take repeats=1"
+        )
     for notice in remarks:
         say(notice)
     if dry_run:
@@ -116,7 +122,7 @@ def command(
     called = shlex.join(["dessine", *sys.argv[1:]])
     if resume and old:
         with old.lock(_say, force):
-            _go_on(old, experiment, resolved, called, restart, quiet)
+            _go_on(old, experiment, resolved, called, restart, quiet, profile)
         return
     run = Run.create_at(run_dir) if run_dir else Run.create(runs_dir, experiment.name)
     info = _about(experiment, resolved) | {"command": called, "overrides": overrides, "resumes": []}
@@ -125,7 +131,7 @@ def command(
         run.log(f"started: {called}")
         for notice in remarks:
             run.log(notice)
-        _train(experiment, run, say, quiet, 0)
+        _train(experiment, run, say, quiet, 0, profile)
 
 
 def _about(experiment: Experiment, resolved: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +149,9 @@ def _about(experiment: Experiment, resolved: dict[str, Any]) -> dict[str, Any]:
     return {"seed": experiment.seed, "steps": experiment.steps, **data}
 
 
-def _go_on(run: Run, experiment: Experiment, resolved: dict[str, Any], called: str, restart: bool, quiet: bool) -> None:
+def _go_on(
+    run: Run, experiment: Experiment, resolved: dict[str, Any], called: str, restart: bool, quiet: bool, profile: bool
+) -> None:
     """Train a run for what it has left, or from its start; the lock is ours."""
     say = _quiet if quiet else _say
     run.sweep_up()
@@ -185,7 +193,7 @@ def _go_on(run: Run, experiment: Experiment, resolved: dict[str, Any], called: s
     for line in told:  # a step back is told whatever was asked not to be
         _say(line)
         run.log(line)
-    _train(experiment, run, say, quiet, step)
+    _train(experiment, run, say, quiet, step, profile)
 
 
 def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> list[str]:
@@ -246,13 +254,13 @@ def _resolved(run: Run) -> Any:
     return json.loads(json.dumps(finite(began)))
 
 
-def _train(experiment: Experiment, run: Run, say: Any, quiet: bool, step: int) -> None:
+def _train(experiment: Experiment, run: Run, say: Any, quiet: bool, step: int, profile: bool) -> None:
     """Train from `step`, with progress; whatever happens, run.json and log.txt say how it ended."""
     bar, began = Progress(experiment, run, quiet), time.monotonic()
     resume = f"dessine train --resume {shlex.quote(str(run.path))}"
     try:
         how = train_repeats if train_apart(experiment) else partial(train, step=step)
-        with notices(_quiet if quiet else bar.say):
+        with notices(_quiet if quiet else bar.say), _watched(experiment, run, bar) if profile else nullcontext():
             summary = how(experiment, run, bar.step, bar.say)
         bar.close()
         if not quiet and not summary["diagnosis"]["early"]:
@@ -275,6 +283,16 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool, step: int) -
         bar.close()
         with suppress(BrokenPipeError):  # must not hide why the run has failed
             click.echo(str(run.path))
+
+
+def _watched(experiment: Experiment, run: Run, bar: Progress) -> AbstractContextManager[None]:
+    from dessine.stopwatch import watched
+
+    def told(text: str) -> None:
+        bar.close()
+        (_quiet if bar.quiet else _say)(text)
+
+    return watched(experiment, run, told)
 
 
 def _ended(run: Run, error: BaseException, seconds: float) -> None:

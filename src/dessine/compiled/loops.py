@@ -9,7 +9,9 @@ from __future__ import annotations
 import gc
 import itertools
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +171,33 @@ class _Notice(event.Listener):
 
 
 event.register("numba:compile", _Notice())
+
+
+class _Told(event.Listener):
+    """Is called when this thread begins to compile, and when it is done: of loops within loops only the outermost."""
+
+    def __init__(self, begun: Callable[[], None], done: Callable[[], None]):
+        self.begun, self.done, self.deep, self.thread = begun, done, 0, threading.get_ident()
+
+    def on_start(self, event: Any) -> None:
+        if threading.get_ident() == self.thread:
+            self.deep += 1
+            if self.deep == 1:
+                self.begun()
+
+    def on_end(self, event: Any) -> None:
+        if threading.get_ident() == self.thread:
+            self.deep -= 1
+            if self.deep == 0:
+                self.done()
+
+
+@contextmanager
+def compiling(begun: Callable[[], None], done: Callable[[], None]) -> Iterator[None]:
+    """Inside it `begun` and `done` are called around each compilation of this thread."""
+    listener = _Told(begun, done)
+    event.register("numba:compile", listener)
+    try:
+        yield
+    finally:
+        event.unregister("numba:compile", listener)

@@ -156,6 +156,7 @@ class Adversarial(Pair, Game):
         self.examples, self.test, self.watched = data.train, data.test, data.watched
         self.streams, self.dtype, self.batch_size, self.done = streams, np.dtype(dtype), batch_size, 0
         self.kinds = tell_classes(self, data)
+        self.moves_fast = len(data.train.shape) == 1  # points
         outline(self, self.decay is not None, self.rotation_pairs > 0 or self.update.twice)
 
     def build(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:
@@ -185,7 +186,7 @@ class Adversarial(Pair, Game):
 
     def sample_period(self) -> int:
         # What moves in the plane shall be seen to move.
-        return 100 if len(self.examples.shape) == 1 else super().sample_period()
+        return 100 if self.moves_fast else super().sample_period()
 
     def turns_per_epoch(self) -> float:
         return len(self.examples) // self.batch_size / max(self.update.real_batches(self), 1)

@@ -75,6 +75,7 @@ class Game(Node):
     metrics_period: int = 50  # steps between two lines of metrics, for means over what lies between them
     goals: Mapping[str, str]  # known once built: metric -> "min" or "max", for summary.json
     draws: ClassVar[bool] = False  # whether there are samples, for a judge to read
+    moves_fast: bool = False  # so that pictures of the beginning are worth having
     headline: ClassVar[dict[str, str]] = {}  # metric -> its short label on the progress line, what matters most first
 
     def outline(self, data: Split, batch_size: int, streams: Streams, dtype: Any) -> None:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dessine.plots.figure import heading, logarithmic, nearly_logarithmic, picture, shades
-from dessine.plots.fonts import plain
 
 Array = np.ndarray
 Records = list[dict[str, Any]]
@@ -232,19 +231,6 @@ def save_gradients(folder: Path, records: Records, title: str) -> list[Path]:
                     axes.legend(title="layer", loc="upper left", bbox_to_anchor=(1, 1))
         figure.suptitle(heading(title, f"how each layer learns{note}", 60 * len(players)))
     return [folder / "gradients.png"]
-
-
-def save_scatter(path: Path, real: Array, generated: Array, caption: str, found: str = "") -> None:
-    """Points of the plane, (N, 2) and (M, 2); the axes are set by the real ones. found: what has been counted in them."""
-    low, high = real.min(0), real.max(0)
-    pad = 0.25 * (high - low).max()
-    with picture(path, size=(5.5, 5.8), dpi=100) as (figure, ((axes,),)):
-        axes.scatter(real[:, 0], real[:, 1], s=6, color="silver", label="real")
-        axes.scatter(generated[:, 0], generated[:, 1], s=6, color="C3", alpha=0.6, label="generated")
-        axes.set(xlim=(low[0] - pad, high[0] + pad), ylim=(low[1] - pad, high[1] + pad), xlabel="x", ylabel="y")
-        axes.set_aspect("equal")
-        axes.legend(loc="upper right")
-        figure.suptitle(fill(plain(f"{caption}: {found}" if found else caption), 55))
 
 
 def save_classes(path: Path, names: list[str], real: Array, drawn: Array, count: int, title: str) -> Path:

@@ -119,26 +119,42 @@ def save_frames(path: Path, frames: Iterator[Image.Image], waits: Sequence[bool]
     return _save(next(frames), path, save_all=True, append_images=frames, duration=durations, loop=0)
 
 
-def save_gif(path: Path, frames: Sequence[Path], seconds: float = 10.0) -> Path:
+def save_gif(path: Path, frames: Sequence[Path], at: Sequence[float] = (), seconds: float = 10.0) -> Path:
     """The pictures in order, with a bar that shows how far they are; the last one stays longer. About `seconds` for all.
 
     Of more than MOST_FRAMES some are chosen evenly, the first and the last among them.
+    at: the step of each, so that the bar runs as the steps do, however they are spaced; else it runs evenly
     """
-    chosen = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int))]
-    opened = []
-    for frame in chosen:
-        with Image.open(frame) as file:
-            opened.append(file.convert("RGB"))
-    wide, high = (max(one.size[i] for one in opened) for i in (0, 1))  # a caption may take a line more
-    pictures = []
-    for i, one in enumerate(opened):
-        canvas = Image.new("RGB", (wide, high), PAPER)
+    chosen = np.unique(np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int))
+    steps = np.array(at if len(at) else range(len(frames)), float)[chosen]
+    sizes = []
+    for i in chosen:
+        with Image.open(frames[i]) as file:
+            sizes.append(file.size)
+    size = max(wide for wide, _ in sizes), max(high for _, high in sizes)  # a caption may take a line more
+    shares = (steps - steps[0]) / max(steps[-1] - steps[0], 1e-12)
+    each = int(min(250, 1000 * seconds / len(chosen)))
+    durations = [each] * (len(chosen) - 1) + [2000]
+    made = (_with_bar(frames[i], size, share) for i, share in zip(chosen, shares, strict=True))
+    return _save(next(made), path, save_all=True, append_images=made, duration=durations, loop=0)
+
+
+def _with_bar(frame: Path, size: tuple[int, int], share: float) -> Image.Image:
+    """A picture, in colours of a palette, on a sheet of this size, and a bar along the lower edge that is so far."""
+    with Image.open(frame) as file:
+        one = file.copy() if file.mode == "P" else file.convert("RGB")
+    bar = (0, size[1] - 5, round(size[0] * share), size[1])
+    if one.mode == "P":  # its own few colours serve, which saves choosing them
+        colours = np.array(one.getpalette()).reshape(-1, 3)
+        canvas = Image.new("P", size, int(one.getpixel((0, one.height - 1))))  # type: ignore[arg-type]
+        canvas.putpalette(colours.ravel().tolist())
         canvas.paste(one)
-        ImageDraw.Draw(canvas).rectangle((0, high - 5, round(wide * i / max(len(opened) - 1, 1)), high), fill=BAR)
-        pictures.append(canvas.convert("P", palette=Image.Palette.ADAPTIVE))
-    each = int(min(250, 1000 * seconds / len(pictures)))
-    durations = [each] * (len(pictures) - 1) + [2000]
-    return _save(pictures[0], path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+        ImageDraw.Draw(canvas).rectangle(bar, fill=int(np.square(colours - BAR).sum(1).argmin()))
+        return canvas
+    canvas = Image.new("RGB", size, PAPER)
+    canvas.paste(one)
+    ImageDraw.Draw(canvas).rectangle(bar, fill=BAR)
+    return canvas.convert("P", palette=Image.Palette.ADAPTIVE)
 
 
 def _coloured(images: Array) -> Array:

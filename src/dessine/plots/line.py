@@ -1,17 +1,20 @@
-"""What a generator has learnt of data on a line: the densities of both sides, and what the discriminator says there."""
+"""A game on a line, one frame: the densities of both sides, what the discriminator says there beside what would be right, and
+where the generator puts each latent."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import fill
+from textwrap import wrap
 
 import numpy as np
 
-from dessine.plots.figure import picture
+from dessine.plots.canvas import BANDS, BLACK, GENERATED, LINE, PALE, REAL, Canvas, Panel, key
 from dessine.plots.fonts import plain
 
 Array = np.ndarray
-BINS = 60
+SIDE, GAP, LEFT, TOP, FOOT = 300, 46, 44, 30, 88
+ROOM = 1.7
+"""Height of the panel of densities, by the greatest density of the data: samples in one place go beyond it."""
 
 
 def reach(real: Array, generated: Array) -> tuple[float, float]:
@@ -21,36 +24,66 @@ def reach(real: Array, generated: Array) -> tuple[float, float]:
     return float(x.min() - pad), float(x.max() + pad)
 
 
-def save_densities(
+def save_line(
     path: Path,
-    real: Array,
-    generated: Array,
     at: Array,
-    density: Array | None,
-    says: Array | None,
+    densities: tuple[Array, Array, bool, float],
+    said: Array | None,
+    right: Array | None,
+    probability: bool,
+    arrows: tuple[Array, Array] | None,
+    way: Array | None,
     caption: str,
-    probability: bool = True,
-    found: str = "",
-) -> None:
-    """real, generated: (N,), (M,) points; at: (n,) where the true density and what D says are told, if they are."""
-    ends = float(at[0]), float(at[-1])
-    with picture(path, size=(6.5, 4.4), dpi=120) as (figure, ((axes,),)):
-        bins = np.linspace(*ends, BINS + 1)
-        for x, colour, label in ((real, "silver", "real"), (generated, "C3", "generated")):
-            inside = x[(x >= ends[0]) & (x <= ends[1])]
-            weights = np.full(len(inside), BINS / (max(len(x), 1) * (ends[1] - ends[0])))
-            axes.hist(inside, bins, weights=weights, color=colour, alpha=0.55, label=label)
-        if density is not None:
-            axes.plot(at, density, color="black", lw=1.2, label="true density")
-        axes.set(xlabel="x", ylabel="density", xlim=ends)
-        if says is not None:
-            other = axes.twinx()
-            other.plot(at, says, color="C0", lw=1.6)
-            axes.plot([], [], color="C0", lw=1.6, label="D(x), right")
-            other.grid(visible=False)
-            other.set_ylabel("D(x), probability of real" if probability else "D(x), no probability", color="C0")
-            other.spines["right"].set_visible(True)
-            if probability:
-                other.set_ylim(-0.02, 1.02)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-        figure.suptitle(fill(plain(f"{caption}: {found}" if found else caption), 60))
+) -> Path:
+    """at: (n,) places. densities: of the data and of the samples, (n,) each; whether that of the data is known; how far both
+    are blurred. said: (n,) the probability of real that D gives, or what a critic says, centred; right: what it would be at
+    best, NaN where nobody is seen. arrows: samples (m,), and where each is sent. way: (k, 2) latents, and where they go.
+    What is None is not drawn.
+    """
+    panels = 1 + (said is not None) + (way is not None)
+    width = LEFT + panels * SIDE + (panels - 1) * GAP + 10
+    lines = wrap(plain(caption, 300), (width - 10) // 8) or [""]
+    top = TOP + 20 * len(lines)
+    canvas = Canvas(width, top + SIDE + FOOT)
+    for i, text in enumerate(lines):
+        canvas.write((6, 6 + 20 * i), text, 16)
+    boxes = iter([(LEFT + i * (SIDE + GAP), top, SIDE, SIDE) for i in range(panels)])
+    (p, q, known, blur), low, high = densities, float(at[0]), float(at[-1])
+    height = ROOM * float(p.max()) or 1.0
+    first = Panel(canvas, next(boxes), (low, -0.12 * height), (high, height))
+    first.bars(at, np.minimum(q, height), BANDS + 2)
+    first.lines([np.stack([at, np.minimum(q, height)], -1)], GENERATED)
+    first.lines([np.stack([at, p], -1)], REAL, 2)
+    if arrows is not None:
+        x, dx = arrows
+        first.arrows(np.stack([x, np.full(len(x), -0.06 * height)], -1), np.stack([dx, 0 * dx], -1), BLACK, 22)
+    first.frame("densities of x")
+    if said is not None:
+        span = (-0.03, 1.03) if probability else (-4.0, 4.0)
+        second = Panel(canvas, next(boxes), (low, span[0]), (high, span[1]))
+        middle = 0.5 if probability else 0.0
+        second.lines([np.array([[low, middle], [high, middle]])], PALE)
+        if right is not None:
+            second.lines([np.stack([at, right], -1)], BANDS + 7, 5)
+        second.lines([np.stack([at, said], -1)], BLACK, 2)
+        second.frame("D(x), probability of real" if probability else "what the critic says of x, centred")
+    if way is not None:
+        third = Panel(canvas, next(boxes), (way[0, 0], low), (way[-1, 0], high))
+        third.lines([way], LINE, 2)
+        third.frame("x = G(z), by the latent z")
+    below = top + SIDE + 26
+    signs = [("line", REAL, "data" if known else "data, as seen"), ("patch", BANDS + 2, "samples")]
+    signs += [("arrow", BLACK, "where G's loss sends it")] if arrows is not None else []
+    signs += [("line", BLACK, "learnt")] if said is not None else []
+    signs += [("patch", BANDS + 7, "right: p / (p + q)")] if said is not None and right is not None else []
+    key(canvas, (LEFT, below), signs[: 3 if panels == 1 else None])
+    canvas.write(
+        (LEFT, below + 24), f"densities are blurred by {blur:.2g}; {_told(probability, said)}"[: (width - LEFT) // 7], 13
+    )
+    return canvas.save(path)
+
+
+def _told(probability: bool, said: Array | None) -> str:
+    if said is None:
+        return "D does not judge one example by itself"
+    return "where both agree, D knows all there is to know; 1/2: undecided" if probability else "the higher, the more real"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,9 +20,11 @@ class Pictures:
     def __init__(self, tell: Callable[[str], None] = warnings.warn):
         self.tell = tell
         self.told: set[str] = set()
+        self.seconds = 0.0  # that they have taken
 
     def draw(self, save: Callable[..., Saved], *args: Any, **options: Any) -> list[Path]:
         """Call `save(*args, **options)`. Returns the paths of what it has drawn; none if it failed."""
+        began = time.perf_counter()
         try:
             made = save(*args, **options)
         except Exception as error:  # a library, a font, a full disk, a user's matplotlib: none of them may end a run
@@ -35,4 +38,6 @@ class Pictures:
                 where = next((f" ({one})" for one in names if isinstance(one, str | Path)), "")
                 self.tell(f"some pictures could not be drawn, everything else goes on: {' '.join(cause.split())}{where}")
             return []
+        finally:
+            self.seconds += time.perf_counter() - began
         return [made] if isinstance(made, Path) else list(made or ())

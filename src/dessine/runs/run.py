@@ -32,7 +32,18 @@ TEMPORARY = re.compile(r"\..+\.[0-9]+\.tmp(\.[a-z0-9]+)?")
 PICTURE = re.compile(r"step_([0-9]{7,18})\.png")
 FIRST = (".lock", "run.json", "source.yaml")
 """What is written before config.yaml, which makes a folder a run."""
-MADE = ("repeats", "checkpoints", "metrics.jsonl", "summary.json", "samples", "plots", "eval", "report.html")
+MADE = (
+    "repeats",
+    "checkpoints",
+    "metrics.jsonl",
+    "summary.json",
+    "samples",
+    "plots",
+    "eval",
+    "report.html",
+    "profile.json",
+    "profile.txt",
+)
 """What a training makes; with it goes what can be drawn from it."""
 FILES = ("config.yaml", *FIRST, "metrics.jsonl", "summary.json", "log.txt")
 FOLDERS = ("checkpoints", "samples", "plots", "repeats")

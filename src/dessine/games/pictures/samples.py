@@ -10,32 +10,30 @@ from dessine.games.field import same_draws
 from dessine.games.game import FIXED_SEED, Array, Context
 from dessine.games.pair import Pair
 from dessine.games.pictures import of_one
+from dessine.games.pictures.field import show_plane
 from dessine.games.pictures.line import show_line
 from dessine.streams import Streams
+
+POINTS = 3000
+"""Samples that a density is estimated from, and a thousand of them drawn."""
 
 
 def show(pair: Pair, path: Path, context: Context) -> None:
     """Draw it into `path`, a .png."""
-    from dessine.plots.curves import save_scatter
     from dessine.plots.grid import save_grid
 
     points = len(pair.examples.shape) == 1
     rows, columns = context.grid
+    title = caption(pair, f"{context.title}, step {context.step:,}")
     with pair.drawing():
         streams = Streams(context.seed + FIXED_SEED, pair.streams.replicates)
         if points:
-            drawn = pair.drawn(1000, streams)[0]
-        else:
-            drawn, columns = sampled(pair, rows, columns, streams)
-    title = caption(pair, f"{context.title}, step {context.step:,}")
-    if pair.examples.shape == (1,):
-        show_line(pair, path, drawn, title)
-        return
-    real = pair.examples.floats(np.arange(min(1000 if points else 100, len(pair.examples))), np.float32)
-    if points:
-        save_scatter(path, real, drawn, title, pair.panel.modes_of(drawn[: pair.scored or None]))
-    else:
-        save_grid(path, pair.examples.images(drawn), columns, told_rows(pair, title), pair.examples.images(real))
+            show_points = show_line if pair.examples.shape == (1,) else show_plane
+            show_points(pair, path, pair.drawn(POINTS, streams)[0], title)
+            return
+        drawn, columns = sampled(pair, rows, columns, streams)
+    real = pair.examples.floats(np.arange(min(100, len(pair.examples))), np.float32)
+    save_grid(path, pair.examples.images(drawn), columns, told_rows(pair, title), pair.examples.images(real))
 
 
 def caption(pair: Pair, title: str, average: bool | None = None, repeat: int = 0) -> str:
