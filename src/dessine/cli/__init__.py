@@ -18,6 +18,7 @@ COMMANDS = {
     "eval": ("evaluate", "Measure a saved run."),
     "diagnose": ("diagnose", "Say what is wrong with a run, and what to try."),
     "draw": ("draw", "Draw images with a run's generator."),
+    "export": ("export", "Take a trained network out: a page, ONNX, PyTorch."),
     "find": ("find", "Find the latent that draws a picture best."),
     "directions": ("directions", "Show along what a generator's latent changes its images."),
     "judge": ("judge", "Pack a classification run into a file that judges samples."),
