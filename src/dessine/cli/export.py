@@ -13,10 +13,10 @@ import click
 from dessine.cli.errors import say
 from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run
 from dessine.cli.paths import FILE, PATH, RUN
+from dessine.experiment import Experiment
 from dessine.export import FORMATS, take, write
 from dessine.export.formats import missing
 from dessine.export.taken import PARTS, Refused, config_hash
-from dessine.experiment import Experiment
 from dessine.games import Adversarial
 from dessine.machine import amount
 from dessine.runs.files import finite, own
@@ -53,9 +53,9 @@ def command(
     """Write a network of RUN, as it is outside training, for other programs.
 
     \b
-    html         a page that draws: sliders, classes, a walk; or a pad for a classifier
-    onnx         for onnxruntime and its like; held against our own answers first
-    torch        FILE.py, a PyTorch module to read, and FILE.npz with its weights
+    html         a page that draws: sliders, a walk; or a pad for a classifier
+    onnx         for onnxruntime and its like; checked against our answers
+    torch        FILE.py, a PyTorch module, and FILE_weights.npz
     safetensors  the weights, under the names of that module
     npz          the weights, under our own names, and the spec as JSON
 

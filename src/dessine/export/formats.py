@@ -33,7 +33,7 @@ class Format:
 
 def _torch(taken: Taken, out: Path) -> dict[Path, bytes]:
     """The numbers first: a module is never there without them."""
-    beside = out.with_suffix(".npz")
+    beside = out.with_name(f"{out.stem}_weights.npz")
     text, tensors = torch.module(taken, beside.name)
     return {beside: numbers.packed(tensors), out: text.encode()}
 

@@ -20,11 +20,26 @@ from dessine.reports.shell import facts, folded, joined, page
 Array = np.ndarray
 LARGEST = 60_000_000
 """Bytes of a page, beyond which phones give up."""
-LAYERS = frozenset(
-    "dense maxout conv2d conv2d_transpose batch_norm group_norm zero_pad noise embedding projection constant residual "
-    "conditional_batch_norm layer_norm max_pool average_pool upsample downsample dropout flatten reshape activation condition".split()
+LAYERS = (
+    *("activation", "average_pool", "batch_norm", "condition", "conditional_batch_norm", "constant", "conv2d"),
+    *("conv2d_transpose", "dense", "downsample", "dropout", "embedding", "flatten", "group_norm", "layer_norm", "max_pool"),
+    *("maxout", "noise", "projection", "reshape", "residual", "upsample", "zero_pad"),
 )
-ACTIVATIONS = frozenset("linear sigmoid centred_sigmoid tanh relu leaky_relu softplus swish gelu softmax heaviside".split())
+ACTIVATIONS = (
+    *(
+        "centred_sigmoid",
+        "gelu",
+        "heaviside",
+        "leaky_relu",
+        "linear",
+        "relu",
+        "sigmoid",
+        "softmax",
+        "softplus",
+        "swish",
+        "tanh",
+    ),
+)
 """What engine.js has functions for; what is not here is refused."""
 
 
@@ -106,9 +121,8 @@ def _script(name: str) -> str:
 
 
 LINES = {
-    "images": "No picture here was drawn by hand, and none is a copy: a neural network makes them from random numbers, "
-    "which the sliders change.",
-    "points": "A neural network makes these points from random numbers, which the sliders change for the marked one.",
+    "images": "A neural network draws these pictures from random numbers. The sliders change the numbers.",
+    "points": "A neural network makes these points from random numbers. The sliders change the numbers of the marked one.",
     "pad": "Draw with a finger or the mouse: a neural network says what it sees.",
 }
 STYLE = Markup("""<style>
@@ -123,28 +137,29 @@ main { max-width: 46rem; }
 .keys button[aria-pressed="true"] { background: var(--mark); color: var(--paper); border-color: var(--mark); }
 .more { display: grid; grid-template-columns: repeat(auto-fill, minmax(3.4rem, 1fr)); gap: .4rem; margin-top: .6rem; }
 .more button { padding: 0; border: 0; background: none; cursor: pointer; border-radius: 4px; line-height: 0; }
-.slides { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 12rem), 1fr)); gap: .1rem 1.4rem; }
-.slides label { display: grid; grid-template-columns: 3.6rem 1fr; align-items: center; gap: .5rem; font-size: .9rem;
+.slides { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 9rem), 1fr)); gap: .1rem 1.4rem; }
+.slides label { display: grid; grid-template-columns: 3.4rem 1fr; align-items: center; gap: .5rem; font-size: .9rem;
   color: var(--soft); }
 .slides input { width: 100%; min-width: 0; height: 2.4rem; accent-color: var(--mark); touch-action: pan-y; }
 .bars { display: grid; grid-template-columns: max-content 1fr 3rem; gap: .25rem .6rem; align-items: center; margin: .6rem 0; }
 .bars i { display: block; height: 1rem; background: var(--c0); border-radius: 3px; }
 .said { font-size: 1.5rem; font-weight: 600; margin: 0; min-height: 2.2rem; }
-@media (max-width: 40rem) { .play { grid-template-columns: 1fr; } .play .stage { max-width: 22rem; width: 100%; margin: 0 auto; } }
+@media (max-width: 40rem) {
+  .play { grid-template-columns: minmax(0, 1fr); } .play .stage { max-width: 22rem; width: 100%; margin: 0 auto; }
+}
 </style>""")
-PLAY = """<div class="play">
+PLAY = Markup("""<div class="play">
 <div class="stage"><canvas id="big" class="{}" role="img" aria-label="{}"></canvas>
 <div class="keys"><button id="new">New</button><button id="walk" aria-pressed="false">Walk</button>
-<button id="middle">Sliders to 0</button></div></div>
-<div><div class="keys" id="classes" hidden></div><div class="slides" id="slides"></div>{}</div>
-</div>"""
+<button id="middle">Sliders to 0</button></div>{}</div>
+<div><div class="keys" id="classes" hidden></div>
+<p class="quiet">Each slider moves the numbers along one direction, from -3 to 3 standard deviations.</p>
+<div class="slides" id="slides"></div></div>
+</div>""")
+OTHERS = Markup('<p class="quiet">Others, drawn by chance. Touch one to go on from it.</p><div class="more" id="more"></div>')
 BODIES = {
-    "images": Markup(PLAY).format(
-        "",
-        "what the network draws",
-        Markup('<p class="quiet">Others, by chance. Touch one to go on from it.</p><div class="more" id="more"></div>'),
-    ),
-    "points": Markup(PLAY).format("smooth", "points that the network makes, one of them marked", Markup()),
+    "images": PLAY.format("", "what the network draws", OTHERS),
+    "points": PLAY.format("smooth", "points that the network makes, one of them marked", ""),
     "pad": Markup("""<div class="play">
 <div class="stage"><canvas id="pad" class="smooth" role="img" aria-label="a pad to draw on"></canvas>
 <div class="keys"><button id="clear">Clear</button></div></div>

@@ -101,7 +101,7 @@ function toZero() {
 }
 
 /* From latent to latent, on a great circle for gaussian ones, whose lengths hardly differ, until it is pressed again. */
-function walk() {
+function wander() {
   press(byId("walk"), !walking);
   if (walking) {
     cancelAnimationFrame(walking);
@@ -277,7 +277,7 @@ if (told.kind === "pad") {
     others();
     from(drawLatent());
   });
-  byId("walk").addEventListener("click", walk);
+  byId("walk").addEventListener("click", wander);
   byId("middle").addEventListener("click", toZero);
   others();
   from(drawLatent());

@@ -1,6 +1,7 @@
-"""A network as it is taken out of a run: its layers as plain steps, its numbers by name. How a format says them is the format's.
+"""A network as it is taken out of a run: its layers as plain steps, its numbers by name.
 
-A step holds all that a format needs of a layer that no longer learns; of several repeats it has the numbers of one.
+A step holds all that a format needs of a layer that no longer learns; of several repeats it has the numbers of one. How a
+format says it is the format's.
 """
 
 from __future__ import annotations
