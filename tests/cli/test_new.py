@@ -51,6 +51,7 @@ def test_a_name_that_is_none_and_a_list_of_all(dessine, tmp_path: Path) -> None:
     rows = json.loads(dessine("new", "--json").out)
     assert {row["name"] for row in rows} == set(configs())
     assert all(row["about"] for row in rows)
+    assert [row["name"] for row in rows if not row["time"] and not row["name"].startswith("sweeps/")] == []
 
 
 @pytest.mark.parametrize("asked", ["configs/gan_ring.yaml", "gan_ring", "gan_ring.yml", "some/where/gan_ring.yaml"])
