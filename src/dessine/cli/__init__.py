@@ -28,6 +28,7 @@ COMMANDS = {
     "runs": ("runs", "List, compare, remove and report runs."),
     "data": ("data", "Fetch, list and look at data sets."),
     "list": ("listing", "What a config may name, with options and defaults."),
+    "doctor": ("doctor", "Look at this installation and this machine."),
     "check-grad": ("check_grad", "Check a config's gradients by finite differences."),
 }
 

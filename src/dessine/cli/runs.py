@@ -327,9 +327,9 @@ def export(runs: tuple[str, ...], way: str, out: Path | None, as_json: bool, run
     """Give the metrics of runs, or of whole sweeps, to other programs; each repeat is a run there.
 
     \b
-    csv          a line for each line of metrics, beside what differs in the specs
-    tensorboard  scalars, samples and the config; needs: pip install 'dessine[tensorboard]'
-    mlflow       metrics, parameters, notes and tags; needs: pip install 'dessine[mlflow]'
+    csv          a line for each line of metrics, beside what differs in specs
+    tensorboard  scalars, samples, the config: pip install 'dessine[tensorboard]'
+    mlflow       metrics, parameters, notes, tags: pip install 'dessine[mlflow]'
 
     What was exported before to the same place is replaced. The last line of stdout is where it went.
     """
