@@ -125,6 +125,7 @@ class Experiment(Node):
     seed: of every random stream; replicate r of `repeats` repeats the run with seed + r
     dtype: precision of all numbers
     repeats: how many games of the same settings train at once
+    plugins: Python files whose layers, losses, data sets and scores this config may name, too
     """
 
     split: Split
@@ -148,10 +149,12 @@ class Experiment(Node):
         seed: Whole = 0,
         dtype: Literal["float32", "float64"] = "float32",
         repeats: Annotated[int, Ge(1), Le(10_000)] = 1,
+        plugins: list[PathText] = [],  # noqa: B006
     ):
         self.data, self.game, self.training = data, game, training
         self.outputs, self.scores = Outputs.of(outputs), Scores.of(scores)
         self.name, self.seed, self.dtype, self.repeats = name, seed, dtype, repeats
+        self.plugins = plugins
 
     def load(self) -> Split:
         """The data. Raises SpecError, with its path, where they cannot be read."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
 
@@ -286,6 +287,32 @@ Like: TypeAlias = N | str | Mapping[str, Any]
 M = TypeVar("M", bound=Described)
 
 
+class Ledger:
+    """What has been registered, in order, and how to take each of it back: what a plugin has added can go again.
+
+    changes: grows whenever something comes or goes
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[object, Callable[[], object]]] = []
+        self.changes = 0
+
+    def add(self, made: object, undo: Callable[[], object]) -> None:
+        """`made` has been registered; `undo` takes it back."""
+        self.entries.append((made, undo))
+        self.changes += 1
+
+    def take_back(self, entries: Iterable[tuple[object, Callable[[], object]]]) -> None:
+        """The last first."""
+        for entry in reversed(list(entries)):
+            self.entries.remove(entry)
+            entry[1]()
+            self.changes += 1
+
+
+LEDGER = Ledger()
+
+
 class Registry(Generic[M]):
     """A closed family of nodes: a spec can name its members and nothing else."""
 
@@ -301,6 +328,7 @@ class Registry(Generic[M]):
                 raise ValueError(f"{self.kind} '{name}' is registered twice")
             member.type = name
             self.members[name] = member
+            LEDGER.add(member, partial(self.members.pop, name))
             return member
 
         return add

@@ -33,7 +33,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from dessine.letters import lookalikes
-from dessine.registry import MOST, PATH, Described, Path, Problem, Registry, SpecError, did_you_mean, quoted
+from dessine.registry import LEDGER, MOST, PATH, Described, Path, Problem, Registry, SpecError, did_you_mean, quoted
 
 F = TypeVar("F", bound=Callable[..., Any])
 MOST_ERRORS = 1_000
@@ -41,12 +41,12 @@ MOST_ERRORS = 1_000
 
 
 def _once(function: F) -> F:
-    """Remember what `function` made of each class, until a family gets a new member."""
+    """Remember what `function` made of each class, until a family gets or loses a member."""
     made: dict[Any, Any] = {}
 
     @wraps(function)
     def remembered(cls: type[Described]) -> Any:
-        key = cls, sum(len(family.members) for family in families())
+        key = cls, LEDGER.changes
         if key not in made:
             made[key] = function(cls)
         return made[key]
@@ -239,6 +239,8 @@ def paths_in(cls: type[Described], node: Any, at: Path = ()) -> Iterator[tuple[P
         hint = takes.get(name)
         if isinstance(value, str) and any(PATH in get_args(one) for one in (hint, *get_args(hint))):
             yield (*at, name), value
+        elif isinstance(value, list) and any(PATH in get_args(one) for one in get_args(hint)):
+            yield from (((*at, name, i), one) for i, one in enumerate(value) if isinstance(one, str))
         elif below := node_in(hint):
             yield from paths_in(below, value, (*at, name))
 

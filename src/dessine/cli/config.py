@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from dessine.cli.completion import keys
-from dessine.cli.loading import load, warned
+from dessine.cli.loading import load, warned, with_plugins
 from dessine.cli.paths import PATH
 from dessine.experiment import Experiment
 from dessine.schema import json_schema
@@ -47,6 +47,7 @@ def show(config: Path, overrides: tuple[str, ...]) -> None:
 
 @command.command(epilog="Example: dessine config schema > configs/schema.json")
 @click.option("--sweep", is_flag=True, help="Of the YAML files of sweeps.")
+@with_plugins
 def schema(sweep: bool) -> None:
     """Print the JSON schema of configs, for editors.
 

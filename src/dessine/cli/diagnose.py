@@ -13,7 +13,18 @@ import click
 import numpy as np
 
 from dessine.cli.errors import say
-from dessine.cli.loading import another_judge, at_step, by_whom, cells_of, drawn_by, for_each, in_sweep, load_alone, restore
+from dessine.cli.loading import (
+    another_judge,
+    at_step,
+    by_whom,
+    cells_of,
+    drawn_by,
+    for_each,
+    in_sweep,
+    load_alone,
+    restore,
+    trust_plugins,
+)
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.terminal import table, text_width
 from dessine.experiment import Experiment, diagnosis
@@ -47,6 +58,7 @@ Examples:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of these samples.")
 @by_whom
 @at_step
+@trust_plugins
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
 def command(run: str, count: int, seed: int, average: bool | None, at: int | str, as_json: bool, runs_dir: Path) -> None:
@@ -60,10 +72,10 @@ def command(run: str, count: int, seed: int, average: bool | None, at: int | str
     """
     cells = cells_of(run, runs_dir)
     if not cells:
-        document, lines = _diagnosed(run, runs_dir, count, seed, average, at)
+        document, lines = diagnosed(run, runs_dir, count, seed, average, at)
         click.echo(json.dumps(finite(document), indent=2) if as_json else harmless("\n".join(lines)))
         return
-    each = for_each(cells, lambda cell: _diagnosed(cell, runs_dir, count, seed, average, at))
+    each = for_each(cells, lambda cell: diagnosed(cell, runs_dir, count, seed, average, at))
     made = [(cell, document) for cell, (document, _) in each]
     sweep = cells[0].parent.parent
     if as_json:
@@ -74,7 +86,7 @@ def command(run: str, count: int, seed: int, average: bool | None, at: int | str
     click.echo("\n".join(table(("run", "step", "verdict", "why"), rows, text_width(), right=(1,), text=(0, 3))))
 
 
-def _diagnosed(
+def diagnosed(
     run: str, runs_dir: Path, count: int, seed: int, average: bool | None, at: int | str
 ) -> tuple[dict[str, Any], list[str]]:
     """Of one run: the document, and the lines for people."""

@@ -12,7 +12,7 @@ import numpy as np
 from dessine.cli.asking import class_of
 from dessine.cli.errors import say
 from dessine.cli.latents import of_seed, playing, read_latents, save_latents, written_beside
-from dessine.cli.loading import at_step, by_whom, drawn_by, open_run
+from dessine.cli.loading import at_step, by_whom, drawn_by, open_run, trust_plugins
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.cli.terminal import room, table
 from dessine.experiment import Experiment
@@ -49,6 +49,7 @@ Examples:
 @click.option("--label", help="The class that the strips keep to.  [default: always the same one]")
 @by_whom
 @at_step
+@trust_plugins
 @click.option(
     "--out", type=FILE, default=Path("directions.png"), show_default=True, help="FILE.png; the directions go to FILE.npy."
 )

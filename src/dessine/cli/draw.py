@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from dessine.cli import asking
 from dessine.cli.errors import say
 from dessine.cli.latents import Bound, Stops, drawn, playing, read_latents
-from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run
+from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run, trust_plugins
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.cli.walks import ENDINGS, FRAMES, Trip, save_trip
 from dessine.experiment import Experiment
@@ -55,6 +55,7 @@ Examples:
 @click.option("--closed", is_flag=True, help="Walk back to the first latent, so that a GIF has no jump.")
 @by_whom
 @at_step
+@trust_plugins
 @click.option("--out", type=FILE, help="FILE.png or FILE.npz; of a walk FILE.gif, too.  [default for a walk: walk.gif]")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
 def command(
@@ -178,14 +179,8 @@ def _save_asked(
     experiment: Experiment, ask: _Question, wish: asking.Wish, latents: np.ndarray | None, out: Path, title: str
 ) -> None:
     """What was asked for: a grid, or `images` and `labels`."""
-    game = playing(experiment)
-    with game.drawing(ask.average):
-        found = asking.ask(
-            game, wish, ask.count, lambda: Streams(ask.seed + FIXED_SEED, experiment.repeats), ask.truncate, latents
-        )
-    if found.told:
-        say(found.told)
-    images = _as_images(experiment, found.x)
+    found = ask_images(experiment, wish, ask.count, ask.seed, ask.average, ask.truncate, latents)
+    images = found.x
     names = [found.names[k] for k in found.classes]
     if out.suffix.lower() == ".npz":
         labels = np.array([int(name) for name in names] if all(map(str.isdigit, names)) else names)
@@ -198,6 +193,24 @@ def _save_asked(
         save_table(out, rows, names[:: found.columns], [""] * found.columns, title)
     else:
         save_grid(out, images, found.columns, f"{title}: {', '.join(dict.fromkeys(names))}")
+
+
+def ask_images(
+    experiment: Experiment,
+    wish: asking.Wish,
+    count: int,
+    seed: int,
+    average: bool | None = None,
+    truncate: float | None = None,
+    latents: np.ndarray | None = None,
+) -> asking.Asked:
+    """What was wished for, its `x` as `draw_images` has it. The screen is told how it was made, where that matters."""
+    game = playing(experiment)
+    with game.drawing(average):
+        found = asking.ask(game, wish, count, lambda: Streams(seed + FIXED_SEED, experiment.repeats), truncate, latents)
+    if found.told:
+        say(found.told)
+    return found._replace(x=_as_images(experiment, found.x))
 
 
 def draw_images(

@@ -49,6 +49,7 @@ def _run(group: click.Group) -> int:
 
 
 def _known(error: Exception) -> int:
+    from dessine import plugins
     from dessine.experiment import Failed, Stopped
     from dessine.registry import SpecError
     from dessine.runs.run import RunError
@@ -64,6 +65,9 @@ def _known(error: Exception) -> int:
         return 2
     if isinstance(error, RunError):
         say(str(error))
+        return 2
+    if blamed := plugins.blamed(error):
+        say(blamed)
         return 2
     if not isinstance(error, Failed | OSError | MemoryError):
         say("".join(traceback.format_exception(error)).rstrip(), "", "This is a mistake in dessine, not yours.")

@@ -17,7 +17,7 @@ import click
 from dessine.cli.along import measure_checkpoints
 from dessine.cli.completion import scores
 from dessine.cli.errors import say
-from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, in_sweep, open_run
+from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, in_sweep, open_run, trust_plugins
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.terminal import room, table, text_width
 from dessine.experiment import Experiment
@@ -121,6 +121,7 @@ class Names(click.ParamType):
 )
 @by_whom
 @at_step
+@trust_plugins
 @click.option("--out", type=PATH, help="The folder that results go to.  [default: RUN/eval]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
@@ -156,13 +157,13 @@ def command(
         raise click.UsageError("give --all or --only, not both")
     if checkpoints and at != "last":
         raise click.UsageError("give --checkpoints or --step, not both")
-    ask = _Question(count, seed, [ALL] if every else only, checkpoints, average, at, repeat)
+    ask = Question(count, seed, [ALL] if every else only, checkpoints, average, at, repeat)
     cells = cells_of(run, runs_dir)
     if not cells:
-        told = _measured(run, runs_dir, ask, out)
+        told = measured(run, runs_dir, ask, out)
         click.echo(json.dumps(finite(told), indent=2) if as_json else harmless("\n".join(_told(told))))
         return
-    made = for_each(cells, lambda cell: _measured(cell, runs_dir, ask, out and out / Path(cell).name))
+    made = for_each(cells, lambda cell: measured(cell, runs_dir, ask, out and out / Path(cell).name))
     sweep = cells[0].parent.parent
     if as_json:
         click.echo(json.dumps(finite({"sweep": str(sweep), "runs": [told for _, told in made]}), indent=2))
@@ -180,7 +181,7 @@ def command(
 
 
 @dataclass(frozen=True)
-class _Question:
+class Question:
     """What is asked of a run, or of each run of a sweep."""
 
     count: int
@@ -200,10 +201,10 @@ class _Question:
 
 def measure(run: Path, names: list[str], repeat: int = 0) -> None:
     """Some scores of 10,000 samples of one repeat, kept in the run's folder."""
-    _measured(str(run), run.parent, _Question(10_000, 0, names, False, None, "last", repeat), None)
+    measured(str(run), run.parent, Question(10_000, 0, names, False, None, "last", repeat), None)
 
 
-def _measured(run: str, runs_dir: Path, ask: _Question, out: Path | None) -> dict[str, Any]:
+def measured(run: str, runs_dir: Path, ask: Question, out: Path | None) -> dict[str, Any]:
     """Measure one run, and save what was found."""
     found, experiment, step = open_run(run, runs_dir, at=ask.at, repeat=ask.repeat)
     drawn_by(experiment, ask.average)

@@ -13,7 +13,7 @@ import numpy as np
 
 from dessine.cli.errors import say
 from dessine.cli.latents import playing, save_latents, written_beside
-from dessine.cli.loading import at_step, by_whom, drawn_by, open_run
+from dessine.cli.loading import at_step, by_whom, drawn_by, open_run, trust_plugins
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.cli.progress import Line
 from dessine.cli.terminal import is_terminal, room, table
@@ -63,6 +63,7 @@ Examples:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of where descents start.")
 @by_whom
 @at_step
+@trust_plugins
 @click.option("--out", type=FILE, default=Path("found.png"), show_default=True, help="FILE.png; the latents go to FILE.npy.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from dessine.cli.errors import say
-from dessine.cli.loading import at_step, open_run
+from dessine.cli.loading import at_step, open_run, trust_plugins
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.data import Examples
 from dessine.games import Classification
@@ -35,6 +35,7 @@ def command() -> None:
 @command.command("pack", epilog="Example: dessine judge pack last --out digits.npz")
 @click.argument("run", type=RUN)
 @at_step
+@trust_plugins
 @click.option("--out", type=FILE, help="FILE.npz  [default: judge.npz in the run's folder]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")

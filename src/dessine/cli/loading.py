@@ -6,25 +6,27 @@ import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 import click
 
+from dessine import plugins
 from dessine.cli.errors import say
-from dessine.cli.paths import AtStep
+from dessine.cli.paths import FILE, AtStep
 from dessine.data import Split
 from dessine.experiment import Experiment
 from dessine.games import Adversarial
 from dessine.games.warnings import warnings
-from dessine.paths import name_after
+from dessine.paths import name_after, shown
 from dessine.registry import SpecError
 from dessine.runs.files import RunError, own
-from dessine.runs.inside import folders
+from dessine.runs.inside import checked, folders
 from dessine.runs.naming import find
 from dessine.runs.run import Run
-from dessine.spec import BadSpec, Document, check_document, read
+from dessine.spec import TRUST, BadSpec, Document, check_document, read
 from dessine.threads import one_blas_thread
 
 T = TypeVar("T")
@@ -41,14 +43,25 @@ def load(path: Path, overrides: Sequence[str] = (), allocate: bool = True) -> tu
     """
     document = read(path, overrides)
     document.data.setdefault("name", name_after(path))
+    return built(document, allocate)
+
+
+def built(document: Document, allocate: bool = True) -> tuple[Experiment, Document, dict[str, Any]]:
+    """The same of a config that was read already."""
     schema = check_document(document, Experiment)
     _build(schema.node, document, allocate=allocate)
     return schema.node, document, schema.model_dump()
 
 
-def load_run(run: Run, overrides: Sequence[str] = (), allocate: bool = True) -> tuple[Experiment, Document, dict[str, Any]]:
-    """The same of the config of a run, which may be a stranger's: nothing outside of its folder is read for it."""
+def load_run(
+    run: Run, overrides: Sequence[str] = (), allocate: bool = True, anew: bool = False
+) -> tuple[Experiment, Document, dict[str, Any]]:
+    """The same of the config of a run, which may be a stranger's: nothing outside of its folder is read for it but data, and
+    plugins that are trusted. anew: those as they are now, for another run with this config
+    """
     document = _own_config(run, overrides)
+    if anew:
+        document.plugin = lambda path: path
     schema = check_document(document, Experiment)
     _build(schema.node, document, allocate=allocate, hints=MOVED)
     return schema.node, document, schema.model_dump()
@@ -92,7 +105,65 @@ def _data_shape(run: Run) -> list[int]:
 
 
 def _own_config(run: Run, overrides: Sequence[str] = ()) -> Document:
-    return read(own(run.path, "config.yaml"), overrides, alone=True)
+    return as_trained(run, read(own(run.path, "config.yaml"), overrides, alone=True))
+
+
+def as_trained(run: Run, document: Document) -> Document:
+    """A config of `run` with its plugins as they were when it was trained."""
+    document.alone, document.plugin = True, partial(_as_trained, run)
+    return document
+
+
+def _as_trained(run: Run, path: Path) -> Path:
+    """The plugin itself, or the copy that the run has of it where it is another by now. Raises SpecError."""
+    wanted = {one["path"]: one["hash"] for one in run.info().get("plugins", []) if "hash" in one}.get(str(path))
+    if wanted is None:
+        return path
+    try:
+        if plugins.read(path).hash == wanted:
+            return path
+        why = "has changed since the run began"
+    except SpecError:
+        why = "is not there any more"
+    with suppress(RunError, SpecError, OSError):
+        copy = checked(run.path, f"plugins/{plugins.copy_name(path, wanted)}")
+        if plugins.read(copy).hash == wanted:
+            say(f"{shown(path)} {why}: the run's own copy is taken, {shown(copy)}")
+            return copy
+    raise SpecError(f"{shown(path)} {why} (its hash was {wanted[:12]}), and the run has no copy of it: plugins=[FILE.py] says")
+
+
+def _load_plugins(ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]) -> None:
+    plugins.installed()
+    for path in paths:
+        plugins.load(path.absolute())
+
+
+with_plugins = click.option(
+    "--plugin",
+    type=FILE,
+    multiple=True,
+    expose_value=False,
+    callback=_load_plugins,
+    metavar="FILE.py",
+    help="With what this file registers, too; may be given several times.",
+)
+"""For commands that tell what a config may say."""
+
+
+def _trusting(ctx: click.Context, param: click.Parameter, yes: bool) -> None:
+    ctx.with_resource(plugins.trusting(yes))
+
+
+trust_plugins = click.option(
+    TRUST,
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_trusting,
+    help="Load the Python files that a run's folder names as plugins: they may do whatever you may.",
+)
+"""For commands that open a run or a sweep; a config that is no run's needs no such word."""
 
 
 def _build(

@@ -87,12 +87,7 @@ def list_runs(
             raise click.UsageError(f"--runs-dir {runs_dir}: there is no such folder")
     else:
         rows = survey(runs_dir, every, spec_in)
-    rows = select(rows, [Filter.word(text) if Filter.is_word(text) else _filter(text) for text in filters])
-    if sort:
-        rows = in_order(rows, sort, reverse)
-    elif reverse:
-        rows.reverse()
-    rows = rows[:limit]
+    rows = choose(rows, filters, sort, reverse)[:limit]
     if as_json:
         click.echo(json.dumps(finite([row.plain() for row in rows]), indent=1))
         return
@@ -113,6 +108,14 @@ def list_runs(
             for line in (heads, *lines):
                 del line[at]
     _table(heads, lines, right=(2, 3, 4), text=range(5, len(heads)), optional=(3, 4, 2), status=1)
+
+
+def choose(rows: list[Row], filters: Sequence[str], sort: str | None = None, reverse: bool = False) -> list[Row]:
+    """Those that fit every filter, in order. Raises UsageError or SpecError."""
+    rows = select(rows, [Filter.word(text) if Filter.is_word(text) else _filter(text) for text in filters])
+    if sort:
+        return in_order(rows, sort, reverse)
+    return rows[::-1] if reverse else rows
 
 
 @command.command(epilog="Example: dessine runs compare 2026-11-23 runs/2026-11-24_sweep_xor --metrics test_success")

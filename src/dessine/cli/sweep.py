@@ -15,6 +15,7 @@ import click
 
 from dessine.cli.completion import keys
 from dessine.cli.errors import say
+from dessine.cli.loading import trust_plugins
 from dessine.cli.paths import PATH
 from dessine.cli.sweep_plan import Plan, seconds_known
 from dessine.cli.sweep_screen import Screen, duration
@@ -71,6 +72,7 @@ Examples:
 @click.option("--direction", type=click.Choice(["maximize", "minimize"]), help="Of a search.")
 @click.option("--pruner", type=click.Choice(["none", "median", "halving"]), help="Of a search: give up trials on the way.")
 @click.option("--quiet", is_flag=True, help="Print only failures and the sweep's folder.")
+@trust_plugins
 def command(config: Path, words: tuple[str, ...], **options: Any) -> None:
     """Run CONFIG once for every combination of what varies: one ordinary run folder each.
 
@@ -108,7 +110,7 @@ def _sweep(config: Path, words: Sequence[str], o: dict[str, Any]) -> None:
         given, config = config, config / "sweep.yaml"
     elif o["collect"]:
         raise click.ClickException(f"--collect: {config} is not the folder of a sweep")
-    plan = Plan(config, words, o)
+    plan = Plan(config, words, o, given is not None and config.parent == given)
     found = SweepFolder(given) if given else SweepFolder.find(o["runs_dir"], plan.identity)
     if o["collect"]:
         plan.check()

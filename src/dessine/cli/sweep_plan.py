@@ -33,9 +33,10 @@ class Plan:
     """The sweep, its base and its cells; of a search, cells at the ends of its space. Raises BadSpec.
 
     asked: options that stand for keys of the file: name, samples, sampler, trials, metric, direction, pruner
+    alone: it is what a sweep's folder says of itself, which may be a stranger's
     """
 
-    def __init__(self, config: Path, words: Sequence[str], asked: dict[str, Any]):
+    def __init__(self, config: Path, words: Sequence[str], asked: dict[str, Any], alone: bool = False):
         try:
             self.words = parse(words)
         except SpecError as error:
@@ -60,6 +61,7 @@ class Plan:
             self.base = read(base)
         except BadSpec as error:
             raise BadSpec([f"{self.places[('base',)]}: base: {line}" if own else line for line in error.lines]) from None
+        self.base.alone = alone or (config.parent / "sweep.json").is_file()
         self.base.data.setdefault("name", name_after(base))
         anchor(self.base, Experiment)
         _anchor_axes(document, self.base, self.words)

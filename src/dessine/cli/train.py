@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 import traceback
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -15,10 +16,11 @@ from typing import Any
 
 import click
 
+from dessine import plugins
 from dessine.cli.completion import config_and_keys
 from dessine.cli.errors import explain, notices
 from dessine.cli.errors import say as _say
-from dessine.cli.loading import another_judge, load, load_run, warned
+from dessine.cli.loading import another_judge, as_trained, load, load_run, trust_plugins, warned
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.progress import Line
 from dessine.cli.terminal import is_terminal, room
@@ -26,12 +28,14 @@ from dessine.data import PLACES
 from dessine.data.progress import hidden
 from dessine.experiment import Experiment, Failed, Stopped, take_up, train
 from dessine.games.kinds import Kinds
+from dessine.registry import SpecError
 from dessine.runs.comparison import differences
-from dessine.runs.files import finite, own
+from dessine.runs.files import finite, own, own_folder, write_atomically
 from dessine.runs.inside import folders
 from dessine.runs.run import Run, RunError
 from dessine.scores.diagnosis import verdict
-from dessine.spec import BadSpec, Document, check_document, dump, read
+from dessine.spec import TRUST, BadSpec, Document, check_document, dump, read
+from dessine.spec.document import Place
 from dessine.sweeps.repeats import train_apart, train_repeats
 
 PERIOD = 10.0
@@ -50,9 +54,14 @@ FREE = (
     ),
     *(f"data.{key}" for key in PLACES),
     "scores.judge",
+    "plugins",
 )
-"""What may change when a run goes on: how long it gets, what leaves no trace in the steps already made, and where the data
-and the judge lie, whose checksums tell whether they are the same."""
+"""What may change when a run goes on: how long it gets, what leaves no trace in the steps already made, and where the data,
+the judge and the plugins lie, whose checksums tell whether they are the same."""
+
+Make = Callable[[Experiment, Run], "Progress"]
+Loaded = tuple[Experiment, Document, dict[str, Any]]
+"""As `cli/loading.py` gives it: the experiment, its document, the resolved spec."""
 
 
 EPILOG = """\b
@@ -74,6 +83,7 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="Check everything, create nothing.")
 @click.option("--quiet", is_flag=True, help="Print only the run's folder.")
 @click.option("--profile", is_flag=True, help="Tell where the time goes, at the end and in the run's profile.txt.")
+@trust_plugins
 def command(
     arguments: tuple[str, ...],
     runs_dir: Path,
@@ -105,33 +115,53 @@ def command(
     if resume and old:
         old.check()
     config = old.path / "config.yaml" if old else PATH.convert(named[0], None, click.get_current_context())
-    experiment, document, resolved = load_run(old, overrides, not dry_run) if old else load(config, overrides, not dry_run)
-    say = _quiet if quiet else _say
-    remarks = [experiment.split.notice] * bool(experiment.split.notice) + warned(experiment, document, resolved)
-    if resume and old:
-        remarks += _same_past(old, experiment, resolved)
+    loaded = load_run(old, overrides, not dry_run, not resume) if old else load(config, overrides, not dry_run)
+    experiment, make = loaded[0], partial(Progress, quiet=quiet, profile=profile)
     if profile and train_apart(experiment):
         raise click.UsageError(
             "--profile: repeats of networks as large as these train in processes of their own; take repeats=1"
         )
-    for notice in remarks:
-        say(notice)
+    remarks = remarks_of(loaded, old if resume else None)
+    for notice in () if quiet else remarks:
+        _say(notice)
     if dry_run:
-        say(f"{config}: would train {experiment.steps:,} steps of {experiment.name}; nothing was created")
+        if not quiet:
+            _say(f"{config}: would train {experiment.steps:,} steps of {experiment.name}; nothing was created")
         return
     called = shlex.join(["dessine", *sys.argv[1:]])
     if resume and old:
         with old.lock(_say, force):
-            _go_on(old, experiment, resolved, called, restart, quiet, profile)
+            go_on(old, loaded, called, make, restart)
         return
     run = Run.create_at(run_dir) if run_dir else Run.create(runs_dir, experiment.name)
-    info = _about(experiment, resolved) | {"command": called, "overrides": overrides, "resumes": []}
+    begin(run, loaded, called, overrides, remarks, make)
+
+
+def remarks_of(loaded: Loaded, goes_on: Run | None = None) -> list[str]:
+    """What the user must know of a loaded config. goes_on: the run that goes on with it; raises BadSpec where it may not."""
+    experiment, document, resolved = loaded
+    remarks = [experiment.split.notice] * bool(experiment.split.notice) + warned(experiment, document, resolved)
+    return remarks + (_same_past(goes_on, experiment, resolved) if goes_on else [])
+
+
+def begin(run: Run, loaded: Loaded, called: str, overrides: Sequence[str], remarks: Sequence[str], make: Make) -> None:
+    """Train in a new folder. called: the command, as run.json tells it"""
+    experiment, document, resolved = loaded
+    info = _about(experiment, resolved) | {"command": called, "overrides": list(overrides), "resumes": []}
     with run.lock(_say):
         run.start(dump(resolved), document.source, info)
+        _keep_plugins(run, experiment)
         run.log(f"started: {called}")
         for notice in remarks:
             run.log(notice)
-        _train(experiment, run, say, quiet, 0, profile)
+        _train(experiment, run, make(experiment, run), 0)
+
+
+def _keep_plugins(run: Run, experiment: Experiment) -> None:
+    """Their text, for the record."""
+    for path in experiment.plugins:
+        plugin = plugins.at(path)
+        write_atomically(own_folder(run.path, "plugins") / plugin.copy, plugin.source)
 
 
 def _about(experiment: Experiment, resolved: dict[str, Any]) -> dict[str, Any]:
@@ -146,14 +176,21 @@ def _about(experiment: Experiment, resolved: dict[str, Any]) -> dict[str, Any]:
     goals = dict(experiment.game.goals)
     networks = {name: player.architecture() for name, player in experiment.game.players.items()}
     data |= {"goals": goals, "networks": networks, "spec": resolved} | experiment.game.about()
+    if found := plugins_of(experiment):
+        data["plugins"] = found
     return {"seed": experiment.seed, "steps": experiment.steps, **data}
 
 
-def _go_on(
-    run: Run, experiment: Experiment, resolved: dict[str, Any], called: str, restart: bool, quiet: bool, profile: bool
-) -> None:
+def plugins_of(experiment: Experiment) -> list[dict[str, str]]:
+    """Whose code may have a part in a run: path and hash of each file, name and package of each that is installed."""
+    return [{"path": path, "hash": plugins.at(path).hash} for path in experiment.plugins] + list(plugins.installed())
+
+
+def go_on(run: Run, loaded: Loaded, called: str, make: Make, restart: bool = False) -> None:
     """Train a run for what it has left, or from its start; the lock is ours."""
-    say = _quiet if quiet else _say
+    experiment, _, resolved = loaded
+    bar = make(experiment, run)
+    say = bar.remark
     run.sweep_up()
     aside = run.restart() if restart else run.end_restart()
     stopped = run.info().get("stopped")
@@ -170,11 +207,13 @@ def _go_on(
         longer = f"go on for longer with training.steps=N, more than {experiment.steps:,}"
         rule = f"it stopped by its own rule ({stopped}); training.stop=null goes on without it"
         say(f"{run.path} is complete: {rule if stopped else longer}")
-        click.echo(str(run.path))
+        bar.ended()
         return
     told: list[str] = [f"begins again; what was there is in {aside}"] if aside else []
     about = {"steps": experiment.steps, "spec": resolved, "data": experiment.split.source}
     about |= {"goals": dict(experiment.game.goals), "test_checksum": experiment.split.test.checksum} | experiment.game.about()
+    if found := plugins_of(experiment):
+        about["plugins"] = found
     if not run.info():
         about |= _about(experiment, resolved)
         told.append(
@@ -186,14 +225,20 @@ def _go_on(
         for repeat in folders(run.path, "repeats") if apart else ():  # whose own words go to their logs
             Run(repeat).load_checkpoint(say=told.append)
     except RunError as error:
-        again = f"dessine train --resume {shlex.quote(str(run.path))} --restart"
+        again = f"{_resuming(run, experiment)} --restart"
         raise RunError(f"{error}; to begin again at step 0, with all that is there put aside: {again}") from None
     run.resume(dump(resolved), called, **about)
+    _keep_plugins(run, experiment)
     run.log(f"resumed: {called}")
     for line in told:  # a step back is told whatever was asked not to be
         _say(line)
         run.log(line)
-    _train(experiment, run, say, quiet, step, profile)
+    _train(experiment, run, bar, step)
+
+
+def _resuming(run: Run, experiment: Experiment) -> str:
+    """The command that goes on with it."""
+    return shlex.join(["dessine", "train", "--resume", str(run.path), *([TRUST] if experiment.plugins else [])])
 
 
 def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> list[str]:
@@ -210,6 +255,7 @@ def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> li
         raise BadSpec([f"{run.path}: this would change steps already made; start anew with --from, or take it back:", *wrong])
     if experiment.steps < (info.get("steps") or 0):
         raise BadSpec([f"{run.path}: a run can only get longer: it has {info['steps']:,} steps, not {experiment.steps:,}"])
+    _same_plugins(run, experiment)
     remarks = _same_judge(run, experiment, before["scores"]["judge"])
     parts = {"training": ("data", experiment.split.train), "validation": ("validation", experiment.split.validation)}
     for what, (key, part) in (parts | {"test": ("test", experiment.split.test)}).items():
@@ -225,6 +271,23 @@ def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> li
             text = f"the {what} examples of {of} are not those it began with, of {began}"
             raise BadSpec([f"{run.path}: {text} (checksum was {str(was)[:12]}, now {now[:12]})"])
     return remarks
+
+
+def _same_plugins(run: Run, experiment: Experiment) -> None:
+    """Raises BadSpec where a plugin is another by now: the steps already made were made by the other."""
+    began = {one["path"]: one["hash"] for one in run.info().get("plugins", []) if "hash" in one}
+    now = {}
+    for path in experiment.plugins:
+        try:
+            now[path] = plugins.read(Path(path)).hash
+        except SpecError:  # then the run's own copy was loaded
+            now[path] = plugins.at(path).hash
+    if sorted(now.values()) == sorted(began.values()):
+        return
+    changed = next((path for path, is_ in now.items() if is_ not in began.values()), None)
+    what = f"{changed} is not the plugin that made its steps (hash {now[changed][:12]})" if changed else "a plugin is missing"
+    kept = ", ".join(str(run.path / "plugins" / plugins.copy_name(Path(path), was)) for path, was in began.items())
+    raise BadSpec([f"{run.path}: {what}: start anew with --from, or take back what it was, kept in {kept or 'no file'}"])
 
 
 def _same_judge(run: Run, experiment: Experiment, named: str | None) -> list[str]:
@@ -250,22 +313,22 @@ def _resolved(run: Run) -> Any:
     """
     began = run.info().get("spec") or read(own(run.path, "config.yaml"), alone=True).data
     with suppress(BadSpec):
-        began = check_document(Document(began, ""), Experiment).model_dump()
+        document = as_trained(run, Document(began, "", {(): Place(str(run.path / "run.json"))}))
+        began = check_document(document, Experiment).model_dump()
     return json.loads(json.dumps(finite(began)))
 
 
-def _train(experiment: Experiment, run: Run, say: Any, quiet: bool, step: int, profile: bool) -> None:
+def _train(experiment: Experiment, run: Run, bar: Progress, step: int) -> None:
     """Train from `step`, with progress; whatever happens, run.json and log.txt say how it ended."""
-    bar, began = Progress(experiment, run, quiet), time.monotonic()
-    resume = f"dessine train --resume {shlex.quote(str(run.path))}"
+    began, resume = time.monotonic(), _resuming(run, experiment)
     try:
         how = train_repeats if train_apart(experiment) else partial(train, step=step)
-        with notices(_quiet if quiet else bar.say), _watched(experiment, run, bar) if profile else nullcontext():
+        with notices(_quiet if bar.quiet else bar.say), _watched(experiment, run, bar) if bar.profile else nullcontext():
             summary = how(experiment, run, bar.step, bar.say)
         bar.close()
-        if not quiet and not summary["diagnosis"]["early"]:
-            say(_on_screen(verdict(summary["diagnosis"])))
-            say(f"more: dessine diagnose {shlex.quote(str(run.path))}")
+        if not summary["diagnosis"]["early"]:
+            bar.remark(_on_screen(verdict(summary["diagnosis"])))
+            bar.remark(f"more: dessine diagnose {shlex.join([str(run.path), *([TRUST] if experiment.plugins else [])])}")
     except Stopped as stopped:
         bar.close()
         _say(f"{stopped}; go on with: {resume}")
@@ -278,11 +341,12 @@ def _train(experiment: Experiment, run: Run, say: Any, quiet: bool, step: int, p
             _say(f"stopped at once; go on from the last checkpoint with: {resume}")
         if isinstance(error, RunError):  # damaged meanwhile: no mistake in what was asked for
             raise Failed(str(error)) from None
+        if blamed := plugins.blamed(error):
+            raise Failed(blamed) from None
         raise
     finally:
         bar.close()
-        with suppress(BrokenPipeError):  # must not hide why the run has failed
-            click.echo(str(run.path))
+        bar.ended()
 
 
 def _watched(experiment: Experiment, run: Run, bar: Progress) -> AbstractContextManager[None]:
@@ -309,8 +373,9 @@ def _ended(run: Run, error: BaseException, seconds: float) -> None:
 class Progress:
     """One line in a terminal; a plain line now and then elsewhere, and in log.txt."""
 
-    def __init__(self, experiment: Experiment, run: Run, quiet: bool):
+    def __init__(self, experiment: Experiment, run: Run, quiet: bool = False, profile: bool = False):
         self.headline, self.steps, self.run, self.quiet = experiment.game.headline, experiment.steps, run, quiet
+        self.profile = profile
         self.draws = experiment.outputs.plots or experiment.outputs.gif
         self.terminal = is_terminal(sys.stderr) and not quiet
         self.bar: Line | None = None
@@ -321,8 +386,7 @@ class Progress:
         """Called several times a second."""
         if self.first is None:
             self.first, self.began = step, time.monotonic()
-            if self.terminal:
-                self.bar = Line(total=self.steps, initial=step, mininterval=0.2)
+            self.bar = self.line(step)
         if self.bar is not None:
             if record:
                 self.bar.metrics = _short(record, self.headline)
@@ -339,6 +403,10 @@ class Progress:
             self.close()
             _say("all steps are made: now its verdict" + (" and its pictures ..." if self.draws else " ..."))
 
+    def line(self, step: int) -> Line | None:
+        """What moves; None where nothing can. step: where it begins"""
+        return Line(total=self.steps, initial=step, mininterval=0.2) if self.terminal else None
+
     def say(self, text: str) -> None:
         """A line above the bar."""
         if self.bar is not None:
@@ -346,11 +414,21 @@ class Progress:
         else:
             _say(text)
 
+    def remark(self, text: str) -> None:
+        """A line for whoever wants to hear more than where the run is."""
+        if not self.quiet:
+            _say(text)
+
     def close(self) -> None:
         """Leave the terminal tidy."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+
+    def ended(self) -> None:
+        """Tell where the run is."""
+        with suppress(BrokenPipeError):  # must not hide why the run has failed
+            click.echo(str(self.run.path))
 
 
 def _short(record: dict[str, Any], headline: dict[str, str]) -> list[str]:

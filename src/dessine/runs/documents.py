@@ -110,6 +110,16 @@ class Judged(TypedDict, total=False):
 
 
 @_checks
+class PluginUsed(TypedDict, total=False):
+    """A plugin: path and hash of a file, or name and package of an installed one."""
+
+    path: str
+    hash: Annotated[str, MaxLen(64)]
+    name: str
+    package: str
+
+
+@_checks
 class Info(TypedDict, total=False):
     """run.json: how a run came about, and what has become of it."""
 
@@ -139,6 +149,7 @@ class Info(TypedDict, total=False):
     classes: list[Name]
     span: Annotated[list[float], MinLen(2), MaxLen(2)]
     judge: Judged
+    plugins: Annotated[list[PluginUsed], MaxLen(100)]
     host: str
     pid: Pid
     process_start: str | None

@@ -24,7 +24,7 @@ from dessine.scores.mixture import assigned, distinct, high_quality, least_rever
 from dessine.scores.obedience import answers, by_class
 from dessine.scores.own import Own
 from dessine.scores.reference import Kinds
-from dessine.scores.table import ALL, GROUPS, NAMES, NAN, Found, Group, Score, is_asked, names, read_names
+from dessine.scores.table import ALL, GROUPS, NAN, Found, Group, Score, is_asked, names, read_names
 
 Array = np.ndarray
 COLUMNS = ("ceiling", "floor", "collapsed")
@@ -283,7 +283,8 @@ class Panel:
         own = names(self.data)
         for name in only or ():
             if name not in [*own, ALL]:
-                text = f"'{name}' is no score of this data" if name in NAMES else f"no score '{name}'{did_you_mean(name, own)}"
+                known = any(name in group.better for group in GROUPS)
+                text = f"'{name}' is no score of this data" if known else f"no score '{name}'{did_you_mean(name, own)}"
                 raise SpecError(f"{text} (it has: {', '.join(own)})")
         there = [(i, group) for i, group in enumerate(GROUPS) if group.of(self.data)]
         spared = is_read(self.data)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from dessine.data import Split
 from dessine.intervals import SHARE, limits, share_interval
+from dessine.registry import LEDGER, SpecError
 from dessine.scores import birthday, digits, frechet, mixture, nearest, obedience
 from dessine.scores.bench import (
     CRITIC,
@@ -68,6 +70,7 @@ class Score(NamedTuple):
 
 
 Found = dict[str, Score]
+Measure = Callable[[Side, Side], float | tuple[float, float]]
 
 
 class Group(NamedTuple):
@@ -286,7 +289,7 @@ def _without_labels(space: str, of: str) -> tuple[Group, ...]:
     )
 
 
-GROUPS = (
+GROUPS = [
     Group(
         {"modes": "higher", "high_quality": "higher", "reverse_kl": "lower"},
         "modes found, share of samples near one, unevenness of their shares (mixtures)",
@@ -416,8 +419,46 @@ GROUPS = (
         slow=True,
     ),
     Group({"diversity": "near 1"}, "mean distance of samples / of real ones", lambda data: True, _diversity, quick=True),
-)
-NAMES = tuple(dict.fromkeys(name for group in GROUPS for name in group.better))
+]
+
+
+def score(
+    name: str,
+    better: Literal["higher", "lower", "near 1"],
+    of: Callable[[Split], bool] = lambda data: True,
+    quick: bool = False,
+    slow: bool = False,
+) -> Callable[[Measure], Measure]:
+    """Decorator: what `measure(made, real)` gives is a score, in every table beside the others.
+
+    made, real: samples, and as many real examples; `.x` are they, (N, *shape) in the data's own scale, `.images` in [0, 1]
+    It returns a number, or a number and its standard error. The first line of its docstring tells what it is.
+    of: which data have it; quick, slow: as in `Group`
+    """
+
+    def register(measure: Measure) -> Measure:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) or better not in ("higher", "lower", "near 1"):
+            raise ValueError(f"score {name!r}, {better!r}: expects a name of small letters, and higher, lower or near 1")
+        if any(name in group.better for group in GROUPS):
+            raise ValueError(f"score '{name}' is registered twice")
+        about = (measure.__doc__ or name).strip().split("\n")[0].rstrip(".")
+        group = Group({name: better}, about, of, partial(_own, name, measure), quick=quick, slow=slow)
+        GROUPS.append(group)
+        LEDGER.add(measure, partial(GROUPS.remove, group))
+        return measure
+
+    return register
+
+
+def _own(name: str, measure: Measure, bench: Bench, side: Side) -> Found:
+    found = measure(side, bench.real)
+    try:
+        value, error = map(float, found) if isinstance(found, tuple) else (float(found), NAN)
+    except (TypeError, ValueError):
+        raise SpecError(
+            f"the score '{name}' gave {found!r:.60}: expects a number, or a number and its standard error"
+        ) from None
+    return {name: Score(value, error, len(side))}
 
 
 def names(data: Split, quick: bool = False) -> list[str]:

@@ -1,8 +1,21 @@
 """YAML to a checked spec: files, lines, overrides, extends."""
 
-from dessine.spec.document import BadSpec, Document, anchor, anchored, check_document
+from dessine.spec.document import TRUST, BadSpec, Document, anchor, anchored, check_document
 from dessine.spec.overrides import change, value
-from dessine.spec.reading import read
+from dessine.spec.reading import read, read_text
 from dessine.spec.text import dump, inline
 
-__all__ = ["BadSpec", "Document", "anchor", "anchored", "change", "check_document", "dump", "inline", "read", "value"]
+__all__ = [
+    "TRUST",
+    "BadSpec",
+    "Document",
+    "anchor",
+    "anchored",
+    "change",
+    "check_document",
+    "dump",
+    "inline",
+    "read",
+    "read_text",
+    "value",
+]

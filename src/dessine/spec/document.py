@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dessine import plugins
 from dessine.paths import absolute, expanded, shown
 from dessine.registry import Described, Problem, SpecError, dotted
 from dessine.registry import Path as KeyPath
-from dessine.schema import Schema, check, paths_in
+from dessine.schema import Schema, check, paths_in, signature
 
 MOST_LINES = 200
 """Mistakes that are told of one config; who makes more has made the same one again and again."""
@@ -53,6 +54,7 @@ class Document:
     """data: plain; source: the user's text; places: where each key path stood; faults: what is wrong whatever it means.
 
     words: how each value that is no text was written: where text is wanted, these are its letters.
+    alone: it lies in a run's folder, and may be a stranger's; plugin: which file stands in for one that it names
     """
 
     data: dict[str, Any]
@@ -60,6 +62,8 @@ class Document:
     places: dict[KeyPath, Place] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     words: dict[KeyPath, str] = field(default_factory=dict)
+    alone: bool = False
+    plugin: Callable[[Path], Path] = lambda path: path
 
     def place(self, path: KeyPath) -> Place:
         """Of the nearest key that is written somewhere."""
@@ -94,13 +98,50 @@ class Document:
 
 
 def anchor(document: Document, cls: type[Described]) -> None:
-    """Make the files and folders that a `cls` names absolute, so that they mean the same from anywhere."""
+    """Load the plugins that a `cls` names, which may add options, and make its files and folders absolute, so that they mean
+    the same from anywhere.
+    """
+    if PLUGINS in signature(cls):
+        _load_plugins(document)
     for key, written in list(paths_in(cls, document.data)):
         place = document.place(key)
         try:
             _replace(document.data, key, anchored(written, place))
         except SpecError as error:
             document.faults.append(Fault(place, f"{dotted(key)}: {error}", key))
+
+
+PLUGINS = "plugins"
+"""The key of a config that names them."""
+RECORDS = ("run.json", "sweep.json")
+"""What makes a folder that of a run or of a sweep."""
+
+
+def _load_plugins(document: Document) -> None:
+    plugins.installed()
+    named = document.data.get(PLUGINS)
+    for i, written in enumerate(named if isinstance(named, list) else []):
+        place = document.place((PLUGINS, i))
+        if not isinstance(written, str) or any(fault.path == (PLUGINS, i) for fault in document.faults):
+            continue
+        try:
+            path = Path(anchored(written, place))
+            if not plugins.trusted() and _is_foreign(document, place):
+                raise SpecError(
+                    f"{shown(path)} is a program, and may do whatever you may: one that a run's folder names is loaded only if "
+                    f"you trust whoever made it, and say so with {TRUST} (in Python trust_plugins=True)"
+                )
+            plugins.load(document.plugin(path), path)
+        except SpecError as error:
+            document.faults.append(Fault(place, f"{dotted((PLUGINS, i))}: {error}", (PLUGINS, i)))
+
+
+TRUST = "--trust-plugins"
+
+
+def _is_foreign(document: Document, place: Place) -> bool:
+    """Whether a plugin may be named by who made a run's or a sweep's folder, and not by the user, who writes configs."""
+    return document.alone or (bool(place.line) and any(os.path.lexists(Path(place.file).parent / name) for name in RECORDS))
 
 
 def anchored(written: str, place: Place) -> str:
@@ -128,6 +169,8 @@ def check_document(document: Document, cls: type[Described]) -> Schema:
     A word that YAML reads as a number, true, null or a list is text where only text will do: `name: 2024`, `name=[a]`.
     """
     anchor(document, cls)
+    if any(fault.path[:1] == (PLUGINS,) for fault in document.faults):  # what they would have added cannot be missed by name
+        raise BadSpec(document.lines())
     try:
         try:
             made = check(cls, document.data, also=("extends",))

@@ -31,9 +31,23 @@ def read(path: Path, overrides: Sequence[str] = (), alone: bool = False) -> Docu
     everything else.
     """
     left = Reading()
-    document = parse(_text_of(path, left), str(path), left.values) if alone else _read(path, (), left)
+    text = _text_of(path, left)
+    document = parse(text, str(path), left.values) if alone else _read(path, (), left, text)
+    document.alone = alone
     document.faults += put(document, overrides)
     return document
+
+
+def read_text(text: str, overrides: Sequence[str] = ()) -> Document:
+    """The same of a config that lies in no file: what it extends is looked for in the working directory."""
+    left = Reading()
+    document = _read(Path(NO_FILE), (), left, text)
+    document.faults += put(document, overrides)
+    return document
+
+
+NO_FILE = "<config>"
+"""In place of the file's name, where a config is text alone."""
 
 
 @dataclass
@@ -45,9 +59,9 @@ class Reading:
     values: Budget = field(default_factory=Budget)
 
 
-def _read(path: Path, above: tuple[Path, ...], left: Reading) -> Document:
-    """The file with its parents below it; `above` are the files that extend it."""
-    document = parse(_text_of(path, left), str(path), left.values)
+def _read(path: Path, above: tuple[Path, ...], left: Reading, text: str) -> Document:
+    """The file, which holds `text`, with its parents below it; `above` are the files that extend it."""
+    document = parse(text, str(path), left.values)
     wrote = "extends" in document.data
     extends = document.data.pop("extends", [])
     names = [extends] if isinstance(extends, str) else extends
@@ -73,7 +87,7 @@ def _read(path: Path, above: tuple[Path, ...], left: Reading) -> Document:
         elif not os.path.isfile(target):
             lost.append(Fault(place, f"extends: {_missing(target)}"))
         else:
-            _merge(merged, _read(target, (*above, path), left))
+            _merge(merged, _read(target, (*above, path), left, _text_of(target, left)))
     if lost:  # what the parents would have given cannot be missed one by one
         document.faults += lost
         raise BadSpec(document.lines())

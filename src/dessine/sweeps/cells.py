@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen
 
+from dessine import plugins
 from dessine.node import Node
 from dessine.paths import LONGEST_NAME
 from dessine.registry import DEFAULTS, Count, Like, SpecError, Whole
@@ -177,7 +178,8 @@ class Cell:
     """One run of a sweep.
 
     values: the keys that vary, and what they are here; overrides: all that differs from the base, as `dessine train` takes it
-    identity: SHA-256 of the resolved spec; folder: the run folder's name
+    identity: SHA-256 of the resolved spec, and of its plugins; folder: the run folder's name
+    plugins: whether it has some
     """
 
     values: dict[str, Any]
@@ -185,6 +187,7 @@ class Cell:
     overrides: tuple[str, ...]
     identity: str
     label: str
+    plugins: bool = False
 
     @property
     def folder(self) -> str:
@@ -223,7 +226,8 @@ class Planner:
 
     def document(self, overrides: Sequence[str]) -> Document:
         """The base, with these changes. Raises BadSpec."""
-        document = Document(copy.deepcopy(self.base.data), self.base.source, dict(self.base.places), list(self.base.faults))
+        base = self.base
+        document = Document(copy.deepcopy(base.data), base.source, dict(base.places), list(base.faults), alone=base.alone)
         change(document, overrides)
         return document
 
@@ -231,9 +235,11 @@ class Planner:
         """One cell. Raises BadSpec."""
         everything = values if seed is None else {**values, "seed": seed}
         overrides = tuple(_written({**self.sweep.set, **everything}))
-        resolved = json.dumps(self.resolve(self.document(overrides)), sort_keys=True)
+        spec = self.resolve(self.document(overrides))
+        own = spec.get("plugins", [])
+        resolved = json.dumps(spec, sort_keys=True) + "".join(plugins.hashes(own))
         label = " ".join(f"{self.short.get(key, key)}={shown(v)}" for key, v in everything.items())
-        return Cell(values, seed, overrides, hashlib.sha256(resolved.encode()).hexdigest(), label or "base")
+        return Cell(values, seed, overrides, hashlib.sha256(resolved.encode()).hexdigest(), label or "base", bool(own))
 
     def cells(self) -> list[Cell]:
         """All cells of a grid, seed by seed, so that early results cover every setting. Raises BadSpec with every mistake."""

@@ -24,6 +24,7 @@ from typing import Protocol
 from dessine.experiment import stop_requests
 from dessine.runs.files import write_atomically
 from dessine.runs.run import Run, RunError
+from dessine.spec import TRUST
 from dessine.sweeps import lifeline
 
 INTERRUPTED = 130
@@ -38,6 +39,7 @@ class Job:
 
     base: the sweep's base config; folder: the run folder; log: what the run prints; threads: of its BLAS
     stop: a file whose appearance asks the run to stop; changes: overrides for a run that is gone on with
+    trusted: the plugins that its config names, this process has loaded already, as its user wanted
     """
 
     base: str
@@ -48,11 +50,12 @@ class Job:
     stop: str
     cwd: str
     changes: tuple[str, ...] = ()
+    trusted: bool = False
 
     def command(self) -> list[str]:
         """`dessine train` as this machine's Python runs it: anew, or going on with what is in the folder."""
         folder = Path(self.folder)
-        train = [sys.executable, "-m", "dessine", "train"]
+        train = [sys.executable, "-m", "dessine", "train", *([TRUST] if self.trusted else [])]
         if not is_half_made(folder):
             return [*train, "--resume", self.folder, *self.changes]
         shutil.rmtree(folder, ignore_errors=True)  # its process ended before it had written what it was to do

@@ -141,7 +141,7 @@ def _job(experiment: Experiment, run: Run, r: int, one: Run, log: Path) -> Job:
     name = inline(f"{plain(experiment.name)}, repeat {r} of {experiment.repeats}")  # for its pictures
     overrides = (*changes, f"name={name}", f"seed={experiment.seed + r}", "repeats=1")
     base, stop = str((run.path / "config.yaml").absolute()), str((run.path / "repeats" / ".stop").absolute())
-    return Job(base, overrides, str(one.path.absolute()), str(log), 1, stop, os.getcwd(), changes)
+    return Job(base, overrides, str(one.path.absolute()), str(log), 1, stop, os.getcwd(), changes, bool(experiment.plugins))
 
 
 def _join(experiment: Experiment, run: Run, folders: list[Run]) -> int:

@@ -170,7 +170,9 @@ def _start(cell: Cell, folder: SweepFolder, place: Launcher, watcher: Watcher, t
     run, log = folder.run(cell), own(folder.path, f"logs/{cell.folder}.log").absolute()
     resumed = (run.path / "config.yaml").is_file()
     base, at, stop = folder.path.absolute() / "base.yaml", run.path.absolute(), folder.jobs.absolute() / f"{cell.folder}.stop"
-    handle = place.launch(Job(str(base), cell.overrides, str(at), str(log), threads, str(stop), os.getcwd()))
+    handle = place.launch(
+        Job(str(base), cell.overrides, str(at), str(log), threads, str(stop), os.getcwd(), trusted=cell.plugins)
+    )
     one = Running(cell, run, handle, log, resumed)
     one.look(watcher)
     if not one.queued:
