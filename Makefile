@@ -1,4 +1,4 @@
-.PHONY: setup check test bench schema
+.PHONY: setup check test bench schema api tour
 setup:
 	python3 -m pip install -e '.[dev]'
 check:
@@ -14,3 +14,7 @@ bench:
 schema:
 	dessine config schema > configs/schema.json.new && mv configs/schema.json.new configs/schema.json
 	dessine config schema --sweep > configs/sweeps/schema.json.new && mv configs/sweeps/schema.json.new configs/sweeps/schema.json
+api:
+	python docs/make_api.py
+tour:
+	python docs/make_tour.py
