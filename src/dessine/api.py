@@ -28,8 +28,9 @@ from dessine.cli.draw import ask_images, draw_images
 from dessine.cli.evaluate import Question, measured
 from dessine.cli.latents import playing
 from dessine.cli.loading import built, drawn_by, load_run, open_run
+from dessine.cli.named import spec_in
 from dessine.cli.progress import Line
-from dessine.cli.runs import choose, read_spec
+from dessine.cli.runs import choose
 from dessine.cli.train import Progress, begin, go_on, remarks_of
 from dessine.experiment import Experiment, Failed, Stopped
 from dessine.games import Adversarial
@@ -123,7 +124,7 @@ def runs(*filters: str, runs_dir: str | os.PathLike[str] = "runs", cells: bool =
     Raises `SpecError` for a filter that no run could fit.
     """
     with _command():
-        rows = choose([row for row in survey(expanded(runs_dir), cells, read_spec) if row.kind == "run"], filters)
+        rows = choose([row for row in survey(expanded(runs_dir), cells, spec_in) if row.kind == "run"], filters)
     return Runs(SavedRun(row.path, trust_plugins, row) for row in rows)
 
 
@@ -151,7 +152,7 @@ class SavedRun:
     @property
     def _told(self) -> Row:
         """What run.json says, checked."""
-        row = read_row(self.path, self.name, read_spec)
+        row = read_row(self.path, self.name, spec_in)
         if row is None:
             raise RunError(f"{self.path} is not a run folder: it has no config.yaml")
         return row

@@ -25,6 +25,8 @@ from dessine.schema import annotation
 
 GROUP = "dessine.plugins"
 """Of entry points: packages that register something when they are imported."""
+TRUST = "--trust-plugins"
+"""What a command is told, to load those of a run's folder."""
 LARGEST = 1_000_000
 """Bytes of a plugin."""
 _trusted: ContextVar[bool] = ContextVar("trusted", default=False)

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from dessine.cli.completion import keys
-from dessine.cli.loading import load, warned, with_plugins
+from dessine.cli.loading import load, warned
 from dessine.cli.paths import PATH
+from dessine.cli.trust import with_plugins
 from dessine.experiment import Experiment
 from dessine.schema import json_schema
 from dessine.spec import dump

@@ -23,10 +23,10 @@ from dessine.cli.loading import (
     in_sweep,
     load_alone,
     restore,
-    trust_plugins,
 )
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.terminal import table, text_width
+from dessine.cli.trust import trust_plugins
 from dessine.experiment import Experiment, diagnosis
 from dessine.games import Adversarial
 from dessine.games.game import FIXED_SEED

@@ -12,9 +12,10 @@ import numpy as np
 from dessine.cli.asking import class_of
 from dessine.cli.errors import say
 from dessine.cli.latents import of_seed, playing, read_latents, save_latents, written_beside
-from dessine.cli.loading import at_step, by_whom, drawn_by, open_run, trust_plugins
+from dessine.cli.loading import at_step, by_whom, drawn_by, open_run
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.cli.terminal import room, table
+from dessine.cli.trust import trust_plugins
 from dessine.experiment import Experiment
 from dessine.games.axes import Axes, of_activations, of_weights
 from dessine.games.game import FIXED_SEED

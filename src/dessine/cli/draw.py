@@ -13,8 +13,9 @@ from click.core import ParameterSource
 from dessine.cli import asking
 from dessine.cli.errors import say
 from dessine.cli.latents import Bound, Stops, drawn, playing, read_latents
-from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run, trust_plugins
+from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run
 from dessine.cli.paths import FILE, PATH, RUN
+from dessine.cli.trust import trust_plugins
 from dessine.cli.walks import ENDINGS, FRAMES, Trip, save_trip
 from dessine.experiment import Experiment
 from dessine.games.game import FIXED_SEED

@@ -17,9 +17,10 @@ import click
 from dessine.cli.along import measure_checkpoints
 from dessine.cli.completion import scores
 from dessine.cli.errors import say
-from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, in_sweep, open_run, trust_plugins
+from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, in_sweep, open_run
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.terminal import room, table, text_width
+from dessine.cli.trust import trust_plugins
 from dessine.experiment import Experiment
 from dessine.games import Adversarial, Context
 from dessine.games.pair import PLAIN

@@ -13,10 +13,11 @@ import numpy as np
 
 from dessine.cli.errors import say
 from dessine.cli.latents import playing, save_latents, written_beside
-from dessine.cli.loading import at_step, by_whom, drawn_by, open_run, trust_plugins
+from dessine.cli.loading import at_step, by_whom, drawn_by, open_run
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.cli.progress import Line
 from dessine.cli.terminal import is_terminal, room, table
+from dessine.cli.trust import trust_plugins
 from dessine.data.images import Images
 from dessine.data.picture import Broken, Fit, Wanted, decode
 from dessine.experiment import Experiment

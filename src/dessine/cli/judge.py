@@ -10,8 +10,9 @@ import click
 import numpy as np
 
 from dessine.cli.errors import say
-from dessine.cli.loading import at_step, open_run, trust_plugins
+from dessine.cli.loading import at_step, open_run
 from dessine.cli.paths import FILE, PATH, RUN
+from dessine.cli.trust import trust_plugins
 from dessine.data import Examples
 from dessine.games import Classification
 from dessine.machine import amount

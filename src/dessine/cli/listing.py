@@ -13,8 +13,8 @@ import click
 
 from dessine.cli.completion import words
 from dessine.cli.errors import say
-from dessine.cli.loading import with_plugins
 from dessine.cli.terminal import text_width
+from dessine.cli.trust import with_plugins
 from dessine.constraints import constraints
 from dessine.data import datasets
 from dessine.experiment import Experiment

@@ -15,7 +15,7 @@ import click
 
 from dessine import plugins
 from dessine.cli.errors import say
-from dessine.cli.paths import FILE, AtStep
+from dessine.cli.paths import AtStep
 from dessine.data import Split
 from dessine.experiment import Experiment
 from dessine.games import Adversarial
@@ -26,7 +26,7 @@ from dessine.runs.files import RunError, own
 from dessine.runs.inside import checked, folders
 from dessine.runs.naming import find
 from dessine.runs.run import Run
-from dessine.spec import TRUST, BadSpec, Document, check_document, read
+from dessine.spec import BadSpec, Document, check_document, read
 from dessine.threads import one_blas_thread
 
 T = TypeVar("T")
@@ -131,39 +131,6 @@ def _as_trained(run: Run, path: Path) -> Path:
             say(f"{shown(path)} {why}: the run's own copy is taken, {shown(copy)}")
             return copy
     raise SpecError(f"{shown(path)} {why} (its hash was {wanted[:12]}), and the run has no copy of it: plugins=[FILE.py] says")
-
-
-def _load_plugins(ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]) -> None:
-    plugins.installed()
-    for path in paths:
-        plugins.load(path.absolute())
-
-
-with_plugins = click.option(
-    "--plugin",
-    type=FILE,
-    multiple=True,
-    expose_value=False,
-    callback=_load_plugins,
-    metavar="FILE.py",
-    help="With what this file registers, too; may be given several times.",
-)
-"""For commands that tell what a config may say."""
-
-
-def _trusting(ctx: click.Context, param: click.Parameter, yes: bool) -> None:
-    ctx.with_resource(plugins.trusting(yes))
-
-
-trust_plugins = click.option(
-    TRUST,
-    is_flag=True,
-    expose_value=False,
-    is_eager=True,
-    callback=_trusting,
-    help="Load the Python files that a run's folder names as plugins: they may do whatever you may.",
-)
-"""For commands that open a run or a sweep; a config that is no run's needs no such word."""
 
 
 def _build(

@@ -21,6 +21,7 @@ from dessine.cli.notes import note as note_command
 from dessine.cli.notes import tag as tag_command
 from dessine.cli.paths import FILE, PATH, RUN
 from dessine.cli.terminal import room, table
+from dessine.cli.trust import trust_plugins
 from dessine.letters import clipped
 from dessine.plots import Pictures
 from dessine.registry import SpecError
@@ -132,6 +133,7 @@ def choose(rows: list[Row], filters: Sequence[str], sort: str | None = None, rev
     type=click.Choice(["markdown", "latex", "csv"]),
     help="The table for a paper or a page, and nothing else.",
 )
+@trust_plugins
 @json_option
 @runs_option
 def compare(

@@ -15,10 +15,10 @@ import click
 
 from dessine.cli.completion import keys
 from dessine.cli.errors import say
-from dessine.cli.loading import trust_plugins
 from dessine.cli.paths import PATH
 from dessine.cli.sweep_plan import Plan, seconds_known
 from dessine.cli.sweep_screen import Screen, duration
+from dessine.cli.trust import trust_plugins
 from dessine.experiment import Experiment, stop_requests
 from dessine.plots import Pictures
 from dessine.registry import SpecError

@@ -20,10 +20,11 @@ from dessine import plugins
 from dessine.cli.completion import config_and_keys
 from dessine.cli.errors import explain, notices
 from dessine.cli.errors import say as _say
-from dessine.cli.loading import another_judge, as_trained, load, load_run, trust_plugins, warned
+from dessine.cli.loading import another_judge, as_trained, load, load_run, warned
 from dessine.cli.paths import PATH, RUN
 from dessine.cli.progress import Line
 from dessine.cli.terminal import is_terminal, room
+from dessine.cli.trust import trust_plugins
 from dessine.data import PLACES
 from dessine.data.progress import hidden
 from dessine.experiment import Experiment, Failed, Stopped, take_up, train
@@ -34,7 +35,7 @@ from dessine.runs.files import finite, own, own_folder, write_atomically
 from dessine.runs.inside import folders
 from dessine.runs.run import Run, RunError
 from dessine.scores.diagnosis import verdict
-from dessine.spec import TRUST, BadSpec, Document, check_document, dump, read
+from dessine.spec import BadSpec, Document, check_document, dump, read
 from dessine.spec.document import Place
 from dessine.sweeps.repeats import train_apart, train_repeats
 
@@ -238,7 +239,7 @@ def go_on(run: Run, loaded: Loaded, called: str, make: Make, restart: bool = Fal
 
 def _resuming(run: Run, experiment: Experiment) -> str:
     """The command that goes on with it."""
-    return shlex.join(["dessine", "train", "--resume", str(run.path), *([TRUST] if experiment.plugins else [])])
+    return shlex.join(["dessine", "train", "--resume", str(run.path), *([plugins.TRUST] if experiment.plugins else [])])
 
 
 def _same_past(run: Run, experiment: Experiment, resolved: dict[str, Any]) -> list[str]:
@@ -328,7 +329,9 @@ def _train(experiment: Experiment, run: Run, bar: Progress, step: int) -> None:
         bar.close()
         if not summary["diagnosis"]["early"]:
             bar.remark(_on_screen(verdict(summary["diagnosis"])))
-            bar.remark(f"more: dessine diagnose {shlex.join([str(run.path), *([TRUST] if experiment.plugins else [])])}")
+            bar.remark(
+                f"more: dessine diagnose {shlex.join([str(run.path), *([plugins.TRUST] if experiment.plugins else [])])}"
+            )
     except Stopped as stopped:
         bar.close()
         _say(f"{stopped}; go on with: {resume}")

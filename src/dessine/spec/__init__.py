@@ -1,12 +1,11 @@
 """YAML to a checked spec: files, lines, overrides, extends."""
 
-from dessine.spec.document import TRUST, BadSpec, Document, anchor, anchored, check_document
+from dessine.spec.document import BadSpec, Document, anchor, anchored, check_document
 from dessine.spec.overrides import change, value
 from dessine.spec.reading import read, read_text
 from dessine.spec.text import dump, inline
 
 __all__ = [
-    "TRUST",
     "BadSpec",
     "Document",
     "anchor",

@@ -129,14 +129,11 @@ def _load_plugins(document: Document) -> None:
             if not plugins.trusted() and _is_foreign(document, place):
                 raise SpecError(
                     f"{shown(path)} is a program, and may do whatever you may: one that a run's folder names is loaded only if "
-                    f"you trust whoever made it, and say so with {TRUST} (in Python trust_plugins=True)"
+                    f"you trust whoever made it, and say so with {plugins.TRUST} (in Python trust_plugins=True)"
                 )
             plugins.load(document.plugin(path), path)
         except SpecError as error:
             document.faults.append(Fault(place, f"{dotted((PLUGINS, i))}: {error}", (PLUGINS, i)))
-
-
-TRUST = "--trust-plugins"
 
 
 def _is_foreign(document: Document, place: Place) -> bool:
