@@ -46,5 +46,4 @@ def test_the_tour_is_small_and_a_notebook(tour: dict) -> None:
 @pytest.mark.parametrize("name", ["api.md", "extending.md", "tour.ipynb"])
 def test_links_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", (DOCS / name).read_text(encoding="utf-8"))
-    assert links
     assert not [link for link in links if "://" not in link and not (DOCS / link).exists()]

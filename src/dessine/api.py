@@ -317,7 +317,7 @@ class SavedRun:
         return self._players[name]
 
     def resume(self, *, progress: bool | Follow = True, restart: bool = False, **changes: Any) -> SavedRun:
-        """Go on with it, as `dessine train --resume` does: `run.resume(training__steps=2000)`.
+        """Go on with it, as `dessine train` does with `--resume`: `run.resume(training__steps=2000)`.
 
         restart: begin again at step 0; what is there is put aside. Raises as `train`.
         """
@@ -428,9 +428,9 @@ class _Notebook(_Lines):
     def line(self, step: int) -> Line | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # without ipywidgets it is a line of text
-            bar = import_module("tqdm.auto").tqdm
+            bar: Any = import_module("tqdm.auto").tqdm
 
-        class Bar(bar):  # type: ignore[misc]
+        class Bar(bar):
             """With what `Progress` asks of a line."""
 
             @property
