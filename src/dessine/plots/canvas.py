@@ -72,7 +72,9 @@ def _strip(text: str, size: int, ink: int) -> Image.Image:
 class Panel:
     """A window into the plane on a canvas. low, high: (2,) its corners; box: left, top, width, height."""
 
-    def __init__(self, canvas: Canvas, box: tuple[int, int, int, int], low: Sequence[float], high: Sequence[float]):
+    def __init__(
+        self, canvas: Canvas, box: tuple[int, int, int, int], low: Sequence[float] | Array, high: Sequence[float] | Array
+    ):
         self.canvas, self.box = canvas, box
         self.low, self.high = np.asarray(low, float), np.asarray(high, float)
 

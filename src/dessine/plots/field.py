@@ -80,7 +80,7 @@ def save_field(
         third = rest.pop(0)
         third.points(real, PALE)
         third.lines(warped, LINE)
-        third.frame(f"grid of {latents}, as G warps it", axes="x")
+        third.frame(f"{latents}, as G warps it", axes="x")
     below = top + SIDE + 26
     signs = [("dot", REAL, "real"), ("dot", GENERATED, "generated")]
     signs += [("arrow", ARROW, "where G's loss sends it")] if arrows is not None else []
@@ -88,10 +88,11 @@ def save_field(
     if said is not None or truth is not None:
         beside = panels > 1
         bands(canvas, (max(at, LEFT + SIDE) if beside else LEFT, below + (0 if beside else 20)), "generated", "real")
+    told = "" if said is not None else "no field: D does not judge a place by itself"
     if truth is not None:
         both = f"both blurred by {blur:.2g}" + ("" if known else ", from samples alone")
-        told = f"p: data, q: samples, {both}; grey: no samples; black line: 0, undecided"
+        told += "; " * bool(told) + f"p: data, q: samples, {both}; grey: no samples; black line: 0, undecided"
         told += "; D meets G's plain weights, not their average" if averaged else ""
-        for i, line in enumerate(wrap(told, (width - LEFT) // 7)):
-            canvas.write((LEFT, below + 32 + 17 * i), line, 13)
+    for i, line in enumerate(wrap(told, (width - LEFT) // 7)):
+        canvas.write((LEFT, below + 32 + 17 * i), line, 13)
     return canvas.save(path)

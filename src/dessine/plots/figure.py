@@ -16,6 +16,8 @@ from typing import Any
 from dessine.plots.fonts import fallback, plain
 from dessine.plots.library import library
 
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#7F7F7F", "#999933", "#332288")
+"""C0 to C9, told apart by colour-blind eyes (Okabe and Ito 2008, and three of Tol's); C7 is grey."""
 STYLE: dict[str, Any] = {
     "text.parse_math": False,  # a name with two dollars is no formula
     "axes.spines.top": False,
@@ -27,6 +29,8 @@ STYLE: dict[str, Any] = {
     "grid.alpha": 0.3,
     "legend.fontsize": "small",
     "legend.edgecolor": "none",
+    "lines.linewidth": 1.8,
+    "font.size": 11.0,
     "image.interpolation": "nearest",
 }
 """What all pictures share, on top of matplotlib's own defaults."""
@@ -47,7 +51,7 @@ def picture(
     with plt.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # letters that no font has are shown as boxes, without a word
         plt.rcdefaults()
-        plt.rcParams.update(STYLE)
+        plt.rcParams.update(STYLE, **{"axes.prop_cycle": plt.cycler(color=COLOURS)})
         figure = Figure(figsize=size, layout="constrained")
         yield figure, figure.subplots(rows, columns, squeeze=False, **axes)
         _spell(figure)

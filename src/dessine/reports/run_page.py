@@ -110,7 +110,7 @@ def run_page(row: Row) -> Markup:
         head(row),
         *(Markup('<p class="bad">{}</p>').format(fault) for fault in faults),
         section("Results", results(row, track, summary), _kept(best), last_metrics(track)),
-        section("What it draws", _whose(summary), _not_the_best(best, samples(row.path))),
+        section("What it draws", _how(row), _whose(summary), _not_the_best(best, samples(row.path))),
         section("Diagnosis", diagnosed(summary.get("diagnosis"))),
         section("Curves", *pictures(row.path, "plots", CAPTIONS) or _drawn(row, track)),
         section("Measured by dessine eval", *scored_by_eval(row.path, "eval")),
@@ -210,6 +210,24 @@ def _not_the_best(best: dict[str, Any], shown: Markup) -> Markup:
         return shown
     said = Markup('<p class="quiet">Each picture is of the step that it names; the best checkpoint{} is of step {:,}.</p>')
     return said.format(" of the first repeat" if len(best["steps"]) > 1 else "", best["steps"][0]) + shown
+
+
+HOW = {
+    1: "Left, both densities. In the middle, what the discriminator says of each place beside what would be right: 1/2 where "
+    "data and samples agree. Right, where each latent goes.",
+    2: "Left, the discriminator's field: blue where it says real, orange where it says generated; arrows: where it sends "
+    "samples. In the middle, log p/q, what would be right: blue is missed by the generator, orange is drawn too often. Right, "
+    "the grid of latents: between two lines equally many samples are drawn, so narrow cells are where they crowd.",
+}
+"""To read what moves on a line or in the plane, by the numbers of a point."""
+
+
+def _how(row: Row) -> Markup:
+    """How its samples are read, where they are points."""
+    layers = row.info.get("networks", {}).get("generator") or [{}]
+    shape = layers[-1].get("output", ())
+    told = HOW.get(shape[0]) if len(shape) == 1 else None
+    return Markup('<p class="quiet">{}</p>').format(told) if told else Markup()
 
 
 def _whose(summary: dict[str, Any]) -> Markup:

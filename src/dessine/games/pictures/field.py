@@ -68,4 +68,4 @@ def centred(pair: Pair, said: Array, real: Array, drawn: Array) -> Array:
 
 def _of_latents(pair: Pair) -> str:
     n = pair.latent.size
-    return "latent" if n == 1 else "latents" if n == 2 else f"first 2 of {n} latents"
+    return "line of the latent" if n == 1 else "grid of the latents" if n == 2 else f"grid of the first 2 of {n} latents"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -130,9 +130,9 @@ def log_ratio(grid: Grid, known: Density | None, real: Array, drawn: Array, blur
 
 
 @lru_cache(maxsize=4)
-def blurred(known: Density, low: tuple[float, ...], high: tuple[float, ...], side: int, blur: float) -> Array:
+def blurred(known: Any, low: tuple[float, ...], high: tuple[float, ...], side: int, blur: float) -> Array:
     """A density whose points are bells of standard deviation `blur`, at the places of a grid; kept, for the next frame."""
-    wider = replace(known, sigma=float(np.hypot(known.sigma, blur)))  # type: ignore[type-var, attr-defined]
+    wider = replace(known, sigma=float(np.hypot(known.sigma, blur)))
     return np.exp(wider.log_density(Grid(np.array(low), np.array(high), side).places))
 
 
