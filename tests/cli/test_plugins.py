@@ -15,7 +15,7 @@ from dessine import plugins
 from dessine.registry import LEDGER, SpecError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"```\w+ ([\w.]+)\n(.*?)```", PAGE, re.DOTALL))
+BLOCKS = dict(re.findall(r"```\w+\n# ([\w.]+)\n(.*?)```", PAGE, re.DOTALL))
 FEW = ("training.steps=20", "data.points=200", "outputs.plots=false", "outputs.gif=false")
 
 
