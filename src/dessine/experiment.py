@@ -369,6 +369,7 @@ def train(
     pictures = pictures_of(run, say)
     with stop_requests() as stop, np.errstate(all="ignore"), one_blas_thread():
         watch, pace, stopping = _cut(experiment, run, step, say), Pace(), False
+        noted = False
         best = None if experiment.best is None else Best(experiment.best, run, experiment.repeats, say)
         patience, enough = _patience(experiment, run), ""
         if step == 0:
@@ -391,6 +392,9 @@ def train(
                 if due:
                     _add_apart(experiment, record)
                 run.append_metrics(record)
+                if not noted:
+                    noted = True
+                    run.update(reference=experiment.game.reference(experiment.split).plain())
             if logging or saving:  # no checkpoint holds numbers that the watch has not seen
                 for finding in watch.look(step, seen):
                     say(told(finding, experiment.repeats))

@@ -272,6 +272,20 @@ def test_one_run_alone_is_all_that_is_shown(make_run, tmp_path):
     assert ask(site, "/").status == 404
 
 
+def test_of_repeats_that_train_apart_the_first_is_shown(site, make_run):
+    path = make_run("a", repeats=2, success=[])
+    (path / "metrics.jsonl").unlink()
+    first = make_run("a/repeats/0000", samples=[10, 20], success=[0.25])
+    made = told(site, "/api/run/a")
+    assert made["steps"] == [10, 20]
+    assert "0.25" in made["pieces"]["results"]
+    assert "those of the first" in made["pieces"]["head"]
+    assert ask(site, made["files"] + "step_0000020.png").status == 200
+    assert "repeats/0000/samples" in told(site, "/api/list")["cards"][0][2]
+    (first / "metrics.jsonl").rename(path / "metrics.jsonl")  # put together
+    assert "those of the first" not in told(site, "/api/run/a")["pieces"]["head"]
+
+
 def test_cells_of_a_sweep_fill_a_grid_that_knows_what_is_to_come(site, make_sweep):
     path = make_sweep("s", {"one": {"overrides": ["training.steps=10", "seed=0"], "seed": 0, "samples": [10]}})
     sweep = {"base": "base.yaml", "axes": {"grid": {"training.steps": [10, 20, 30]}}, "seeds": 2}

@@ -65,7 +65,6 @@ def command(run: str | None, port: int, opens: bool, host: str, runs_dir: Path) 
     with server:
         try:
             click.echo(address)
-            click.get_text_stream("stdout").flush()
             what = shelf.only or shelf.folder
             say(f"watches {what}; Ctrl-C ends it" + ("" if alone else "; whoever has this address sees all of it"))
             if opens and not webbrowser.open(address):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dessine.live.shelf import FIRST_REPEAT
 from dessine.reports.curves import History
 from dessine.runs.collection import Row
 from dessine.runs.documents import line_of, some
@@ -14,6 +15,7 @@ from dessine.runs.files import RunError
 from dessine.runs.inside import checked
 from dessine.runs.metrics import flat
 from dessine.scores.diagnosis import diagnose
+from dessine.scores.reference import Reference
 
 MOST_BYTES = 1 << 26
 """Of a file that is met for the first time; of a longer one the end is read, which takes a few seconds."""
@@ -23,10 +25,13 @@ NEW = 0.02
 
 
 class Growing:
-    """The lines of one run so far. written: seconds since 1970 when the last came"""
+    """The lines of one run so far.
+
+    written: seconds since 1970 when the last came; apart: whether they are those of its first repeat alone
+    """
 
     def __init__(self, path: Path):
-        self.path = path
+        self.path, self.apart = path, False
         self._begin()
 
     def _begin(self) -> None:
@@ -37,8 +42,11 @@ class Growing:
 
     def catch_up(self, repeats: int) -> None:
         """Read what has come since. A shorter file, or another one, is read anew: the run was resumed."""
+        self.apart = repeats > 1 and not (self.path / "metrics.jsonl").exists()
+        repeats = 1 if self.apart else repeats
+        name = f"{FIRST_REPEAT}/metrics.jsonl" if self.apart else "metrics.jsonl"
         try:
-            with checked(self.path, "metrics.jsonl", 1 << 40).open("rb") as file:
+            with checked(self.path, name, 1 << 40).open("rb") as file:
                 told = os.fstat(file.fileno())
                 if told.st_ino != self._number or told.st_size < self._at or repeats != self._repeats:
                     self._begin()
@@ -94,10 +102,11 @@ class Growing:
         return [*cut, *some(self.faults)]
 
     def verdict(self, row: Row) -> Mapping[str, Any]:
-        """What the lines so far say of the run, as `Diagnosis.plain` tells it; nothing has looked at its data or samples."""
+        """What the lines so far say of the run, as `Diagnosis.plain` tells it; nothing looks at its samples."""
         n = len(self.records)
         if self._judged < 0 or n - self._judged > NEW * n:
             found = row.info.get("non_finite") or []
-            told = diagnose(self.records, row.spec, repeats=self._repeats, non_finite=found)
+            known = Reference.told(row.info.get("reference") or {})
+            told = diagnose(self.records, row.spec, known, repeats=self._repeats, non_finite=found)
             self._judged, self._verdict = n, told.plain()
         return self._verdict

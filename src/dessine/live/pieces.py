@@ -7,7 +7,7 @@ import shlex
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ SAID = {
     "broken": "Its files cannot be read as they are now.",
     "queued": "It has not begun yet.",
 }
+APART = "Its repeats train apart; until they are put together, samples and lines of metrics are those of the first."
 SIGNS = {"running": "●", "completed": "✓", "failed": "✕", "broken": "✕", "lost": "?", "interrupted": "‖", "queued": "○"}
 """Of a status, for those who do not see its colour."""
 
@@ -106,10 +107,10 @@ def _run(seen: Seen, growing: Growing) -> dict[str, Any]:
         row.step = growing.step
     try:
         summary = {} if goes_on else read_summary(row.path)
-        wrong = growing.told()
+        wrong = [*growing.told(), *([APART] if growing.apart and growing.records else [])]
     except RunError as error:
         summary, wrong = {}, [str(error), *growing.told()]
-    track = Track(row, (growing.records[-1:], []))
+    track = Track(replace(row, repeats=1) if growing.apart else row, (growing.records[-1:], []))
     best = {goal: found for goal, way in goals_of(row.info).items() if (found := growing.best(goal, way))}
 
     def source(path: Path) -> str:
@@ -136,6 +137,7 @@ def _run(seen: Seen, growing: Growing) -> dict[str, Any]:
         "title": title_of(seen),
         "status": row.status,
         "pieces": {name: _shown(name, make) for name, make in made.items()},
+        "files": address("file", row.name, seen.part) + "/",
         "steps": [one.step for one in samples],
         "tags": [one.tag for one in samples],
     }
@@ -284,7 +286,7 @@ def _thumb(seen: Seen) -> Markup:
     if not seen.samples:
         return Markup('<span class="none">no samples</span>')
     last = seen.samples[-1]
-    source = f"{address('file', seen.row.name, 'samples', picture_name(last.step))}?v={last.tag}"
+    source = f"{address('file', seen.row.name, seen.part, picture_name(last.step))}?v={last.tag}"
     return Markup('<img loading="lazy" decoding="async" src="{}" alt="">').format(source)
 
 

@@ -19,16 +19,21 @@ from dessine.runs.inside import files, folders, read, subfolders
 from dessine.runs.lock import is_held
 from dessine.runs.run import PICTURE, picture_name
 
+FIRST_REPEAT = "repeats/0000"
+"""Where a run whose repeats train apart has its pictures and lines until they are put together."""
 WATCHED = (
-    "run.json",
-    "config.yaml",
-    "metrics.jsonl",
-    "samples",
-    "sweep.json",
-    "sweep.yaml",
-    "summary.json",
-    "log.txt",
-    "notes.json",
+    *(
+        "run.json",
+        "config.yaml",
+        "metrics.jsonl",
+        "samples",
+        "sweep.json",
+        "sweep.yaml",
+        "summary.json",
+        "log.txt",
+        "notes.json",
+    ),
+    *(f"{FIRST_REPEAT}/samples", f"{FIRST_REPEAT}/metrics.jsonl"),
 )
 """Whose changes change what is shown of a run."""
 RACY = 0.1
@@ -53,12 +58,16 @@ class Sample:
 
 @dataclass
 class Seen:
-    """A run or a sweep as it was when its files had this mark. samples: in order; cells: those of a sweep, in order"""
+    """A run or a sweep as it was when its files had this mark.
+
+    samples: in order; cells: those of a sweep, in order; part: of the run's folder, where its samples are
+    """
 
     mark: Hashable
     row: Row
     samples: list[Sample]
     cells: list[Seen]
+    part: str = "samples"
 
 
 class Shelf:
@@ -129,8 +138,8 @@ class Shelf:
     def _see(self, path: Path, name: str) -> Seen | None:
         """Of the folder `path`, known before or read now; None if it is neither a run nor a sweep."""
         if self._leads_out(path):
-            row = Row(path, name, reason=OUTSIDE)
-            return Seen((name, OUTSIDE), row, [], []) if (path / "config.yaml").is_file() else None
+            is_run = (path / "config.yaml").is_file()
+            return Seen((name, OUTSIDE), Row(path, name, reason=OUTSIDE), [], []) if is_run else None
         there = stamps(path)
         known, read_at = self._known.get(path), time.time()
         if "run.json" not in there and "sweep.yaml" in there:
@@ -141,7 +150,9 @@ class Shelf:
         if row is None:
             return None
         mark = self._mark(there, row)
-        seen = Seen(mark, row, list(_samples(path)), [])
+        seen = Seen(mark, row, list(_samples(path, "samples")), [])
+        if not seen.samples and (apart := list(_samples(path, f"{FIRST_REPEAT}/samples"))):
+            seen.samples, seen.part = apart, f"{FIRST_REPEAT}/samples"
         with self._lock:
             self._known[path] = (read_at - RACY, seen)
         return seen
@@ -186,8 +197,8 @@ def _newest(own: Stamps) -> float:
     return max((mtime for mtime, *_ in own.values()), default=0) / 1e9
 
 
-def _samples(path: Path) -> Iterator[Sample]:
-    for one in files(path, "samples", PICTURE.pattern):
+def _samples(path: Path, part: str) -> Iterator[Sample]:
+    for one in files(path, part, PICTURE.pattern):
         step = int(one.stem.removeprefix("step_"))
         try:
             told = os.lstat(one)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from markupsafe import Markup
 
 from dessine.live.pieces import Pieces, address, card, state, title_of
 from dessine.live.planned import grid
-from dessine.live.shelf import Missing, Seen, Shelf
+from dessine.live.shelf import FIRST_REPEAT, Missing, Seen, Shelf
 from dessine.reports import joined, section, table
 from dessine.reports.run_page import LARGEST_PICTURE
 from dessine.reports.shell import STYLE, served, slider
@@ -50,6 +51,9 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 GONE = "It is no longer there: it was removed or renamed. What you see is the last that was read."
 
 
+Headers = Mapping[str, str] | Message
+
+
 @dataclass(frozen=True)
 class Answer:
     """What goes back. headers: besides those of every answer"""
@@ -72,7 +76,7 @@ class Site:
         self._lists: dict[str, Listing] = {}
         self._lock = threading.Lock()
 
-    def answer(self, target: str, headers: Mapping[str, str]) -> Answer:
+    def answer(self, target: str, headers: Headers) -> Answer:
         """To a GET of `target`, the path with its query."""
         if refused := self._refused(headers):
             return refused
@@ -90,7 +94,7 @@ class Site:
             return Answer(304, made.kind, b"", made.headers)
         return made
 
-    def _refused(self, headers: Mapping[str, str]) -> Answer | None:
+    def _refused(self, headers: Headers) -> Answer | None:
         """What comes from another site: by a name that was made to lead here, from its page, or into one of its pages."""
         host = headers.get("Host", "")
         try:
@@ -106,7 +110,7 @@ class Site:
             return _text(403, "dessine watch answers to its own pages alone.")
         return None
 
-    def _unknown(self, path: str, asked: dict[str, list[str]], headers: Mapping[str, str]) -> Answer | None:
+    def _unknown(self, path: str, asked: dict[str, list[str]], headers: Headers) -> Answer | None:
         """Of a visitor without the token: a refusal. One who brings it in the address goes on with a cookie in its place."""
         wanted = (self.token or "").encode()
         if "token" in asked:
@@ -193,7 +197,7 @@ class Site:
         return _tagged("application/json", json.dumps(told).encode())
 
     def _picture(self, parts: list[str], file: str) -> Answer:
-        cell = len(parts) > 3 and parts[1] == "cells"
+        cell = len(parts) > 3 and parts[1] == "cells"  # a run has no such folder
         name, part = "/".join(parts[: 3 if cell else 1]), "/".join(parts[3 if cell else 1 :])
         if part not in PARTS:
             raise Missing(file)
@@ -202,7 +206,7 @@ class Site:
         return Answer(200, kind, content, {"Cache-Control": "private, max-age=86400"})  # its address changes when it does
 
 
-PARTS = ("samples", "plots", "eval", "eval/best")
+PARTS = ("samples", f"{FIRST_REPEAT}/samples", "plots", "eval", "eval/best")
 """Of a run's folder: where the pictures lie that a page shows."""
 
 
@@ -290,7 +294,7 @@ BESIDE = Markup("""<div class="bar"><label><input type="checkbox" id="both" chec
 {runs}
 </div>
 {differ}""")
-RUN = Markup("""<div class="run" data-from="{source}" data-files="{files}">
+RUN = Markup("""<div class="run" data-from="{source}">
 <p class="note" role="status" hidden></p>
 <div data-piece="head">{head}</div>
 <noscript><p class="bad">This page needs JavaScript; dessine runs report makes one that does not.</p></noscript>
@@ -344,7 +348,6 @@ def _run_body(seen: Seen, at: str) -> Markup:
     name = seen.row.name
     return RUN.format(
         source=address("api", "run", name),
-        files=address("file", name, "samples") + "/",
         slider=slider(0, "", at),
         head=Markup("<header><h1>{}</h1></header>").format(title_of(seen)),
     )

@@ -61,8 +61,8 @@ const said = (step) => `step ${step.toLocaleString('en')}`;
 
 // The pictures of one run under a slider that follows the newest until somebody moves it, and again at its end.
 class Samples {
-  constructor(box, files, moved) {
-    [this.box, this.files, this.moved] = [box, files, moved];
+  constructor(box, moved) {
+    [this.box, this.files, this.moved] = [box, '', moved];
     this.image = box.querySelector('img');
     this.slider = box.querySelector('input');
     this.output = box.querySelector('output');
@@ -76,7 +76,8 @@ class Samples {
 
   get at() { return Number(this.slider.value); }
 
-  take(steps, tags) {
+  take(files, steps, tags) {
+    this.files = files;
     const following = !this.timer && this.at >= this.steps.length - 1;
     const step = this.steps[this.at];
     [this.steps, this.tags] = [steps, tags];
@@ -140,7 +141,7 @@ class Samples {
 function showRuns() {
   const both = document.getElementById('both');
   const views = [...page.querySelectorAll('.run')].map((box) => {
-    const samples = new Samples(box.querySelector('.samples'), box.dataset.files, (moved) => {
+    const samples = new Samples(box.querySelector('.samples'), (moved) => {
       if (!both || !both.checked) return;
       for (const other of views) {
         if (other !== moved && other.steps.length) other.go(other.near(moved.steps[moved.at]));
@@ -153,7 +154,7 @@ function showRuns() {
       box.classList.toggle('gone', Boolean(told.gone));
       if (told.gone) { samples.leave(); return; }
       for (const slot of box.querySelectorAll('[data-piece]')) put(slot, told.pieces[slot.dataset.piece] || '');
-      samples.take(told.steps, told.tags);
+      samples.take(told.files, told.steps, told.tags);
       box.dataset.status = told.status;
       if (page.dataset.page === 'run') document.title = `${told.status === 'running' ? '● ' : ''}${told.title}`;
       seeTimes();

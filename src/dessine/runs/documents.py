@@ -120,6 +120,27 @@ class PluginUsed(TypedDict, total=False):
 
 
 @_checks
+class Known(TypedDict, total=False):
+    """What the data let a run reach, as `scores/reference.py` tells it."""
+
+    count: Whole
+    weights: Annotated[list[float], MaxLen(1000)]
+    shares: Annotated[list[float], MaxLen(1000)]
+    missed: Number
+    classes: Number
+    named: Annotated[list[Name], MaxLen(1000)]
+    sure: Number
+    chance: Number
+    tests: Whole
+    ignorance: Number
+    obeyed: Number
+    regions: Number
+    quality: Name
+    noise: Number
+    real: Number
+
+
+@_checks
 class Info(TypedDict, total=False):
     """run.json: how a run came about, and what has become of it."""
 
@@ -150,6 +171,7 @@ class Info(TypedDict, total=False):
     span: Annotated[list[float], MinLen(2), MaxLen(2)]
     judge: Judged
     plugins: Annotated[list[PluginUsed], MaxLen(100)]
+    reference: Known
     host: str
     pid: Pid
     process_start: str | None

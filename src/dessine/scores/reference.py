@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from math import exp, nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,10 @@ DRAWS = 25
 """Draws of real examples, of whose scores the median is taken."""
 REAL = 0.989
 """Share of the points of a Gaussian in the plane within 3 sigma; 0.9973 on a line."""
+
+
+MOST_MODES = 100
+"""Whose weights and shares are kept in run.json."""
 
 
 class Kinds(NamedTuple):
@@ -60,6 +65,20 @@ class Reference:
     noise: float = nan
     real: float = nan
 
+    def plain(self) -> dict[str, Any]:
+        """For run.json: what differs from a reference that knows nothing. Of very many modes nothing is told."""
+        if len(self.weights) > MOST_MODES:
+            return {}
+        told = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {key: _listed(v) for key, v in told.items() if v != getattr(Reference(), key) and v == v}
+
+    @staticmethod
+    def told(plain: Mapping[str, Any]) -> Reference:
+        """What `plain` has told; what it does not know is left out."""
+        names = {one.name for one in fields(Reference)}
+        known: dict[str, Any] = {name: v for name, v in plain.items() if name in names and v is not None}
+        return replace(Reference(), **{name: tuple(v) if isinstance(v, list) else v for name, v in known.items()})
+
     @staticmethod
     def of(split: Split, count: int = 250, own: Own | None = None, kinds: Kinds | None = None) -> Reference:
         """Of a data set; own: its regions, where samples are scored; kinds: by a judge that a config names."""
@@ -92,6 +111,13 @@ class Reference:
             noise, real = own.near_real
             known = replace(known, quality="scores.near_real", noise=noise, real=real)
         return known
+
+
+def _listed(v: Any) -> Any:
+    """Without NumPy's own types."""
+    if isinstance(v, tuple):
+        return [one if isinstance(one, str) else float(one) for one in v]
+    return v if isinstance(v, str | int) else float(v)
 
 
 def _missed(shares: Array, weights: Array, count: int) -> float:
