@@ -14,9 +14,11 @@ from dessine.cli import group
 CONFIG = "ring.yaml"
 
 
-@pytest.fixture
-def offered(tmp_path, monkeypatch):
+@pytest.fixture(params=["by what is known", "by the commands themselves"])
+def offered(tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
+    if request.param == "by what is known":
+        monkeypatch.setenv("_DESSINE_COMPLETE", "bash_complete")
     (tmp_path / CONFIG).write_text("game: {type: adversarial, generator: {layers: [{type: dense}]}}\ndata: {type: ring}\n")
     for name in ("2020-01-01_00-00-00_ring", "2020-01-02_00-00-00_xor", "2020-01-03_00-00-00_xor"):
         (tmp_path / "runs" / name).mkdir(parents=True)

@@ -9,28 +9,8 @@ from importlib import import_module
 import click
 from click.shell_completion import CompletionItem
 
+from dessine.cli.commands import COMMANDS
 from dessine.start import orderly
-
-COMMANDS = {
-    "train": ("train", "Train what a config describes."),
-    "sweep": ("sweep", "Train a config many times, over a grid or a search."),
-    "reproduce": ("reproduce", "Hold published tables against runs of your own."),
-    "eval": ("evaluate", "Measure a saved run."),
-    "diagnose": ("diagnose", "Say what is wrong with a run, and what to try."),
-    "draw": ("draw", "Draw images with a run's generator."),
-    "export": ("export", "Take a trained network out: a page, ONNX, PyTorch."),
-    "find": ("find", "Find the latent that draws a picture best."),
-    "directions": ("directions", "Show along what a generator's latent changes its images."),
-    "judge": ("judge", "Pack a classification run into a file that judges samples."),
-    "new": ("new", "Copy a shipped config to begin with."),
-    "config": ("config", "Check, show or describe configs."),
-    "watch": ("watch", "Show runs in a browser while they train."),
-    "runs": ("runs", "List, compare, remove and report runs."),
-    "data": ("data", "Fetch, list and look at data sets."),
-    "list": ("listing", "What a config may name, with options and defaults."),
-    "doctor": ("doctor", "Look at this installation and this machine."),
-    "check-grad": ("check_grad", "Check a config's gradients by finite differences."),
-}
 
 
 class Lazy(click.Group):
@@ -42,6 +22,11 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
+        if os.environ.get("_DESSINE_COMPLETE", "").endswith("_complete"):  # the Tab key waits for no module
+            from dessine.cli import completion
+            from dessine.cli.known import light
+
+            return light(name, completion)
         command: click.Command = import_module(f"dessine.cli.{COMMANDS[name][0]}").command
         orderly()
         return command

@@ -6,14 +6,16 @@ Whatever goes wrong here, nothing is offered: a shell has no place for an error.
 from __future__ import annotations
 
 import os
-import types
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 import click
 from click.shell_completion import BashComplete, CompletionItem, ZshComplete, add_completion_class
+
+from dessine.cli.known import known
 
 
 @add_completion_class
@@ -47,8 +49,6 @@ def words(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """`last`, the folders of runs and sweeps, and their names without the time where that is enough."""
-    from dessine.runs.naming import TIME
-
     if "/" in incomplete or incomplete[:1] in ("~", "."):
         return files(incomplete)
     folder, names = Path(ctx.params.get("runs_dir") or "runs"), list[str]()
@@ -56,7 +56,7 @@ def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Co
         made = [e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith(".")]
         marks = ("config.yaml", "sweep.yaml")
         names = sorted((n for n in made if any(os.path.isfile(folder / n / mark) for mark in marks)), reverse=True)
-    short = [TIME.sub("", name) for name in names]
+    short = [re.sub(known()["time"], "", name) for name in names]
     found = words(["last", *(name for name in short if short.count(name) == 1), *names], incomplete)
     return found or files(incomplete)
 
@@ -89,26 +89,27 @@ def keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Co
     return []
 
 
+def checkpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Which of a run, but for their numbers."""
+    return words(["best", "last"], incomplete)
+
+
 def scores(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of scores, after the last comma."""
-    from dessine.scores.table import GROUPS
-
     before, comma, last = incomplete.rpartition(",")
-    names = (name for group in GROUPS for name in group.better)
-    return [CompletionItem(f"{before}{comma}{name}") for name in names if name.startswith(last)]
+    return [CompletionItem(f"{before}{comma}{name}") for name in known()["scores"] if name.startswith(last)]
 
 
 def filters(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Columns and statuses, then keys."""
-    from dessine.runs.collection import FIELDS, WORST_FIRST
-
+    statuses, columns = known()["statuses"], known()["columns"]
     given = list(ctx.params.get(param.name or "") or ())
     key, sign, _ = incomplete.partition("=")
     if key == "status" and sign:
-        return words([f"status={one}" for one in WORST_FIRST], incomplete)
+        return words([f"status={one}" for one in statuses], incomplete)
     if given[-2:] == ["status", "="] or given[-1:] == ["status"]:
-        return words(WORST_FIRST, incomplete)
-    return words([*WORST_FIRST, *(f"{name}=" for name in FIELDS)], incomplete) or keys(ctx, param, incomplete)
+        return words(statuses, incomplete)
+    return words([*statuses, *(f"{name}=" for name in columns)], incomplete) or keys(ctx, param, incomplete)
 
 
 def _data(config: Any) -> dict[str, Any]:
@@ -129,83 +130,49 @@ class _Place:
 
     def keys(self, start: str) -> Iterator[str]:
         """Every key one step on from the last dot of `start`, with what may follow it."""
-        from dessine.schema import hints, node_in
-
         above, dot, _ = start.rpartition(".")
         for cls in self._classes(above.split(".") if above else []):
-            for name, hint in hints(cls).items():
-                if name == "return":
-                    continue
-                below = node_in(hint)
-                if below is None or below.registry is not None or not _is_node(hint):
+            for name, (plain, below, _words) in cls["keys"].items():
+                if plain:
                     yield f"{above}{dot}{name}="
                 if below is not None:
                     yield f"{above}{dot}{name}."
-            if cls.registry is not None and cls.type:
+            if cls["typed"]:
                 yield f"{above}{dot}type="
 
     def values(self, key: str) -> Iterator[str]:
         """What may stand there, where that is one of a few words."""
-        from dessine.schema import hints
-
         *above, name = key.split(".")
         for cls in self._classes(above):
-            if name == "type" and cls.registry is not None:
-                yield from cls.registry.members
+            if name == "type" and cls["family"] is not None:
+                yield from known()["families"][cls["family"]]
                 return
-            yield from _words(hints(cls).get(name))
+            yield from cls["keys"].get(name, [True, None, []])[2]
 
-    def _classes(self, path: list[str]) -> list[Any]:
+    def _classes(self, path: list[str]) -> list[dict[str, Any]]:
         """The classes that the mapping at `path` may be of."""
-        from dessine.experiment import Experiment
-        from dessine.schema import hints, node_in
-
-        found, data = [Experiment], self.data
+        found, data = ["dessine.experiment.Experiment"], self.data
         for word in path:
             inner: Any = data
             with suppress(KeyError, IndexError, ValueError, TypeError):
                 inner = data[int(word)] if isinstance(data, list) else data[word]
             data = inner if inner is not data else {}
-            if word.lstrip("-").isdigit():
-                found = self._members(found, data)
-                continue
-            below = [node_in(hints(cls).get(word)) for cls in found]
-            found = self._members([cls for cls in below if cls is not None], data)
-        return found
+            if not word.lstrip("-").isdigit():
+                below = [known()["classes"][cls]["keys"].get(word, [True, None, []])[1] for cls in found]
+                found = [cls for cls in below if cls is not None]
+            found = self._members(found, data)
+        return [known()["classes"][cls] for cls in found]
 
     @staticmethod
-    def _members(classes: list[Any], data: Any) -> list[Any]:
+    def _members(classes: list[str], data: Any) -> list[str]:
         """Of a family the member that is there; where nobody says, all of them."""
         made = []
         for cls in classes:
-            if cls.registry is None:
+            family = known()["classes"][cls]["family"]
+            if family is None:
                 made.append(cls)
                 continue
+            members = known()["families"][family]
             named = data if isinstance(data, str) else data.get("type") if isinstance(data, dict) else None
-            members = cls.registry.members
             made += [members[named]] if named in members else list(members.values())
         return list(dict.fromkeys(made))
-
-
-def _is_node(hint: Any) -> bool:
-    return isinstance(hint, type) or get_origin(hint) is list
-
-
-def _words(hint: Any) -> Iterator[str]:
-    """The few words that an option takes."""
-    from dessine.registry import Described
-
-    origin = get_origin(hint)
-    if origin is Literal:
-        yield from (one for one in get_args(hint) if isinstance(one, str))
-    elif origin is Annotated:
-        yield from _words(get_args(hint)[0])
-    elif origin in (Union, types.UnionType):
-        for one in get_args(hint):
-            yield from _words(one)
-    elif hint is bool:
-        yield from ("true", "false")
-    elif hint is type(None):
-        yield "null"
-    elif isinstance(hint, type) and issubclass(hint, Described) and hint.registry is not None:
-        yield from hint.registry.members

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from dessine.cli.completion import runs
+from dessine.cli.completion import checkpoints, runs
 from dessine.paths import expanded
 from dessine.registry import SpecError
 
@@ -31,6 +31,7 @@ class RunName(click.ParamType):
     """A run: its folder, its name, or `last`; or a filter, or a config, where a command takes one in a run's place."""
 
     name = "run"
+    completed_by = "runs"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return runs(ctx, param, incomplete)
@@ -49,9 +50,10 @@ class AtStep(click.ParamType):
     """Which checkpoint of a run: a step, best, or last."""
 
     name = "N|best|last"
+    completed_by = "checkpoints"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        return [CompletionItem(word) for word in ("best", "last") if word.startswith(incomplete)]
+        return checkpoints(ctx, param, incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         if value in ("best", "last"):
