@@ -86,6 +86,7 @@ def test_a_run_remembers_path_hash_and_text(run, example):
         ("diagnose", "run", "--count", "50"),
         ("draw", "run", "--out", "x.npz"),
         ("directions", "run"),
+        ("export", "run", "--to", "npz", "--out", "x.npz"),
         ("train", "--resume", "run", "training.steps=21"),
         ("train", "--from", "run"),
         ("train", "run/config.yaml"),

@@ -13,6 +13,7 @@ import click
 from dessine.cli.errors import say
 from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run
 from dessine.cli.paths import FILE, PATH, RUN
+from dessine.cli.trust import trust_plugins
 from dessine.experiment import Experiment
 from dessine.export import FORMATS, take, write
 from dessine.export.formats import missing
@@ -37,6 +38,7 @@ Examples:
 @click.option("--part", type=click.Choice(PARTS), help="Which network.  [default: the generator, or the only one]")
 @by_whom
 @at_step
+@trust_plugins
 @click.option("--out", type=FILE, help="The file.  [default: generator.onnx and its like, in the run's folder]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
