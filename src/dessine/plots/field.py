@@ -88,7 +88,7 @@ def save_field(
     if said is not None or truth is not None:
         beside = panels > 1
         bands(canvas, (max(at, LEFT + SIDE) if beside else LEFT, below + (0 if beside else 20)), "generated", "real")
-    told = "" if said is not None else "no field: D does not judge a place by itself"
+    told = "" if said is not None else "no field: D does not judge a place of this plane by itself"
     if truth is not None:
         both = f"both blurred by {blur:.2g}" + ("" if known else ", from samples alone")
         told += "; " * bool(told) + f"p: data, q: samples, {both}; grey: no samples; black line: 0, undecided"
