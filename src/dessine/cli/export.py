@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -123,7 +122,7 @@ def _whose(experiment: Experiment, part: str | None, average: bool | None) -> st
     return ""
 
 
-def _about(run: Run, experiment: Experiment, step: int) -> Mapping[str, Any]:
+def _about(run: Run, experiment: Experiment, step: int) -> dict[str, Any]:
     """What a stranger must know of where it comes from."""
     config = read_text(run.path, "config.yaml")
     return {

@@ -9,7 +9,7 @@ from dessine.nn.windows import Pair, Windows, pair
 def windows(step: Step) -> Windows:
     """Of a convolution or pooling over its input; of a transposed convolution over its output, which it paints."""
     larger = step.output if step.type == "conv2d_transpose" else step.input
-    kernel = step.options.get("kernel", step.options.get("size"))
+    kernel = step.options["size" if step.type.endswith("pool") else "kernel"]
     return Windows.over((larger[0], larger[1]), pair(kernel), pair(step.options["stride"]), step.options["padding"])
 
 

@@ -156,9 +156,11 @@ def steps(layers: Sequence[Layer], declared: Sequence[Declaration], shape: Shape
     """Layers of a network, and what they need, as steps. shape: of what goes in; start: what their names begin with."""
     found = []
     for i, (layer, needs) in enumerate(zip((layer.itself for layer in layers), declared, strict=True)):
-        name, arrays = f"{start}{i}", {}
-        for of, (inner, *_) in {**needs.params, **needs.buffers}.items():
-            arrays[of] = np.array(getattr(layer, of)[0], np.float32).reshape(inner)
+        name = f"{start}{i}"
+        shapes = {of: inner for of, (inner, *_) in needs.params.items()} | {
+            of: inner for of, (inner, _) in needs.buffers.items()
+        }
+        arrays = {of: np.array(getattr(layer, of)[0], np.float32).reshape(inner) for of, inner in shapes.items()}
         rows = {
             option: steps(row, theirs, shape, f"{name}_" if option == "layers" else f"{name}_{option}_")
             for option, (row, theirs) in needs.rows.items()

@@ -29,7 +29,7 @@ class Code:
     lines: list[str] = field(default_factory=list)
     tensors: dict[str, Array] = field(default_factory=dict)
 
-    def module(self, step: Step, made: str, of: str = "", **tensors: Array) -> str:
+    def module(self, step: Step, made: str, tensors: Mapping[str, Array], of: str = "") -> str:
         """Add a part of the module, with its numbers; how forward calls it."""
         name = f"layer{step.name}{of and '_' + of}"
         self.made.append(f"self.{name} = {made}")
@@ -136,7 +136,7 @@ def _linear(code: Code, s: Step, x: str, out: int) -> str:
     bias = {"bias": s.arrays["b"].reshape(-1)} if "b" in s.arrays else {}
     w = s.arrays["w"]
     made = f"nn.Linear({w.shape[0]}, {out}{'' if bias else ', bias=False'})"
-    return f"{code.module(s, made, weight=w.T, **bias)}({_flat(x, s.input)})"
+    return f"{code.module(s, made, {'weight': w.T, **bias})}({_flat(x, s.input)})"
 
 
 def _dense(code: Code, s: Step, x: str) -> str:
@@ -159,7 +159,7 @@ def _conv2d(code: Code, s: Step, x: str) -> str:
     w = s.arrays["w"].reshape(*over.kernel, c, m).transpose(3, 2, 0, 1)
     more = f", padding={(above, left)}" if even and above + left else ""
     bias = "" if s.options["bias"] else ", bias=False"
-    call = code.module(s, f"nn.Conv2d({c}, {m}, {over.kernel}, stride={over.stride}{more}{bias})", weight=w, **_bias(s))
+    call = code.module(s, f"nn.Conv2d({c}, {m}, {over.kernel}, stride={over.stride}{more}{bias})", {"weight": w, **_bias(s)})
     padded = x if even else f"F.pad({x}, {(left, right, above, below)})"
     return _activated(s.options["activation"], f"{call}({padded})")
 
@@ -173,7 +173,7 @@ def _conv2d_transpose(code: Code, s: Step, x: str) -> str:
     more += f", output_padding={beyond}" if any(beyond) else ""
     bias = "" if s.options["bias"] else ", bias=False"
     made = f"nn.ConvTranspose2d({c}, {m}, {over.kernel}, stride={over.stride}{more}{bias})"
-    call = code.module(s, made, weight=w, **_bias(s))
+    call = code.module(s, made, {"weight": w, **_bias(s)})
     cut = "" if even else f"[:, :, {above}:{above + s.output[0]}, {left}:{left + s.output[1]}]"
     return _activated(s.options["activation"], f"{call}({x}){cut}")
 
@@ -185,12 +185,12 @@ def _norm(code: Code, s: Step, affine: bool) -> str:
     found = {name: s.arrays[name].reshape(-1) for name in ("running_mean", "running_var")}
     found |= {"weight": s.arrays["gamma"].reshape(-1), "bias": s.arrays["beta"].reshape(-1)} if affine else {}
     more = f", eps={s.options['epsilon']:.9g}, momentum={s.options['momentum']:.9g}" + ("" if affine else ", affine=False")
-    return code.module(s, f"nn.BatchNorm{kind}({s.input[-1]}{more})", **found)
+    return code.module(s, f"nn.BatchNorm{kind}({s.input[-1]}{more})", found)
 
 
 def _conditional_batch_norm(code: Code, s: Step, x: str) -> str:
     k, n = s.arrays["gamma"].shape
-    gamma, beta = (code.module(s, f"nn.Embedding({k}, {n})", of, weight=s.arrays[of]) for of in ("gamma", "beta"))
+    gamma, beta = (code.module(s, f"nn.Embedding({k}, {n})", {"weight": s.arrays[of]}, of) for of in ("gamma", "beta"))
     u = f"{_norm(code, s, False)}({x})"
     return f"spread({gamma}(label), {x}) * {u} + spread({beta}(label), {x})"
 
@@ -198,7 +198,7 @@ def _conditional_batch_norm(code: Code, s: Step, x: str) -> str:
 def _group_norm(code: Code, s: Step, x: str) -> str:
     found = {"weight": s.arrays["gamma"].reshape(-1), "bias": s.arrays["beta"].reshape(-1)}
     made = f"nn.GroupNorm({s.options.get('groups', 1)}, {s.input[-1]}, eps={s.options['epsilon']:.9g})"
-    return f"{code.module(s, made, **found)}({x})"
+    return f"{code.module(s, made, found)}({x})"
 
 
 def _pool(name: str) -> Maker:
@@ -259,13 +259,13 @@ def _condition(code: Code, s: Step, x: str) -> str:
 
 def _embedding(code: Code, s: Step, x: str) -> str:
     k, n = s.arrays["e"].shape
-    e = f"{code.module(s, f'nn.Embedding({k}, {n})', weight=s.arrays['e'])}(label)"
+    e = code.module(s, f"nn.Embedding({k}, {n})", {"weight": s.arrays["e"]}) + "(label)"
     return f"beside({x}, {e})" if s.options["how"] == "concatenate" else f"{x} * spread({e}, {x})"
 
 
 def _projection(code: Code, s: Step, x: str) -> str:
     k, n = s.arrays["v"].shape
-    v = code.module(s, f"nn.Embedding({k}, {n})", "v", weight=s.arrays["v"])
+    v = code.module(s, f"nn.Embedding({k}, {n})", {"weight": s.arrays["v"]}, "v")
     return f"{_linear(code, s, x, 1)} + ({v}(label) * {_flat(x, s.input)}).sum(1, keepdim=True)"
 
 
