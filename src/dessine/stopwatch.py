@@ -311,10 +311,8 @@ def lines(profile: dict[str, Any]) -> list[str]:
     told = [f"where {_time(profile['seconds'])} went:"]
     told += [f"  {share:6.1%}  {kind}" for kind, share in profile["kinds"].items() if share > 0]
     told += [f"  {sum(profile['kinds'].values()):6.1%}  in all", ""]
-    told.append(
-        f"   share      time    calls    a call  GFLOP/s  part  (matrix products of {machine['dtype']} on "
-        f"{machine['threads']} threads: {machine['operations_per_second'] / 1e9:.0f} GFLOP/s)"
-    )
+    rate = f"{machine['operations_per_second'] / 1e9:.0f} GFLOP/s ({machine['dtype']}, threads: {machine['threads']})"
+    told += [f"matrix products alone make {rate} here", "   share      time    calls    a call  GFLOP/s  part"]
     for part in profile["parts"]:
         rate = part["operations_per_second"]
         name = f"{part['kind']} {part['name']}".strip()

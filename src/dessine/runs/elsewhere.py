@@ -114,7 +114,7 @@ def save_tensorboard(folder: Path, every: Sequence[Told]) -> None:
             with writer:
                 _events(writer, one)
             for old in target.glob(f"events.out.tfevents.*{OURS}"):
-                old.unlink()
+                old.unlink(missing_ok=True)
             for made in temporary.iterdir():
                 os.replace(made, target / made.name)
         finally:
