@@ -61,6 +61,20 @@ def test_one_output_between_its_two_targets() -> None:
     np.testing.assert_allclose(made(one, HERE).read(X)[0], np.stack([1 - y, y], 1), atol=1e-6)
 
 
+def test_outputs_beyond_their_targets_keep_their_order() -> None:
+    one = parts(3, squash=None)
+    one = one._replace(theta=np.concatenate([np.zeros(one.theta.size - 3, np.float32), np.float32([1.2, 1.5, -0.1])]))
+    np.testing.assert_allclose(made(one, HERE).read(X)[0][0], [0.35, 0.65, 0], atol=1e-6)
+    below = one._replace(theta=np.concatenate([one.theta[:-3], np.float32([-0.5, -0.4, -0.3])]))
+    np.testing.assert_allclose(made(below, HERE).read(X)[0][0], [7 / 30, 1 / 3, 13 / 30], atol=1e-6)
+    told = one._replace(theta=np.concatenate([one.theta[:-3], np.float32([0.2, 0.7, 0.1])]))
+    np.testing.assert_allclose(made(told, HERE).read(X)[0][0], [0.2, 0.7, 0.1], atol=1e-6)
+    wild = parts(3, squash=None)
+    p = made(wild, HERE).read(X)[0]
+    assert (p.argmax(1) == outputs_of(wild, X).argmax(1)).all()
+    np.testing.assert_allclose(p.sum(1), 1, rtol=1e-5)
+
+
 def test_points_are_read_as_they_are() -> None:
     one = parts(2, shape=(2,))
     assert made(one, HERE).read(RNG.normal(0, 5, (7, 2)).astype(np.float32))[0].shape == (7, 2)

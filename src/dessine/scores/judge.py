@@ -103,17 +103,31 @@ class Judge:
     def _probabilities(self, y: Array) -> Array:
         """(N, outputs) -> (N, K), rows that sum to 1.
 
-        Yes/no answers to each class are divided by their sum: a judge that says no to all ten has nothing else to say.
+        Yes/no answers to each class are divided by their sum: a judge that says no to all ten has nothing else to say. Outputs
+        that aim at the ends of `span` may lie beyond: the nearest probabilities are taken, in which the largest stays largest.
         """
         if self.squash == "softmax":
             e = np.exp(y - y.max(-1, keepdims=True))
             return np.asarray(e / e.sum(-1, keepdims=True), np.float32)
         low, high = self.span
-        p = sigmoid(y) if self.squash else np.clip((y - low) / (high - low), 0, 1)
+        p = sigmoid(y) if self.squash else (y - low) / (high - low)
         if y.shape[1] == 1:
+            p = np.clip(p, 0, 1)
             return np.asarray(np.concatenate([1 - p, p], 1), np.float32)
+        if not self.squash:
+            return _nearest(p.astype(np.float64)).astype(np.float32)
         p = p.astype(np.float64) + TINY
         return np.asarray(p / p.sum(-1, keepdims=True), np.float32)
+
+
+def _nearest(y: Array) -> Array:
+    """(N, K) -> the nearest rows that are probabilities: y less one number for each row, 0 where that is below
+    (Duchi et al. 2008, figure 1).
+    """
+    down = -np.sort(-y, -1)
+    over = (down.cumsum(-1) - 1) / np.arange(1, y.shape[1] + 1)
+    last = np.count_nonzero(down > over, -1)[:, None] - 1
+    return np.maximum(y - np.take_along_axis(over, last, -1), 0)
 
 
 @lru_cache(1)
