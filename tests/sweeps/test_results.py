@@ -10,12 +10,13 @@ from scipy import stats
 from dessine.plots import Pictures
 from dessine.registry import SpecError
 from dessine.runs.metrics import flat, full_name
+from dessine.runs.notes import Notes, change
 from dessine.runs.run import Run
 from dessine.sweeps.cells import Axes
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.page import save_page
 from dessine.sweeps.pictures import _map, _spans_decades, save_curves, save_pictures
-from dessine.sweeps.results import UNREADABLE, Axis, _pooled, collect, main_effect, samples, save_table
+from dessine.sweeps.results import UNREADABLE, Axis, Results, _pooled, collect, main_effect, samples, save_table
 
 AXES = Axes(grid={"a.eta": [0.1, 1.0, 10.0], "b": ["tanh", "relu"]})
 
@@ -315,3 +316,16 @@ def test_runs_in_a_plane_are_drawn_side_by_side(tmp_path):
         finish(Run(folder.cells / f"{eta}"), [f"eta={eta}"], records=records)
     results = collect(folder, Axes(grid={"eta": [0.1, 0.2]}), {"distance": "min"})
     assert tmp_path / "planes.png" in save_pictures(results, tmp_path, "tiny")
+
+
+def test_the_page_of_a_sweep_shows_its_notes_and_tags(tmp_path):
+    def say(notes: Notes) -> None:
+        notes.say("for <b>Monday</b>")
+        notes.tag(["lesson"])
+
+    change(tmp_path, say)
+    text = save_page(Results([], [], {}), tmp_path / "page.html", "t", [], "", "").read_text()
+    assert "<dd>lesson</dd>" in text
+    assert "for &lt;b&gt;Monday&lt;/b&gt;" in text
+    (tmp_path / "notes.json").write_text("{")
+    assert "lesson" not in save_page(Results([], [], {}), tmp_path / "page.html", "t", [], "", "").read_text()

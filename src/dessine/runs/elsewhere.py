@@ -231,8 +231,8 @@ def _pictures(one: Told) -> list[tuple[int, Path]]:
         found = list(Run(one.row.path).pictures().items())
     except RunError:
         return []
-    chosen = np.unique(np.linspace(0, len(found) - 1, MOST_PICTURES).round().astype(int)) if found else []
-    return [found[i] for i in chosen]
+    chosen = np.unique(np.linspace(0, max(len(found) - 1, 0), MOST_PICTURES).round().astype(int))
+    return [found[i] for i in chosen] if found else []
 
 
 def _key(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,7 +14,8 @@ from markupsafe import Markup
 from dessine.intervals import limits, summarise_repeats
 from dessine.reports import beside, facts, figure, folded, joined, link, page, preformatted, section, table
 from dessine.reports.run_page import frames_of
-from dessine.runs.files import write_atomically
+from dessine.runs.files import RunError, write_atomically
+from dessine.runs.notes import notes_of
 from dessine.sweeps.results import UNRANKED, Result, Results, main_effect, samples
 
 MOST_DRAWN, MOST_RUNS = 24, 500
@@ -34,6 +36,10 @@ def save_page(results: Results, path: Path, title: str, pictures: Sequence[Path]
         "axes": "; ".join(f"{axis.label}: {len(axis.points)} values" for axis in results.axes),
         "command": command,
     }
+    with suppress(RunError):  # a file that cannot be read keeps no page from being written
+        said = notes_of(path.parent)
+        told |= {"tags": ", ".join(said.tags)} if said.tags else {}
+        told |= {"notes": " / ".join(said.text.split("\n"))} if said.notes else {}
     note = Markup('<p class="quiet">Values are those at the end of a run; only completed runs are compared.</p>')
     body = [
         Markup("<h1>{}</h1>").format(title),
