@@ -209,11 +209,11 @@ def _watch(watch: Stopwatch, experiment: Experiment, run: Run, stack: ExitStack)
     put(game, "turns", watch.turning)
     for name, player in game.players.items():
         for place in player.places():
-            put(place.layer, "forward", lambda f, n=f"{name}/{place.key}", one=place.layer: watch.passing(n, f, one))
+            put(place.layer, "forward", functools.partial(watch.passing, f"{name}/{place.key}", layer=place.layer))
         for method in ("step", "pull_back"):
             time_(player, method, "optimizer", name)
         if player.is_penalised:
-            put(player.constraint, "judge", lambda f, n=f"{name}/penalty and all layers": watch.passing(n, f))
+            put(player.constraint, "judge", functools.partial(watch.passing, f"{name}/penalty and all layers"))
     for holder, method, kind, of in (
         (getattr(game, "latent", None), "draw", "latents", ""),
         (game.batches, "next", "data", ""),
@@ -239,7 +239,7 @@ def _watch(watch: Stopwatch, experiment: Experiment, run: Run, stack: ExitStack)
     for module in [one for key, one in sys.modules.items() if key.startswith("dessine.") and one is not None]:
         for name, count in (("product", _of_product), ("add_product", _of_sum)):
             if getattr(module, name, None) is getattr(algebra, name) and module is not algebra:
-                put(module, name, lambda f, count=count: watch.counting(f, count))
+                put(module, name, functools.partial(watch.counting, multiplications=count))
 
 
 def _drawing(watch: Stopwatch, draw: Callable[..., Any]) -> Callable[..., Any]:
