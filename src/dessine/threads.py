@@ -40,7 +40,7 @@ def cores() -> int:
     """Threads that large work is shared between: what the BLAS was told in the environment, or the cores we may use."""
     for name in LIMITS:
         told = os.environ.get(name, "")
-        if told.isdigit() and int(told) > 0:
+        if told.isdecimal() and int(told) > 0:
             return int(told)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from dessine.cli import asking
+from dessine.cli.draw import _as_numbers
 from dessine.scores.sampled import reader
 
 CONFIG = """\
@@ -167,3 +168,11 @@ def test_a_layer_that_expects_other_classes_is_one_line(dessine: Any, tmp_path: 
     assert answer.code == 2
     assert "layers[0].classes: the data have 3 classes, not 10" in answer.err
     assert len(answer.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("names", [["\u00b2", "\u00b3"], ["007", "7"], ["9" * 25, "1"], ["\u0663", "3"], ["cat", "2"]])
+def test_names_of_classes_that_only_look_like_numbers_stay_names(names: list[str]) -> None:
+    told = _as_numbers(names)
+    assert told.dtype.kind == "U"
+    assert told.tolist() == names
+    assert _as_numbers(["10", "0"]).tolist() == [10, 0]

@@ -184,7 +184,7 @@ def _save_asked(
     images = found.x
     names = [found.names[k] for k in found.classes]
     if out.suffix.lower() == ".npz":
-        labels = np.array([int(name) for name in names] if all(map(str.isdigit, names)) else names)
+        labels = _as_numbers(names)
         with beside(out) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, images=images, labels=labels)
     elif images.ndim < 3:
@@ -194,6 +194,12 @@ def _save_asked(
         save_table(out, rows, names[:: found.columns], [""] * found.columns, title)
     else:
         save_grid(out, images, found.columns, f"{title}: {', '.join(dict.fromkeys(names))}")
+
+
+def _as_numbers(names: list[str]) -> np.ndarray:
+    """Names of classes as they are, or as numbers where all are some, written as numbers are: 007 is a name."""
+    numbers = all(len(name) <= 18 and name.isdecimal() and name == str(int(name)) for name in names)
+    return np.array([int(name) for name in names] if numbers else names)
 
 
 def ask_images(
