@@ -127,7 +127,8 @@ def _nearest(y: Array) -> Array:
     down = -np.sort(-y, -1)
     over = (down.cumsum(-1) - 1) / np.arange(1, y.shape[1] + 1)
     last = np.count_nonzero(down > over, -1)[:, None] - 1
-    return np.maximum(y - np.take_along_axis(over, last, -1), 0)
+    p: Array = np.maximum(y - np.take_along_axis(over, last, -1), 0)
+    return p
 
 
 @lru_cache(1)
