@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def test_scores_that_need_more_are_left_out_with_the_reason(dessine, tmp_path, k
     assert (answer.code, answer.err) == (0, "")
     there = {line.split()[0] for line in answer.out.splitlines() if line.strip()}
     if tests < 60:
-        assert "precision, recall, density, coverage: needs 6 samples" in answer.out
+        assert re.search(r" precision, recall, density, coverage, [\w, ]*: needs 6 samples", " ".join(answer.out.split()))
         assert "precision" not in there
         assert "support: needs 50 samples" in answer.out
     else:

@@ -129,7 +129,9 @@ def test_each_kind_of_failure_has_its_verdict(data, how):
 
 def test_the_judge_of_digits_is_silent_about_images_that_are_not_mnist():
     assert panel("own").judge is None
-    assert set(panel("own").glance(drawn("own", "correct", 60, 0))) == {"region_share", "near_real", "diversity"}
+    without_labels = {"random_kernel_distance", "random_kernel_distance_error"}
+    told = set(panel("own").glance(drawn("own", "correct", 60, 0)))
+    assert told == {"region_share", "near_real", "diversity", *without_labels}
 
 
 def test_numbers_of_any_data_can_be_taken():
@@ -146,7 +148,8 @@ def test_numbers_of_any_data_can_be_taken():
         with np.errstate(all="ignore"):
             told = one.glance(data.train.floats(np.arange(20), np.float64))
             Reference.of(data, 250, one.own)
-        assert all(not v < 0 for v in told.values())
+        unbiased = {"random_kernel_distance"}  # may be below 0
+        assert all(not v < 0 for name, v in told.items() if name not in unbiased)
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,8 @@ class Adversarial(Pair, Game):
         self.goals = self.panel.goals if self.scored else {}  # what the players lose tells nothing of the samples
 
     def about(self) -> dict[str, Any]:
-        return {"judge": self.panel.judged} if self.panel.judged else {}
+        panel: Panel | None = vars(self).get("panel")  # none until it is built: `--dry-run` only outlines it
+        return {"judge": panel.judged} if panel is not None and panel.judged else {}
 
     def sample_period(self) -> int:
         # What moves in the plane shall be seen to move.
