@@ -77,7 +77,8 @@ class Reference:
         """What `plain` has told; what it does not know is left out."""
         names = {one.name for one in fields(Reference)}
         known: dict[str, Any] = {name: v for name, v in plain.items() if name in names and v is not None}
-        return replace(Reference(), **{name: tuple(v) if isinstance(v, list) else v for name, v in known.items()})
+        given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in known.items()}
+        return replace(Reference(), **given)
 
     @staticmethod
     def of(split: Split, count: int = 250, own: Own | None = None, kinds: Kinds | None = None) -> Reference:

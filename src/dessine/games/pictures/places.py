@@ -123,7 +123,8 @@ def log_ratio(grid: Grid, known: Density | None, real: Array, drawn: Array, blur
     if known is None:
         p = _kernel_density(grid, real, blur)
     else:
-        p = blurred(known, tuple(grid.low), tuple(grid.high), grid.side, blur)
+        one: Any = known  # as a key: those that can be blurred are frozen
+        p = blurred(one, tuple(grid.low), tuple(grid.high), grid.side, blur)
     top = (2 * np.pi * blur**2) ** (-len(grid.low) / 2) / max(len(drawn), 1)  # of the bell of one sample
     ratio = np.log((p + top / 2) / (q + top / 2))
     return np.where(np.maximum(p, q) > top / 4, ratio, np.nan), p, q
