@@ -35,11 +35,16 @@ class _Named(Dataset):
 
     title: ClassVar[str]
     there: tuple[str, ...]
-    path: str | None
-    classes: list[str | int] | None
-    limit: int | None
-    scale: Literal["0..1", "-1..1"]
-    validation: float
+
+    def __init__(
+        self,
+        path: PathText | None = None,
+        classes: Classes | None = None,
+        limit: Count | None = None,
+        scale: Literal["0..1", "-1..1"] = "0..1",
+        validation: Part = 0.0,
+    ):
+        self.path, self.classes, self.limit, self.scale, self.validation = path, classes, limit, scale, validation
 
     def found(self) -> Path:
         """The folder that the user names, or the fetched one, which must be as it came. Raises SpecError."""
@@ -99,16 +104,6 @@ class FashionMnist(_Named):
     title = "Fashion-MNIST"
     there = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
-    def __init__(
-        self,
-        path: PathText | None = None,
-        classes: Classes | None = None,
-        limit: Count | None = None,
-        scale: Literal["0..1", "-1..1"] = "0..1",
-        validation: Part = 0.0,
-    ):
-        self.path, self.classes, self.limit, self.scale, self.validation = path, classes, limit, scale, validation
-
 
 @datasets.register("kmnist")
 class Kmnist(_Named):
@@ -124,16 +119,6 @@ class Kmnist(_Named):
 
     title = "KMNIST"
     there = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
-
-    def __init__(
-        self,
-        path: PathText | None = None,
-        classes: Classes | None = None,
-        limit: Count | None = None,
-        scale: Literal["0..1", "-1..1"] = "0..1",
-        validation: Part = 0.0,
-    ):
-        self.path, self.classes, self.limit, self.scale, self.validation = path, classes, limit, scale, validation
 
 
 @datasets.register("emnist")
