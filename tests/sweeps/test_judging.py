@@ -11,6 +11,7 @@ from dessine.runs.run import Run
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.judging import Value, _evaluated, _parts, _values, judge, load_values, save_values
 from dessine.sweeps.published import Column, Published
+from dessine.sweeps.published_page import counted
 from dessine.sweeps.results import Result
 
 
@@ -42,7 +43,7 @@ def verdict(figure, own, **options):
     ],
 )
 def test_a_figure_matches_where_both_intervals_meet(figure, numbers, said):
-    assert verdict(figure, values(*numbers)).told == said
+    assert verdict(figure, values(*numbers)).verdict == said
 
 
 def test_a_standard_error_becomes_students_interval_of_its_trials():
@@ -184,3 +185,19 @@ def test_repeats_that_train_apart_tell_how_far_each_has_come(tmp_path, monkeypat
     first, second = _parts(whole)
     assert (first and first.seed, second) == (7, None)
     assert _parts(None) == [None]
+
+
+@pytest.mark.parametrize(
+    ("figure", "numbers", "said"),
+    [
+        ([12, 12], (23.0, 24.0, 24.0), "match, weakly"),  # what they say holds nearly everything
+        (1.0, (1.0, 0.0, 1.0), "match, weakly"),  # our seeds do
+        (4.7, (4.5, 4.7, 4.9), "match"),
+        (4.7, (0.0, 0.1, 0.2), "miss"),  # a miss is a miss
+    ],
+)
+def test_a_match_of_wide_intervals_is_weak(figure, numbers, said):
+    judged = verdict(figure, values(*numbers))
+    assert judged.told == said
+    assert judged.plain()["weak"] == (said == "match, weakly")
+    assert counted([judged]) == f"1 {said.replace(', ', ' ')}"

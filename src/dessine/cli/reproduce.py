@@ -38,7 +38,7 @@ Examples:
   dessine reproduce lecun_1998
   dessine reproduce lecun_1998 --folder runs/SWEEP --json
   dessine reproduce pacgan_ring training.steps=20000"""
-COLOURS = {"match": "green", "miss": "red", "order": "cyan"}
+COLOURS = {"match": "green", "match, weakly": "yellow", "miss": "red", "order": "cyan"}
 
 
 def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -68,6 +68,7 @@ def command(name: str | None, words: tuple[str, ...], as_json: bool, **o: Any) -
 
     \b
     match           their interval and ours meet (95 %: Student's over seeds)
+    match, weakly   they meet, but one of them is wider than half of its figure
     miss            they do not
     not comparable  because not enough has been run, or the paper tells too little
     order           only the order of the rows is compared (Spearman)
@@ -220,8 +221,9 @@ TOP = """# Published tables beside ours
 
 Written by `dessine reproduce --docs docs` from the numbers in docs/published; do not edit it. `dessine reproduce NAME` runs a
 table anew. A figure of theirs stands with its 95 % interval: from the error that is printed, or else what rounds to the printed
-digits. Ours is the mean over seeds with Student's interval. *match*: the two meet. *miss*: they do not. *not comparable*: not
-enough has been run, or the paper tells too little. *order*: only the order of the rows is compared.
+digits. Ours is the mean over seeds with Student's interval. *match*: the two meet; *weakly*, where one of them is wider than half
+of its figure, so that it says little. *miss*: they do not. *not comparable*: not enough has been run, or the paper tells too
+little. *order*: only the order of the rows is compared.
 """
 
 

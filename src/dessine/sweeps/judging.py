@@ -81,12 +81,22 @@ class Judgement:
         ours = {"mean": self.mean, "interval": [self.low, self.high], "seeds": self.seeds}
         runs = {"completed": self.runs[0], "of": self.runs[1]}
         told = {"row": self.row, "column": self.column, "theirs": theirs, "ours": ours}
-        return told | {"runs": runs, "steps": self.steps, "of": self.of, "verdict": self.verdict, "because": self.because}
+        verdict = {"verdict": self.verdict, "weak": self.weak, "because": self.because}
+        return told | {"runs": runs, "steps": self.steps, "of": self.of} | verdict
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is a match that says little: one of the two intervals is wider than half of its figure."""
+        t = self.theirs
+        wide = t is not None and (t.high - t.low > abs(t.mean) / 2 or self.high - self.low > abs(self.mean) / 2)
+        return self.verdict == "match" and wide
 
     @property
     def told(self) -> str:
         """The verdict in words."""
-        return f"{self.verdict} because {self.because}" if self.because else self.verdict
+        if self.because:
+            return f"{self.verdict} because {self.because}"
+        return f"{self.verdict}, weakly" if self.weak else self.verdict
 
 
 @dataclass(frozen=True)

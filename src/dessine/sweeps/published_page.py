@@ -50,9 +50,11 @@ def between(mean: float, low: float, high: float) -> str:
 
 def counted(judged: Sequence[Judgement]) -> str:
     """Such as: 3 match, 1 miss."""
-    kinds = ("match", "miss", "order", "not comparable")
-    counts = {kind: sum(j.verdict == kind for j in judged) for kind in kinds}
-    return ", ".join(f"{n} {'in order' if kind == 'order' else kind}" for kind, n in counts.items() if n)
+    kinds = ("match", "match, weakly", "miss", "order", "not comparable")
+    counts = {kind: sum((j.verdict if j.because else j.told) == kind for j in judged) for kind in kinds}
+    return ", ".join(
+        f"{n} {'in order' if kind == 'order' else kind.replace(', weakly', ' weakly')}" for kind, n in counts.items() if n
+    )
 
 
 def save_page(
@@ -60,7 +62,10 @@ def save_page(
 ) -> Path:
     """Write the page."""
     facts_of = {"source": published.source, "table": published.table, "verdicts": counted(judged), "command": command}
-    how = "Theirs and ours with 95 % intervals; a match means that they meet. Ours are those at the end of the runs."
+    how = (
+        "Theirs and ours with 95 % intervals; a match means that they meet, and is weak where one is wider than half of its "
+        "figure. Ours are those at the end of the runs."
+    )
     best = [i for i, j in enumerate(judged) if j.verdict == "match"]
     body = [
         Markup("<h1>{}</h1>").format(title),
