@@ -222,8 +222,8 @@ TOP = """# Published tables beside ours
 Written by `dessine reproduce --docs docs` from the numbers in docs/published; do not edit it. `dessine reproduce NAME` runs a
 table anew. A figure of theirs stands with its 95 % interval: from the error that is printed, or else what rounds to the printed
 digits. Ours is the mean over seeds with Student's interval. *match*: the two meet; *weakly*, where one of them is wider than
-half of its figure, so that it says little. *miss*: they do not. *not comparable*: not enough has been run, or the paper tells too
-little. *order*: only the order of the rows is compared.
+half of its figure, so that it says little. *miss*: they do not. *not comparable*: not enough has been run, or the paper tells
+too little. *order*: only the order of the rows is compared.
 """
 
 
