@@ -82,20 +82,26 @@ def measure_checkpoints(
     told = ({"drawn_by": whose} if whose else {}) | {key: told[key] for key in ("judge",) if key in told}  # the same for all
     told |= {"count": min(count, COUNT, len(experiment.split.test)), "checkpoints": found}
     told["spearman"] = {name: _correlations(found, name, better) for name in own} if len(found) >= FEWEST else {}
-    if 1 < len(found) < FEWEST:
-        told["notice"] = (
-            f"{len(found)} checkpoints are too few for a rank correlation: train with outputs.checkpoint=STEPS {KEEP}"
-        )
+    if len(found) < FEWEST:
+        told["notice"] = f"{_too_few(len(found))}: train with outputs.checkpoint=STEPS {KEEP}"
     if len(found) > 1:
-        from dessine.plots.scores import save_along
-
-        drawn = Pictures(partial(click.echo, err=True)).draw(
-            save_along, folder / "checkpoints.png", found, ", ".join(filter(None, (experiment.name, whose))), better
-        )
-        told |= {"pictures": [str(path) for path in drawn]} if drawn else {}
-    else:
-        told["notice"] = f"only one checkpoint was kept: train with outputs.checkpoint=STEPS {KEEP}"
+        title = ", ".join(filter(None, (experiment.name, whose)))
+        told |= _pictured(found, folder / "checkpoints.png", title, better)
     return told
+
+
+def _too_few(count: int) -> str:
+    if count == 1:
+        return "only one checkpoint was kept"
+    return f"{count} checkpoints are too few for a rank correlation"
+
+
+def _pictured(found: list[dict[str, Any]], path: Path, title: str, better: dict[str, str]) -> dict[str, Any]:
+    """`pictures`: what was drawn; nothing, where that failed."""
+    from dessine.plots.scores import save_along
+
+    drawn = Pictures(partial(click.echo, err=True)).draw(save_along, path, found, title, better)
+    return {"pictures": [str(made) for made in drawn]} if drawn else {}
 
 
 def _own(records: list[dict[str, Any]], step: int, repeat: int) -> dict[str, float]:

@@ -170,24 +170,7 @@ def compare(
     names = metrics_of(every, [name.strip() for name in metrics.split(",") if name.strip()])
     if not names:
         raise RunError("nothing to compare: these runs have no metrics yet")
-    from dessine.plots.compare import save_comparison
-
-    path = out or runs_dir / "comparison.png"
-
-    def draw() -> Path:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return save_comparison(path, panels, title, against)
-        except OSError as error:
-            error.filename = str(path)  # the temporary one means nothing to a user
-            raise
-
-    panels = {name: {one.label: one.curve(name, against) for one in every} for name in names}
-    title = "comparison" if len(every) > 1 else every[0].tracks[0].row.name
-    pictures = Pictures(partial(click.echo, err=True))
-    drawn = [str(made) for made in pictures.draw(draw)]
-    beside = path.with_name(f"{path.stem}_samples.png")
-    shown_too = [str(made) for made in pictures.draw(save_samples_of, beside, every, title)] if samples else []
+    drawn, shown_too = _pictures(every, names, against, out or runs_dir / "comparison.png", samples)
     if as_json:
         told = {"settings": [_setting(one, names) for one in every], "picture": drawn[0] if drawn else None}
         click.echo(json.dumps(finite(told | {"samples": shown_too[0] if shown_too else None}), indent=1))
@@ -201,6 +184,27 @@ def compare(
             click.echo(made)
     if out is not None and not drawn:
         raise click.exceptions.Exit(1)
+
+
+def _pictures(every: list[Setting], names: list[str], against: str, path: Path, samples: bool) -> tuple[list[str], list[str]]:
+    """The curves, in `path`, and what is drawn, beside it: the pictures that were made of each."""
+    from dessine.plots.compare import save_comparison
+
+    panels = {name: {one.label: one.curve(name, against) for one in every} for name in names}
+    title = "comparison" if len(every) > 1 else every[0].tracks[0].row.name
+
+    def draw() -> Path:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return save_comparison(path, panels, title, against)
+        except OSError as error:
+            error.filename = str(path)  # the temporary one means nothing to a user
+            raise
+
+    pictures = Pictures(partial(click.echo, err=True))
+    curves = [str(made) for made in pictures.draw(draw)]
+    beside = path.with_name(f"{path.stem}_samples.png")
+    return curves, [str(made) for made in pictures.draw(save_samples_of, beside, every, title)] if samples else []
 
 
 @command.command(epilog="Example: dessine runs diff last configs/xor.yaml")
