@@ -16,7 +16,8 @@ from dessine.games.classification import Classification
 from dessine.games.remedies import InstanceNoise, Unrolled
 from dessine.optimizers import Adam, Optimizer
 from dessine.registry import SpecError
-from dessine.schedules import DecaySchedule, MomentumSchedule, NonNegativeSchedule, ShareSchedule
+from dessine.schedules import DecaySchedule, MomentumSchedule, NonNegativeSchedule, Schedule, ShareSchedule
+from dessine.schema import options, summary
 from dessine.streams import Streams
 
 EXPONENTIAL = {"from": 0.1, "to": 0.001, "over": 4, "shape": "exponential"}
@@ -266,3 +267,9 @@ def test_labels_are_refused_for_what_they_come_to_be(options: dict[str, Any], me
     one = {"type": "dense", "units": 1}
     with pytest.raises(SpecError, match=message):
         Adversarial.of({"type": "adversarial", "generator": {"layers": [one]}, "discriminator": {"layers": [one]}} | options)
+
+
+@pytest.mark.parametrize("kind", [NonNegativeSchedule, ShareSchedule, MomentumSchedule, DecaySchedule])
+def test_every_kind_says_what_it_is_of_and_has_the_options_of_all(kind: type[Schedule]) -> None:
+    assert summary(kind) != summary(Schedule)
+    assert options(kind) == options(Schedule)

@@ -60,24 +60,31 @@ class Schedule(Node):
         return self.start * (self.end / self.start) ** share
 
 
-# One for each kind of number, so that both ends are checked like the number itself: the docstring of `Schedule`
-# tells their options, too. `from` is a word of Python's.
+# One for each kind of number, so that both ends are checked like the number itself. `from` is a word of Python's.
 class NonNegativeSchedule(Schedule):
+    """A schedule of a number from 0: a learning rate, the weight of a penalty, the standard deviation of noise."""
+
     def __init__(self, from_: NonNegative, to: NonNegative, over: Count, shape: Shape = "linear", stairs: Stairs | None = None):
         super().__init__(from_, to, over, shape, stairs)
 
 
 class ShareSchedule(Schedule):
+    """A schedule of a share or a probability, from 0 to 1: of labels that are swapped, of images that are augmented."""
+
     def __init__(self, from_: Share, to: Share, over: Count, shape: Shape = "linear", stairs: Stairs | None = None):
         super().__init__(from_, to, over, shape, stairs)
 
 
 class MomentumSchedule(Schedule):
+    """A schedule of a momentum, above -1 and below 1; below 0 it damps the turning of a game (Gidel et al. 2019)."""
+
     def __init__(self, from_: Momentum, to: Momentum, over: Count, shape: Shape = "linear", stairs: Stairs | None = None):
         super().__init__(from_, to, over, shape, stairs)
 
 
 class DecaySchedule(Schedule):
+    """A schedule of the decay of a running mean, from 0 to below 1: m <- decay m + (1 - decay) x."""
+
     def __init__(self, from_: Decay, to: Decay, over: Count, shape: Shape = "linear", stairs: Stairs | None = None):
         super().__init__(from_, to, over, shape, stairs)
 

@@ -262,8 +262,9 @@ def prose(cls: type[Described]) -> str:
 
 
 def options(cls: type[Described]) -> dict[str, str]:
-    """What the docstring says of each option, in its lines `name: text`."""
-    told: dict[str, str] = {}
+    """What the docstring says of each option, in its lines `name: text`, or else that of the class above."""
+    above = cls.__bases__[0]
+    told: dict[str, str] = dict(options(above)) if issubclass(above, Described) else {}
     name = ""
     for line in (inspect.getdoc(cls) or "").split("\n"):
         start = re.match(r"(\w+): (.*)", line)

@@ -32,6 +32,18 @@ def test_options_tell_what_they_accept_and_their_default():
     assert "[int >= 1; required]" in " ".join(listed("layers").output.split())
 
 
+def test_the_short_list_tells_whole_sentences():
+    told = json.loads(listed("--json").output)
+    cut = [member for members in told.values() for member, one in members.items() if one["summary"][-1:] not in ".:)"]
+    assert cut == []
+
+
+def test_schedules_of_all_kinds_of_numbers_are_told_once():
+    told = json.loads(listed(CONFIG, "--json").output)[CONFIG]
+    assert [name for name in told if "schedule" in name] == ["schedule"]
+    assert all(option["text"] for option in told["schedule"]["options"].values())
+
+
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_lines_fit_the_terminal(columns):
     result = listed(columns=str(columns))

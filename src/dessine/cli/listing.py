@@ -80,8 +80,9 @@ def _members(family: str) -> dict[str, type[Described]]:
 
 
 def _told(cls: type[Described]) -> type[Described]:
-    """Who has its docstring: that of a schedule tells of schedules of every kind of number."""
-    return next(c for c in cls.__mro__ if c.__doc__)
+    """Who has its options first: a `Schedule` tells of schedules of every kind of number."""
+    above = (c for c in reversed(cls.__mro__) if issubclass(c, Described))
+    return next(c for c in above if signature(c).keys() == signature(cls).keys())
 
 
 def _key(cls: type[Described]) -> str:

@@ -158,7 +158,7 @@ class _Notice(event.Listener):
     def on_start(self, event: Any) -> None:
         if not self.given:
             self.given = True
-            logging.getLogger(__name__).warning("compiles its loops for this machine, each only once: a few seconds")
+            logging.getLogger(__name__).warning("compiles its loops for this machine, each only once: about 10 seconds")
         if not self.compiling:
             self.collects = gc.isenabled()
             gc.disable()

@@ -38,8 +38,9 @@ BLOCK = 4_000_000
 
 @datasets.register("images")
 class Images(Dataset):
-    """Pictures of your own: a folder of PNG, JPEG, WebP or BMP whose subfolders are classes, a .zip or .tar of it, or numbers
-    in an .npy, .npz or .csv. `dessine data look PATH` tells what is there.
+    """Pictures of your own: a folder of PNG, JPEG, WebP or BMP, a .zip or .tar of it, or numbers in an .npy, .npz or .csv.
+
+    Subfolders are classes. `dessine data look PATH` tells what is there.
 
     path: the folder or file; a relative one is looked for beside the config that says it, then in the working directory,
         where KEY=VALUE also begins

@@ -51,8 +51,7 @@ class Auxiliary(Node):
 
 @auxiliaries.register("classifier")
 class Classifier(Auxiliary):
-    """The discriminator names the class of an example, and the generator is to make what is named as asked (ACGAN, Odena et al.
-    2017).
+    """The discriminator also names the class; what is drawn is to be named as asked (ACGAN, Odena et al. 2017).
 
     weight: of the cross-entropy beside each player's loss
     on: examples by which the discriminator learns to name: both sides, as in the paper, or the real ones alone
@@ -77,8 +76,9 @@ class Classifier(Auxiliary):
 
 @auxiliaries.register("code")
 class Code(Auxiliary):
-    """A part of the latent is a code that the discriminator must be able to tell from what was made of it (InfoGAN, Chen et al.
-    2016): what the code changes can be seen, though nobody says what it is to be.
+    """A part of the latent is a code, which the discriminator must read from what was drawn (InfoGAN, Chen et al. 2016).
+
+    So what the code changes can be seen, though nobody says what it is to be.
 
     categorical: numbers of kinds, of which each code names one, all as often
     continuous: how many numbers, uniform in [-1, 1), of which the discriminator gives the mean
