@@ -264,7 +264,8 @@ def prose(cls: type[Described]) -> str:
 def options(cls: type[Described]) -> dict[str, str]:
     """What the docstring says of each option, in its lines `name: text`, or else that of the class above."""
     above = cls.__bases__[0]
-    told: dict[str, str] = dict(options(above)) if issubclass(above, Described) else {}
+    inherited = options(above) if issubclass(above, Described) else {}
+    told = {name: text for name, text in inherited.items() if name in signature(cls)}
     name = ""
     for line in (inspect.getdoc(cls) or "").split("\n"):
         start = re.match(r"(\w+): (.*)", line)
