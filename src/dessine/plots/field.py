@@ -69,13 +69,13 @@ def save_field(
     first.points(drawn, GENERATED)
     if arrows is not None:
         first.arrows(*arrows, ARROW)
-    what = "D's logit" if probability else "what the critic says, centred"
+    what = "what D says: its logit" if probability else "what the critic says, centred"
     first.frame(what if said is not None else "real and generated", axes="xy")
     if truth is not None:
         ratio, known, blur = truth
         second = rest.pop(0)
         second.field(ratio)
-        second.frame("true log p/q" if known else "estimated log p/q", axes="x")
+        second.frame("what is right: log p/q" + ("" if known else ", estimated"), axes="x")
     if warped is not None:
         third = rest.pop(0)
         third.points(real, PALE)

@@ -13,11 +13,11 @@ Array = np.ndarray
 
 
 def save_weights(path: Path, weights: Array, columns: int, caption: str, labels: Sequence[str] = ()) -> Path:
-    """weights: (units, H, W, channels), one image each: red below 0, white at 0, blue above, each to its own largest."""
+    """weights: (units, H, W, channels), one image each: orange below 0, white at 0, blue above, each to its own largest."""
     w = weights.mean(-1)
     top = np.abs(w).max((1, 2), keepdims=True)
     unit = np.nan_to_num(w / np.where(top > 0, top, 1))[..., None]
-    ink = np.where(unit < 0, [0.7, 0.09, 0.17], [0.13, 0.4, 0.67])
+    ink = np.where(unit < 0, [0.835, 0.369, 0.0], [0.0, 0.447, 0.698])
     colours = 1 - np.abs(unit) * (1 - ink)
     if labels:
         return save_labelled(path, colours, labels, columns, caption)

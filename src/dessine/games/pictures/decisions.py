@@ -23,13 +23,13 @@ def show(task: Task, path: Path, context: Context) -> None:
         rows, columns = context.grid
         shown = min(task.streams.replicates, rows * columns)
         span = task.span if task.outputs == 1 else (0.0, 1.0)  # of several outputs the map shows which is the largest
-        save_map(path, on_plane(task), task.train.x, task.train_classes, shown, caption, span)
+        save_map(path, on_plane(task), task.train.x, task.train_classes, shown, caption, task.names, span)
     elif (w := first_weights(task)) is not None:
         from dessine.plots.weights import save_weights
 
         up, across = context.grid
         first, names = w[: up * across], task.names
-        what = f"what learning has changed in the weights of {len(first)} of {len(w)} neurons (red: less, blue: more)"
+        what = f"what learning has changed in the weights of {len(first)} of {len(w)} neurons (orange: less, blue: more)"
         labels = names if len(w) == len(names) and len(task.player.layers) == 1 and len(first) == len(w) else ()
         save_weights(path, first, across, of_one(f"{caption}: {what}", task.streams.replicates), labels)
 
