@@ -41,6 +41,17 @@ def test_values_beyond_the_range_are_cut_and_nan_is_black(tmp_path: Path) -> Non
     assert np.unique(cell.reshape(-1, 3), axis=0).tolist() == [[255, 0, 0]]
 
 
+def test_rows_have_their_names_beside_them(tmp_path: Path) -> None:
+    save_grid(tmp_path / "named.png", np.ones((4, 56, 56)), 2, "", np.ones((2, 56, 56)), rows=["zero", "one"])
+    named = np.asarray(Image.open(tmp_path / "named.png").convert("L"))
+    left = int(np.flatnonzero((named == 255).any(0))[0])
+    assert left > 3 * GAP
+    beside = (named[HEADER:, :left] < 200).any(1)
+    assert beside[:59].any()
+    assert beside[59:118].any()
+    assert not beside[118:].any()
+
+
 def test_small_images_are_enlarged_without_blurring(tmp_path: Path) -> None:
     images = np.zeros((1, 28, 28, 3))
     images[0, 0, 0] = [1, 0.6, 0]

@@ -37,18 +37,24 @@ def save_grid(
     real: Array | None = None,
     foot: str = "real examples",
     names: Sequence[str] = (),
+    rows: Sequence[str] = (),
 ) -> Path:
     """images: (N, H, W), (N, H, W, 1) or (N, H, W, 3), in [0, 1]; row by row, under a caption.
 
-    real: a last row of its own, under `foot`, each over its name, if they have names
+    real: a last row of its own, under `foot`, each over its name, if they have names; rows: the name of each row, if it has one
     """
     sheet, last = _sheet(images, columns), None if real is None else _sheet(real[:columns], columns, names[:columns])
+    called = [plain(name, 24) for name in rows]
+    left = ceil(max(_width(name, 14) for name in called)) + 3 * GAP if called else 0
     height = sheet.height + (FOOT + last.height if last else 0)
-    canvas, pen, top = _paper(max(sheet.width, last.width if last else 0), height, caption)
-    canvas.paste(sheet, (0, top))
+    canvas, pen, top = _paper(left + max(sheet.width, last.width if last else 0), height, caption)
+    canvas.paste(sheet, (left, top))
+    high = (sheet.height - GAP) / max(len(called), 1)
+    for i, name in enumerate(called):
+        _write(pen, (GAP + 2, top + round((i + 0.5) * high) - 9), name, 14)
     if last:
-        _write(pen, (GAP + 2, top + sheet.height), foot, 14)
-        canvas.paste(last, (0, canvas.height - last.height))
+        _write(pen, (left + GAP + 2, top + sheet.height), foot, 14)
+        canvas.paste(last, (left, canvas.height - last.height))
     return _save(canvas, path)
 
 
@@ -72,12 +78,13 @@ def save_pairs(path: Path, left: Array, right: Array, columns: int, caption: str
 def save_table(
     path: Path, images: Sequence[Sequence[Array] | Array], names: Sequence[str], heads: Sequence[str], caption: str
 ) -> Path:
-    """Rows of images, (H, W, 1 or 3) in [0, 1]: each row beside its name, of some lines, each column under its head."""
+    """Rows of images, (H, W, 1 or 3) in [0, 1]: each row beside its name, of some lines, each column under its head, if any has
+    one."""
     sheets = [_sheet(np.stack(list(row)), len(row), readable=TILE) for row in images]
     told = [[plain(line, 60) for line in name.split("\n")] for name in names]
     left = ceil(max(_width(line, 14) for lines in told for line in lines)) + 3 * GAP
     wide, high = (sheets[0].width - GAP) // len(heads), sheets[0].height - GAP
-    top_heads = FOOT
+    top_heads = FOOT if any(heads) else 0
     canvas, pen, top = _paper(left + sheets[0].width, top_heads + high * len(sheets) + GAP, caption)
     for j, head in enumerate(heads):
         text = plain(head, 24)

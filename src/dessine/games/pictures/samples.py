@@ -33,7 +33,7 @@ def show(pair: Pair, path: Path, context: Context) -> None:
             return
         drawn, columns = sampled(pair, rows, columns, streams)
     real = pair.examples.floats(np.arange(min(100, len(pair.examples))), np.float32)
-    save_grid(path, pair.examples.images(drawn), columns, told_rows(pair, title), pair.examples.images(real))
+    save_grid(path, pair.examples.images(drawn), columns, title, pair.examples.images(real), rows=rows_of(pair))
 
 
 def caption(pair: Pair, title: str, average: bool | None = None, repeat: int = 0) -> str:
@@ -48,10 +48,9 @@ MOST_ROWS = 30
 def sampled(pair: Pair, rows: int, columns: int, streams: Streams, repeat: int = 0) -> tuple[Array, int]:
     """(N, *shape) of one repeat for a grid, and its columns: where something can be asked for, a row for each of that, with
     the same latents in each column."""
-    names = pair.askable[:MOST_ROWS]
-    if not names:
-        return pair.drawn(rows * columns, streams)[repeat], columns
-    return each(pair, len(names), columns, streams, repeat), columns
+    if names := rows_of(pair):
+        return each(pair, len(names), columns, streams, repeat), columns
+    return pair.drawn(rows * columns, streams)[repeat], columns
 
 
 def each(pair: Pair, count: int, columns: int, streams: Streams, repeat: int = 0) -> Array:
@@ -63,7 +62,6 @@ def each(pair: Pair, count: int, columns: int, streams: Streams, repeat: int = 0
     return np.concatenate(made)
 
 
-def told_rows(pair: Pair, title: str) -> str:
-    """The title of such a grid."""
-    names = pair.askable[:MOST_ROWS]
-    return f"{title}; rows: {', '.join(names)}" if names else title
+def rows_of(pair: Pair) -> tuple[str, ...]:
+    """What each row of such a grid is called; nothing where nothing can be asked for."""
+    return pair.askable[:MOST_ROWS]

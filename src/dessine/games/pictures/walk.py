@@ -8,25 +8,32 @@ import numpy as np
 
 from dessine.games.game import FIXED_SEED, Array
 from dessine.games.pair import Pair
-from dessine.games.pictures.samples import sampled, told_rows
+from dessine.games.pictures.samples import rows_of, sampled
 from dessine.plots import Pictures
 from dessine.streams import Streams
 
 
 def save_samples(pair: Pair, seed: int, folder: Path, pictures: Pictures, title: str, repeat: int = 0) -> list[Path]:
     """samples.png and interpolation.png, of images, by the weights that the generator has."""
-    from dessine.plots.grid import save_grid
+    from dessine.plots.grid import save_grid, save_table
 
     drawn, columns = sampled(pair, 8, 8, Streams(seed + FIXED_SEED, pair.streams.replicates), repeat)
     steps = walk(pair, Streams(seed + FIXED_SEED, pair.streams.replicates), repeat)
     real = pair.examples.floats(np.arange(min(100, len(pair.examples))), np.float32)
     real, drawn, steps = (pair.examples.images(x) for x in (real, drawn, steps))
-    made = pictures.draw(save_grid, folder / "samples.png", drawn, columns, told_rows(pair, title), real)
+    made = pictures.draw(save_grid, folder / "samples.png", drawn, columns, title, real, rows=rows_of(pair))
     told = f"{title}: each row goes from one latent to another"
-    return made + pictures.draw(save_grid, folder / "interpolation.png", steps, 10, told)
+    way = np.split(steps, WALKS)
+    names = [pair.askable[i % len(pair.kinds)] if pair.kinds is not None else "" for i in range(WALKS)]
+    heads = [f"{i / (STOPS - 1):.0%}" for i in range(STOPS)]
+    heads[0], heads[-1] = "one", "another"
+    return made + pictures.draw(save_table, folder / "interpolation.png", way, names, heads, told)
 
 
-def walk(pair: Pair, streams: Streams, repeat: int = 0, rows: int = 6, columns: int = 10) -> Array:
+WALKS, STOPS = 6, 10
+
+
+def walk(pair: Pair, streams: Streams, repeat: int = 0, rows: int = WALKS, columns: int = STOPS) -> Array:
     """(rows * columns, *shape): each row goes in equal steps from one latent to another, within one class, if there are any."""
     ends = pair.latent.draw(streams, 2 * rows, pair.dtype).reshape(-1, rows, 2, pair.latent.size)
     t = np.linspace(0, 1, columns, dtype=pair.dtype)[:, None]
