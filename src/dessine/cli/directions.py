@@ -127,8 +127,7 @@ def _save(experiment: Experiment, out: Path, x: Array, names: list[str], title: 
         raise click.UsageError(f"points of {x.shape[-1]} numbers are not drawn")
     from dessine.plots.paths import save_ways
 
-    real = train.floats(np.arange(0 if experiment.split.missing else min(1000, len(train))), np.float64)
-    save_ways(out, real, x.astype(np.float64), FINE, [name.replace("\n", ": ") for name in names], title)
+    save_ways(out, experiment.split.behind(), x.astype(np.float64), FINE, [name.replace("\n", ": ") for name in names], title)
 
 
 def _tell(axes: Axes, shown: int, about: dict[str, Any], out: Path, saved: Path, as_json: bool) -> None:

@@ -78,6 +78,7 @@ def command(
     runs_dir: Path,
 ) -> None:
     """Draw COUNT images with the generator of RUN: a grid (.png), or `images`, float32 in [0, 1], (N, 28, 28) (.npz).
+    Points in the plane are drawn over real ones.
 
     With --walk, what it draws on a way from latent to latent: a GIF, a grid, or numbers. Seed 3 stands for the first image of
     --seed 3. Of points in the plane, the line that they take.
@@ -170,10 +171,19 @@ def _draw(run: str, runs_dir: Path, ask: _Question, out: Path) -> tuple[Path, st
         with beside(out) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, images=images)
     elif images.ndim < 3:
-        raise click.UsageError(f"--out {out}: points make no grid of images; take an .npz")
+        _scatter(experiment, out, {"": images}, title)
     else:
         save_grid(out, images, ceil(sqrt(len(images))), title)
     return out, whose
+
+
+def _scatter(experiment: Experiment, out: Path, drawn: dict[str, np.ndarray], title: str) -> None:
+    """Points, (N, n) each, over real ones; a panel for each name."""
+    from dessine.plots.compare import save_points
+
+    n = len(next(iter(drawn.values()))[0])
+    some = f" (the first two of {n} numbers)" if n > 2 else ""
+    save_points(out, drawn, experiment.split.behind(), f"{title}{some}")
 
 
 def _save_asked(
@@ -188,7 +198,8 @@ def _save_asked(
         with beside(out) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, images=images, labels=labels)
     elif images.ndim < 3:
-        raise click.UsageError(f"--out {out}: points make no grid of images; take an .npz")
+        of = {name: images[found.classes == k] for k, name in enumerate(found.names) if k in found.classes}
+        _scatter(experiment, out, of, title)
     elif found.table:
         rows = [images[i : i + found.columns] for i in range(0, len(images), found.columns)]
         save_table(out, rows, names[:: found.columns], [""] * found.columns, title)

@@ -70,8 +70,7 @@ def _draw(one: Setting) -> _Drawn | None:
         x = draw_images(experiment, POINTS if points else COLUMNS, SEED)
         if not points and x.ndim == 3:
             x = x[..., None]
-        examples = experiment.split.train
-        real = examples.floats(np.arange(min(POINTS, len(examples))), np.float32) if points else x[:0]
+        real = experiment.split.behind(POINTS) if points else x[:0]
         latent = (game.latent.size, game.latent.distribution, game.latent.limit)
     except (RunError, SpecError, BadSpec) as error:
         lines = error.lines if isinstance(error, BadSpec) else str(error).splitlines()

@@ -60,9 +60,7 @@ def save_trip(experiment: Experiment, trip: Trip, average: bool | None, out: Pat
     else:
         from dessine.plots.paths import save_path
 
-        real = experiment.split.train
-        some = real.floats(np.arange(0 if experiment.split.missing else min(1000, len(real))), np.float64)
-        save_path(out, some, x.astype(np.float64), at, names, caption)
+        save_path(out, experiment.split.behind(), x.astype(np.float64), at, names, caption)
 
 
 def _stops(experiment: Experiment, trip: Trip) -> tuple[Array, list[str]]:

@@ -134,6 +134,10 @@ class Split:
         """What is measured on the way, and chosen by: the validation part, or the test part where there is no other."""
         return self.test if self.validation is None else self.validation
 
+    def behind(self, most: int = 1000) -> Array:
+        """(n, *shape) real examples, to be drawn behind generated ones; none where the data cannot be read."""
+        return self.train.floats(np.arange(0 if self.missing else min(most, len(self.train))), np.float64)
+
     def name_of(self, label: float) -> str:
         """What the class with this label is called: its number where it has no name."""
         return self.classes[int(label)] if self.classes else f"{label:g}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ import numpy as np
 from dessine.intervals import limits, mean_interval
 from dessine.plots.curves import mark, possible
 from dessine.plots.figure import heading, picture, shades
+from dessine.plots.fonts import plain
 
 Array = np.ndarray
 Curves = Mapping[str, tuple[Array, Array]]
 """Label -> x (n,) and values (repeats, n), NaN where a repeat has none."""
 
+REAL, GENERATED = "C0", "C1"
 MOST_POINTS, MOST_BANDS = 1000, 6
 """Bands of more settings would hide each other."""
 
@@ -75,21 +78,24 @@ def _thinned(x: Array, values: Array) -> tuple[Array, Array]:
 
 
 def save_points(path: Path, drawn: Mapping[str, Array], real: Array, title: str) -> Path:
-    """Points of each setting, label -> (N, 1 or 2), beside each other on the same axes, over real ones, (M, 1 or 2)."""
-    columns = min(len(drawn), 4)
+    """Points of each setting, label -> (N, n), beside each other on the same axes, over real ones, (M, n). Of more than two
+    numbers the first two are drawn. title: all before its first colon is a name"""
+    columns, several = min(len(drawn), 4), len(drawn) > 1
     rows = -(-len(drawn) // columns)
-    size = (max(3.0 * columns, 5), 3.1 * rows + 0.7)
+    size = (max(3.0 * columns, 5), 3.1 * rows + 0.7) if several else (6.5, 4.5) if real.shape[1] == 1 else (5.5, 5.8)
     with picture(path, rows, columns, size, sharex=True, sharey=True) as (figure, grid):
         for axes, (label, x) in zip(grid.flat, drawn.items(), strict=False):
             there = x[np.isfinite(x).all(1)]
             if real.shape[1] == 1:
-                edges = np.histogram_bin_edges(real, 40)
-                axes.hist(real[:, 0], edges, density=True, color="0.75", label="real")
-                axes.hist(there[:, 0], edges, density=True, histtype="step", color="C3", label="generated")
+                edges = np.histogram_bin_edges(real if len(real) else there, 40)
+                for some, how in ((real, {"color": REAL, "alpha": 0.5}), (there, {"color": GENERATED, "histtype": "step"})):
+                    axes.hist(some[:, 0], edges, density=True, **how)
+                axes.set(xlabel="x", ylabel="density")
             else:
-                axes.plot(*real[:, :2].T, ".", color="0.75", ms=3, label="real")
-                axes.plot(*there[:, :2].T, ".", color="C3", ms=2, label="generated")
-                axes.set_aspect("equal")
+                axes.plot(*real[:, :2].T, ".", color=REAL, ms=3)
+                axes.plot(*there[:, :2].T, ".", color=GENERATED, ms=3 if several else 4)
+                axes.set(xlabel="x", ylabel="y", aspect="equal")
+            axes.label_outer()
             axes.set_title(label, fontsize="small", wrap=True)
         if real.shape[1] > 1 and len(real):
             low, high = real.min(0)[:2], real.max(0)[:2]
@@ -97,7 +103,9 @@ def save_points(path: Path, drawn: Mapping[str, Array], real: Array, title: str)
             grid.flat[0].set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
         for left in list(grid.flat)[len(drawn) :]:
             left.set_visible(False)
-        handles, labels = grid.flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
-        figure.suptitle(heading(title.partition(":")[0], title.partition(":")[2].strip(), 24 * max(columns, 2)))
+        signs = [("real", REAL)] * bool(len(real)) + [("generated", GENERATED)]
+        handles = [grid.flat[0].plot([], [], "o", color=colour, ms=5, label=name)[0] for name, colour in signs]
+        figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+        name, _, told = title.partition(":")
+        figure.suptitle(heading(name, told.strip(), max(24 * columns, 56)) if told else fill(plain(title), 56))
     return path

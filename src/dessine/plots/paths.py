@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from dessine.plots.figure import picture, shades
+from dessine.plots.figure import COLOURS, picture, shades
 from dessine.plots.fonts import plain
 from dessine.plots.grid import save_frames
 
 Array = np.ndarray
 DPI = 100
-TAIL, DOT = (214, 39, 40), (20, 20, 20)
+TAIL, DOT = (213, 94, 0), (20, 20, 20)
 
 
 def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Sequence[str], caption: str) -> Path:
@@ -28,7 +28,7 @@ def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Seq
     if path.suffix.lower() != ".gif":
         with picture(path, size=(5.5, 5.8), dpi=DPI) as (figure, ((axes,),)):
             line = _ground(axes, real, way)
-            axes.plot(*line.T, ".-", color="C3", ms=4, lw=1, label="drawn on the way")
+            axes.plot(*line.T, ".-", color="C1", ms=4, lw=1, label="drawn on the way")
             _stops(axes, line, at, names)
             axes.legend(loc="upper right")
             figure.suptitle(fill(plain(caption), 55))
@@ -39,6 +39,8 @@ def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Seq
             figure.set_dpi(DPI)
             line = _ground(axes, real, way)
             _stops(axes, line, at, names)
+            axes.plot([], [], "o", color="black", label="drawn now")
+            axes.plot([], [], color="C1", label="drawn before")
             axes.legend(loc="upper right")
             figure.suptitle(fill(plain(caption), 55))
         with Image.open(ground) as file:
@@ -54,11 +56,12 @@ def save_ways(path: Path, real: Array, ways: Array, steps: Array, names: Sequenc
     with picture(path, size=(6.5, 6.8), dpi=DPI) as (figure, ((axes,),)):
         _real(axes, real, (steps[0], steps[-1]))
         axes.set(**({"xlabel": "standard deviations along the direction"} if ways.shape[2] == 1 else {}))
-        for way, name, colour in zip(ways, names, shades(len(ways)), strict=True):
+        colours = [f"C{i + 1}" for i in range(len(ways))] if len(ways) < len(COLOURS) else shades(len(ways))
+        for way, name, colour in zip(ways, names, colours, strict=True):
             line, whole = _line(way, steps), np.flatnonzero(steps == steps.round())
             axes.plot(*line.T, "-", color=colour, lw=1.5, label=plain(name, 60))
             axes.plot(*line[whole].T, ".", color=colour, ms=7)
-        axes.plot(*_line(ways[0], steps)[steps == 0].T, "o", color="black", ms=6, label="0", zorder=4)
+        axes.plot(*_line(ways[0], steps)[steps == 0].T, "o", color="black", ms=6, label="0 σ: where they meet", zorder=4)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
         figure.suptitle(fill(plain(caption), 62))
     return path
@@ -80,16 +83,16 @@ def _line(way: Array, steps: Array) -> Array:
 def _real(axes: Any, real: Array, ends: tuple[float, float]) -> None:
     """(N, 2), or (N, 1) as lines from end to end."""
     if real.shape[1] == 2:
-        axes.scatter(*real.T, s=6, color="silver", label="real")
+        axes.scatter(*real.T, s=6, color="C0", alpha=0.4, lw=0, label="real")
         axes.set(xlabel="x", ylabel="y")
         axes.set_aspect("equal", "datalim")
     else:
-        axes.hlines(real[:300, 0], *ends, color="silver", alpha=0.3, lw=0.6, label="real")
+        axes.hlines(real[:300, 0], *ends, color="C0", alpha=0.15, lw=0.6, label="real")
         axes.set(xlabel="frame", ylabel="x")
 
 
 def _stops(axes: Any, line: Array, at: Sequence[int], names: Sequence[str]) -> None:
-    axes.plot(*line[list(at)].T, "o", color="C0", ms=7, zorder=4)
+    axes.plot(*line[list(at)].T, "o", color="C2", ms=7, zorder=4)
     for i, name in zip(at, names, strict=True):
         if np.isfinite(line[i]).all():
             axes.annotate(plain(name, 24), line[i], xytext=(6, 6), textcoords="offset points", zorder=5)
