@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dessine.plots.figure import heading, logarithmic, nearly_logarithmic, picture, shades
+from dessine.plots.fonts import plain
 
 Array = np.ndarray
 Records = list[dict[str, Any]]
@@ -29,7 +30,8 @@ def save_losses(folder: Path, records: Records, title: str, ignorant: Mapping[st
         if ignorant:
             known = ", ".join(f"{value:.2f}" for value in ignorant.values())
             axes.plot([], [], color="grey", ls="--", lw=1, label=f"where D cannot tell the two apart: {known}")
-        told = "losses" + ", smoothed" * (len(steps) >= 20) + ". They say who is ahead; GAN losses rank no samples"
+        told = "losses" + ", smoothed" * (len(steps) >= 20) + _thin(values)
+        told += ". They say who is ahead; GAN losses rank no samples"
         axes.set(title=heading(title, told), xlabel="step", ylabel="loss (mean over the batch)")
         axes.legend()
     return folder / "losses.png"
@@ -186,6 +188,54 @@ def save_critic_moves(folder: Path, records: Records, title: str) -> list[Path]:
     return [folder / "critic_moves.png"]
 
 
+def save_gap(folder: Path, records: Records, title: str) -> list[Path]:
+    """critic_gap.png: what the discriminator says of examples that it learns from, beside those that it has never seen, and
+    how much of what it tells apart it knows by heart."""
+    if not _names(records, "critic_gap"):
+        return []
+    steps, share = _steps(records), _values(records, "critic_gap", "share")
+    with picture(folder / "critic_gap.png", 1, 2, (12, 4.5)) as (figure, (left_and_right,)):
+        left, right = left_and_right
+        for key, label, colour in GAP:
+            values = _values(records, "critic_gap", key)
+            _curve(left, steps, values, label, colour)
+            error = _values(records, "critic_gap", "error")
+            if key == "held_out" and values.shape[1] == 1:
+                left.fill_between(steps, (values - error)[:, 0], (values + error)[:, 0], color=colour, alpha=0.2, lw=0)
+        note = _thin(share) or " (band: ± 1 standard error)"
+        left.set(title=f"what D says, mean{note}", xlabel="step", ylabel="output, as it is")
+        _curve(right, steps, share, "(training - held-out) / (training - generated)", "C0")
+        for at, told in ((0, "0: it says the same of both"), (1, "1: to it, what it has not learnt from is generated")):
+            right.axhline(at, color="grey", ls="--" if at else ":", lw=1.2, label=told)
+        right.set(title="share that it knows by heart", xlabel="step", ylim=(-0.3, 1.3))
+        for axes in left_and_right:
+            axes.legend(loc="upper left", bbox_to_anchor=(0, -0.16), frameon=False)
+        figure.suptitle(heading(title, "does D know its training examples by heart?", 100))
+    return [folder / "critic_gap.png"]
+
+
+GAP = (
+    ("train", "training examples", "C0"),
+    ("held_out", "held-out examples, which it has not learnt from", "C2"),
+    ("generated", "generated", "C1"),
+)
+
+
+def save_augment(folder: Path, records: Records, title: str, target: float) -> list[Path]:
+    """augment.png: the share of images that are changed for the discriminator, where it adapts itself to a target."""
+    if not _names(records, "augment"):
+        return []
+    p, sign = _values(records, "augment", "p"), _values(records, "augment", "sign")
+    with picture(folder / "augment.png") as (_, ((axes,),)):
+        _curve(axes, _steps(records), sign, "mean sign of what D says of real examples; 1: it takes all of them for real", "C0")
+        axes.axhline(target, color="C0", ls="--", lw=1.2, label=f"target {target:g}: above it p rises, below it p falls")
+        _curve(axes, _steps(records), p, "p: share of images that are shifted, flipped or cut for D", "C2")
+        told = f"how many images are changed, so that D learns none by heart{_thin(p)}"
+        axes.set(title=heading(title, told), xlabel="step", ylim=(min(-0.05, 1.05 * np.nanmin(sign, initial=0)), 1.05))
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.12), frameon=False)
+    return [folder / "augment.png"]
+
+
 def save_slopes(folder: Path, records: Records, title: str, target: float | None = None) -> list[Path]:
     """critic_gradient.png: mean norm of the gradient of the critic's output by its input, at three kinds of points, and the
     largest of all. target: what a penalty holds the norm to."""
@@ -233,6 +283,10 @@ def save_gradients(folder: Path, records: Records, title: str) -> list[Path]:
     return [folder / "gradients.png"]
 
 
+MOST_NAMED = 32
+"""Classes whose names stand below their bars; of more, every second, third ..."""
+
+
 def save_classes(path: Path, names: list[str], real: Array, drawn: Array, count: int, title: str) -> Path:
     """The share of each class among the examples drawn beside that among real ones: the picture of a collapse.
 
@@ -240,10 +294,15 @@ def save_classes(path: Path, names: list[str], real: Array, drawn: Array, count:
     """
     with picture(path, size=(max(6.0, min(14.0, 0.5 * len(names) + 2.5)), 4)) as (_, ((axes,),)):
         x = np.arange(len(names))
-        axes.bar(x - 0.2, 100 * real, 0.4, color="silver", label="real examples")
-        axes.bar(x + 0.2, 100 * drawn, 0.4, color="C3", label=f"{count:,} examples drawn")
+        axes.bar(x - 0.2, 100 * real, 0.4, color="C0", label="real examples")
+        axes.bar(x + 0.2, 100 * drawn, 0.4, color="C1", label=f"{count:,} generated")
         axes.set(title=heading(title, "what is drawn, and how often", 70), ylabel="share (%)", ylim=(0, None))
-        axes.set_xticks(x, names)
+        shared = "mode" if all(name.startswith("mode ") for name in names) else ""
+        called = [plain(name.removeprefix("mode ") if shared else name, 20) for name in names]
+        slanted = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if max(map(len, called)) > 5 else {}
+        some = slice(None, None, -(-len(names) // MOST_NAMED))
+        axes.set_xticks(x[some], called[some], **slanted)
+        axes.set_xlabel(shared)
         axes.grid(axis="x", visible=False)
         axes.legend()
     return path

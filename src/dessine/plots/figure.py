@@ -93,9 +93,9 @@ def heading(name: str, told: str, width: int = 90) -> str:
 
 
 def shades(count: int, name: str = "viridis") -> list[Any]:
-    """So many colours that can be told apart, in order where there are more than ten of them."""
+    """So many colours in order that can be told apart, the palest of them still seen on paper."""
     colours = library().colormaps[name]
-    return [colours(0.92 * i / max(count - 1, 1)) for i in range(count)]
+    return [colours(0.82 * i / max(count - 1, 1)) for i in range(count)]
 
 
 def logarithmic(axes: Any, way: str = "y") -> None:

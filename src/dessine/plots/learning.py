@@ -86,7 +86,7 @@ def save_weight_spread(folder: Path, records: Records, title: str) -> Path:
             _thousands(panel)
         for panel in list(grid.flat)[len(layers) :]:
             panel.set_axis_off()
-        grid[0][0].legend()
+        figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
         figure.suptitle(heading(title, "spread of the weights", 40 * columns))
     return folder / "weight_spread.png"
 
@@ -107,11 +107,13 @@ def save_confusion(folder: Path, counts: Array, names: list[str], title: str) ->
         for i in range(n if n <= MOST_NUMBERED else 0):
             for j in range(n):
                 if counts[i, j]:
-                    text = f"{share[i, j]:.0f}" if share[i, j] >= 10 or n > 12 else f"{share[i, j]:.1f}"
+                    whole = n > 12 or 10 <= share[i, j] < 99.5 or share[i, j] == 100
+                    text = f"{share[i, j]:.0f}" if whole else f"{share[i, j]:.1f}"
                     axes.text(j, i, text, ha="center", va="center", fontsize=8, color="white" if share[i, j] > 60 else "black")
         axes.set(xlabel="predicted class", ylabel="true class", title=heading(title, "who is taken for whom", 50))
-        axes.set_xticks(named, [plain(names[i], 14) for i in named], rotation=45 if max(map(len, names)) > 5 else 0)
-        axes.set_yticks(named, [plain(names[i], 14) for i in named])
+        slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, names)) > 5 else {}
+        axes.set_xticks(named, [plain(names[i], 24) for i in named], **slanted)
+        axes.set_yticks(named, [plain(names[i], 24) for i in named])
         axes.grid(visible=False)
         figure.colorbar(image, label="share of the true class (%)")
     return folder / "confusion.png"

@@ -58,7 +58,7 @@ def save_plane(
             )
         plane.plot(*ways[:, 0].T, "o", color="C0", ms=6, label="start", zorder=4)
         if orbit is not None:
-            plane.plot(*orbit.T, color="C3", ls="--", lw=1.1, label="theory, near rest", zorder=3)
+            plane.plot(*orbit.T, color="C1", ls="--", lw=1.1, label="theory, near rest", zorder=3)
         if rest is not None:
             plane.plot(*rest, "+", color="black", ms=11, mew=2, label="rest", zorder=5)
         plane.set(xlim=(window.low[0], window.high[0]), ylim=(window.low[1], window.high[1]))
@@ -67,7 +67,7 @@ def save_plane(
         _distances(beside, *distances)
         handles, labels = plane.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-        beside.set_title(told, loc="left")
+        beside.set_title(told, loc="left", fontsize="small")
         figure.suptitle(heading(title, "every turn of the game in its plane", 80))
     return path
 
@@ -85,7 +85,7 @@ def _distances(axes: Any, steps: Array, measured: Array, theory: Array | None) -
         axes.plot(steps, np.where(one > 0, one, np.nan), color="C0", lw=1.3, label="taken" if not i else None)
     if theory is not None:
         at = np.arange(len(theory))
-        axes.plot(at, np.where(theory > 0, theory, np.nan), color="C3", ls="--", lw=1.3, label="theory, near rest")
+        axes.plot(at, np.where(theory > 0, theory, np.nan), color="C1", ls="--", lw=1.3, label="theory, near rest")
     axes.set(xlabel="turns", ylabel="distance from rest")
     if np.isfinite(measured).any() and (measured > 0).any():
         logarithmic(axes)

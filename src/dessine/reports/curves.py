@@ -29,6 +29,8 @@ TOGETHER = {
     "validation_loss": "loss",
 }
 """First words of metrics that share a panel, and its title; others stand with those of the same first word."""
+OWN = {"critic_gap.share": "share known by heart", "augment.p": "share of images changed"}
+"""Metrics of another scale than those of the same first word, and the title of their own panel."""
 APART = ("scores", "plain_scores")
 """First words of metrics each of which has a scale of its own."""
 FIRST = ("success", "loss", "discriminator", "w estimate")
@@ -37,6 +39,9 @@ READ = {
     "loss": "who is ahead, not how good the samples are",
     "discriminator": "where real and generated meet, they cannot be told apart",
     "w estimate": "lower is better, within one run",
+    "critic gap": "train far above held out: learnt by heart",
+    "share known by heart": "0: held-out examples are as real to it as its own; 1: they are as generated ones",
+    "share of images changed": "it rises while D knows its real examples too well",
 }
 """How to read a panel, where its title does not tell."""
 
@@ -112,6 +117,8 @@ class History:
 def _title(name: str) -> str:
     """Of the panel in which a metric stands."""
     first, _, rest = name.partition(".")
+    if name in OWN:
+        return OWN[name]
     if rest.endswith("std"):
         return f"{TOGETHER.get(first, _words(first))}: spread"
     return TOGETHER.get(first) or _words(rest if first == "scores" and rest else name if first in APART else first)

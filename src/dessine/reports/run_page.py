@@ -54,6 +54,10 @@ CAPTIONS = {
     "losses": "The loss of each player, mean over the batch: it says who is ahead, not how good the samples are",
     "discriminator": "What the discriminator says of real and generated examples: where they meet, it cannot tell them apart",
     "w_estimate": "The critic's estimate of the distance W: lower is better, within one run; under 0 the critic is behind",
+    "critic_gap": "What the discriminator says of the examples that it learns from, beside those that it has never seen: where "
+    "the two part, it learns them by heart",
+    "augment": "p, the share of images that are changed before the discriminator sees them: it rises while the discriminator "
+    "knows its real examples too well",
     "critic_gradient": "How steep the critic is; its Lipschitz constant is no smaller than the largest slope",
     "critic_moves": "Moves of the critic in a turn",
     "rotation": "How much the joint gradient field turns: 0 is descent, 1 pure rotation",

@@ -19,6 +19,9 @@ def save_curves(pair: Pair, folder: Path, records: list[dict[str, Any]], context
     made = draw(curves.save_losses, folder, records, title, ignorant(pair))
     made += draw(curves.save_discriminator, folder, records, title, pair.loss.probability)
     made += draw(curves.save_estimate, folder, records, title)
+    made += draw(curves.save_gap, folder, records, title)
+    if pair.augment is not None and pair.augment.target is not None:
+        made += draw(curves.save_augment, folder, records, title, pair.augment.target)
     if pair.scored:
         known = pair.panel.known(pair.scored)
         made += draw(curves.save_scores, folder, records, title, pair.scored, known, pair.drawn_by())

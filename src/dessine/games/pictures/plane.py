@@ -49,9 +49,7 @@ def words(small: Small, records: list[dict[str, Any]]) -> str:
     else:
         lines += [f"of a turn: {_written(small.turn_eigenvalues[:2], 5)}", f"spectral radius of a turn: {small.radius:.5f}"]
     found = [c for c in contraction(records, len(small.start)) if c is not None]
-    return "\n".join(
-        [*lines, *([f"distance, measured in the second half: times {np.mean(found):.5f} a turn"] if found else [])]
-    )
+    return "\n".join([*lines, *([f"distance, in the second half: times {np.mean(found):.5f} a turn"] if found else [])])
 
 
 def _written(values: Array | None, digits: int = 3) -> str:
