@@ -86,6 +86,13 @@ def test_look_reads_numbers_too(dessine, tmp_path: Path) -> None:
     assert "color" not in told["data"]
 
 
+def test_look_says_in_plain_words_what_pixels_are(dessine, tmp_path: Path) -> None:
+    for mode in ("L", "RGB"):
+        Image.new(mode, (9, 9)).save(tmp_path / f"{mode}.png")
+    Image.new("CMYK", (9, 9)).save(tmp_path / "c.jpg")
+    assert "  pixels    grey 1, in colour 1, CMYK 1" in dessine("data", "look", ".").out.splitlines()
+
+
 def test_look_at_nothing_is_one_line(dessine, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad").mkdir()

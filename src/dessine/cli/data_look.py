@@ -28,6 +28,9 @@ from dessine.spec import inline
 SIDE = 28
 """Of the pictures that the shipped configs draw."""
 MOST_LINES, MOST_CLASSES, COLUMNS = 20, 30, 8
+PIXELS = {"1": "black and white", "L": "grey", "LA": "grey with transparency", "P": "of a palette"}
+PIXELS |= {"RGB": "in colour", "RGBA": "in colour with transparency"}
+"""Pillow's words for channels, in plain ones; rarer modes keep its own."""
 
 
 @click.command("look", epilog="Example: dessine data look ~/photos --color rgb")
@@ -102,7 +105,7 @@ def told(looked: Looked, name: str) -> Iterator[str]:
         yield f"  parts     {_counts(looked.parts)}"
     yield f"  sizes     {_sizes(looked.sizes)}"
     yield f"  files     {_counts(looked.formats)}"
-    yield f"  modes     {_counts(looked.modes)}"
+    yield f"  pixels    {_counts(Counter({PIXELS.get(mode, mode): count for mode, count in looked.modes.items()}))}"
     known = {"coloured": "are in colour", **KINDS}
     for kind, words in known.items():
         if looked.kinds[kind]:

@@ -39,7 +39,7 @@ def command(name: str | None, target: Path | None, force: bool, as_json: bool) -
     plain = plain.removeprefix("configs/")
     if plain not in known:
         raise click.UsageError(
-            f"no shipped config is called '{name}'{did_you_mean(plain, known)}; `dessine new` alone lists them"
+            f"no shipped config is called '{name}'{did_you_mean(plain, known)} (`dessine new` alone lists them)"
         )
     made = _copy(known[plain], target, force)
     if as_json:
