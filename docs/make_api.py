@@ -24,7 +24,7 @@ HEAD = """\
     run = dessine.load("last")                              # or any name or folder that the commands take
     run.metrics["loss.generator"], run.draw(64, seed=1), run.scores(), run.diagnose()
 
-`import dessine` loads nothing heavy; what is asked for is loaded then. Mistakes are exceptions, with the lines that the
+`import dessine` loads nothing heavy; NumPy and the rest are loaded at the first use. Mistakes are exceptions, with the lines that the
 command would print; nothing here ends the program.
 
 The tour is a notebook: [tour.ipynb](tour.ipynb). Plugins: [extending.md](extending.md).
@@ -117,7 +117,7 @@ def _summary(thing: Any) -> str:
     if name in KINDS:
         return KINDS[name]
     if hasattr(thing, "kind"):
-        return f'`@{name}.register("name")`: a {thing.kind}'
+        return f'`@{name}.register("name")`: {"an" if thing.kind[0] in "aeiou" else "a"} {thing.kind}'
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
