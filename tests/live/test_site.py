@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
 from dessine.live.shelf import Shelf
 from dessine.live.site import ALWAYS, Site
@@ -301,6 +302,36 @@ def test_cells_of_a_sweep_fill_a_grid_that_knows_what_is_to_come(site, make_swee
     (path / "sweep.yaml").write_text("{")
     site._lists["s"]._stale = 0.0
     assert [card[1] for card in told(site, "/api/list/s")["cards"]] == ["completed"]
+
+
+def test_a_sweep_shows_what_it_has_found_so_far(site, make_sweep):
+    cells = {f"{i}": {"overrides": [f"training.steps={10 * (i + 1)}", "seed=0"], "seed": 0} for i in range(3)}
+    path = make_sweep("s", {**cells, "late": {"overrides": ["training.steps=40", "seed=0"], "seed": 0, "status": "running"}})
+    axes = {"grid": {"training.steps": [10, 20, 30, 40]}}
+    (path / "sweep.yaml").write_text(json.dumps({"base": "base.yaml", "axes": axes}))
+    for i in range(3):
+        (path / "cells" / f"{i}" / "summary.json").write_text(json.dumps({"last": {"test_success": 0.3 + i / 10}}))
+    first = told(site, "/api/list/s")
+    assert "test_success by setting" in first["found"]
+    assert first["found"].index("0.5<") < first["found"].index("0.4<") < first["found"].index("0.3<")  # the best first
+    site._lists["s"]._stale = 0.0
+    assert "found" not in told(site, f"/api/list/s?since={first['stamp']}")  # nothing has come
+
+    (path / "plots").mkdir()
+    Image.new("RGB", (8, 6)).save(path / "plots" / "effects_test_success.png")
+    site._lists["s"]._stale = 0.0
+    then = told(site, f"/api/list/s?since={first['stamp']}")
+    assert then["cards"] == []
+    assert "test_success along each axis" in then["found"]
+    address = then["found"].partition('src="')[2].partition('"')[0]
+    assert ask(site, address).status == 200
+
+    (path / "cells" / "1" / "summary.json").write_text("{")
+    (path / "sweep.yaml").write_text("{")
+    site._lists["s"]._stale = 0.0
+    last = told(site, "/api/list/s")["found"]
+    assert "cannot be told" in last
+    assert "test_success along each axis" in last
 
 
 def test_every_page_forbids_itself_to_load_from_elsewhere(site, make_run):

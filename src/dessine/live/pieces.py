@@ -136,14 +136,14 @@ def _run(seen: Seen, growing: Growing) -> dict[str, Any]:
         "name": row.name,
         "title": title_of(seen),
         "status": row.status,
-        "pieces": {name: _shown(name, make) for name, make in made.items()},
+        "pieces": {name: piece(name, make) for name, make in made.items()},
         "files": address("file", row.name, seen.part) + "/",
         "steps": [one.step for one in samples],
         "tags": [one.tag for one in samples],
     }
 
 
-def _shown(name: str, make: Callable[[], Any]) -> str:
+def piece(name: str, make: Callable[[], Any]) -> str:
     """A piece; or in its place why there is none: whatever is in a damaged folder, the others are shown."""
     try:
         return str(make())

@@ -41,7 +41,7 @@ def grid(sweep: Seen) -> Grid:
     """Every run that the sweep plans, in its order, then those that are there and stand in no plan, as of a search."""
     known = {id(cell): _values(cell) for cell in sweep.cells}
     try:
-        planner = _planner(sweep.row.path)
+        planner = planned(sweep.row.path)
     except (BadSpec, SpecError, RunError, OSError, RecursionError):
         return Grid([Place(_label(known[id(cell)], cell.row.seed), cell) for cell in sweep.cells], None)
     keys = planner.sweep.axes.keys()
@@ -65,7 +65,8 @@ def grid(sweep: Seen) -> Grid:
     return Grid(places, across if 1 < across <= MOST_COLUMNS else None)
 
 
-def _planner(path: Path) -> Planner:
+def planned(path: Path) -> Planner:
+    """What the sweep in `path` says that it runs. Raises BadSpec, SpecError, RunError or OSError."""
     sweep: Any = check_document(read(own(path, "sweep.yaml"), alone=True), Sweep).node
     return Planner(sweep, read(own(path, "base.yaml"), alone=True), lambda document: {})
 

@@ -11,7 +11,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from ipaddress import ip_address
@@ -21,7 +21,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from markupsafe import Markup
 
-from dessine.live.pieces import Pieces, address, card, state, title_of
+from dessine.live import found
+from dessine.live.pieces import Pieces, address, card, piece, state, title_of
 from dessine.live.planned import grid
 from dessine.live.shelf import FIRST_REPEAT, Missing, Seen, Shelf
 from dessine.reports import joined, section, table
@@ -219,6 +220,8 @@ class Listing:
         self._cards: dict[str, tuple[int, Any, str, str]] = {}  # change, what it was made of, status, HTML
         self._order: list[str] = []
         self._ordered, self._head, self._columns = 0, "", None if name else 0
+        self._found, self._found_at = "", 0  # what a sweep has found, and the change that it came with
+        self._found_of: Hashable = None
         self._lock = threading.Lock()
 
     def since(self, stamp: str) -> dict[str, Any]:
@@ -234,6 +237,8 @@ class Listing:
             changed = [[name, *self._cards[name][2:]] for name in self._order if self._cards[name][0] > known]
             told: dict[str, Any] = {"stamp": f"{self._boot}-{self._number}", "cards": changed, "columns": self._columns}
             told["names"] = self._order if self._ordered > known else None
+            if self._found_at > known:
+                told["found"] = self._found
             return told | ({"head": self._head} if self.name else {})
 
     def _look(self) -> None:
@@ -252,7 +257,7 @@ class Listing:
         order = list(cards)
         if order != self._order:
             self._ordered = number
-        if order != self._order or cards != self._cards:
+        if order != self._order or cards != self._cards or self._found_at == number:
             self._number = number
         self._cards, self._order = cards, order
 
@@ -270,6 +275,9 @@ class Listing:
         if sweep.row.reason:
             self._head += str(Markup('<p class="bad">{}</p>').format(sweep.row.reason))
         self._columns = plan.columns
+        if (mark := found.mark(sweep)) != self._found_of:
+            self._found_of, self._found_at = mark, self._number + 1
+            self._found = piece("found", lambda: found.found(sweep))
         return [
             (place.cell.row.name if place.cell else f"{self.name}/plan/{i}", place.cell, place.label)
             for i, place in enumerate(plan.places)
@@ -327,6 +335,7 @@ LIST = Markup("""<p id="banner" role="status" hidden></p>
 <p id="nothing" class="quiet" hidden>Nothing here fits the filter.</p>
 <div id="list" class="cards {kind}" data-most="{most}"></div>
 <p><button type="button" id="more" hidden></button></p>
+<div id="found"></div>
 <noscript><p class="bad">This page needs JavaScript; dessine runs list tells the same in a terminal.</p></noscript>
 </div>""")
 OPTION = Markup('<option value="{0}">{0}</option>')

@@ -235,6 +235,7 @@ function showList() {
         if (list.children[i] !== card) list.insertBefore(card, list.children[i] || null);
       });
     }
+    if (told.found !== undefined) put(document.getElementById('found'), told.found);
     if (told.head !== undefined) put(document.getElementById('head'), told.head);
     list.style.gridTemplateColumns = told.columns ? `repeat(${told.columns}, minmax(9rem, 17rem))` : '';
     pick();

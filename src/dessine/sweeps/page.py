@@ -46,10 +46,10 @@ def save_page(results: Results, path: Path, title: str, pictures: Sequence[Path]
         facts(told),
         note if results.done else "",
         Markup('<p class="bad">{}</p>').format(UNRANKED) if results.done and not results.metrics else "",
-        *(_settings(results, metric, way) for metric, way in results.metrics.items()),
-        *(_differences(results, metric) for metric in results.metrics),
+        *(settings_table(results, metric, way) for metric, way in results.metrics.items()),
+        *(differences_table(results, metric) for metric in results.metrics),
         section("What the runs draw", *_drawn(results)),
-        section("Pictures", *(figure(picture, _caption(picture)) for picture in pictures)),
+        section("Pictures", *(figure(picture, caption_of(picture)) for picture in pictures)),
         section("Runs", _runs(results)),
         _failures(results),
         section("The sweep", preformatted(spec)),
@@ -58,12 +58,13 @@ def save_page(results: Results, path: Path, title: str, pictures: Sequence[Path]
     return path
 
 
-def _caption(picture: Path) -> str:
+def caption_of(picture: Path) -> str:
+    """What a picture of a sweep shows, by its name."""
     kind, _, metric = picture.stem.partition("_")
     return CAPTIONS.get(kind, "{}").format(metric)
 
 
-def _settings(results: Results, metric: str, way: str) -> Markup:
+def settings_table(results: Results, metric: str, way: str) -> Markup:
     """Mean, interval and spread of each setting, the best first."""
     rows = []
     for runs in results.settings().values():
@@ -81,7 +82,7 @@ def _settings(results: Results, metric: str, way: str) -> Markup:
     return section(f"{metric} by setting", table(heads, [row for _, row in rows], better, len(results.axes), best=[0]))
 
 
-def _differences(results: Results, metric: str) -> Markup:
+def differences_table(results: Results, metric: str) -> Markup:
     """Each point of each axis against the first, seed by seed."""
     rows = []
     for axis in results.axes:
