@@ -122,15 +122,15 @@ def save_scores(
     rows, note, averaged = -(-len(names) // 2), "", bool(_names(records, "plain_scores"))
     with picture(folder / "scores.png", rows, 2, (11, 3.1 * rows + 0.6)) as (figure, grid):
         for axes, name in zip(grid.flat, names, strict=False):
-            for i, (group, label) in enumerate((("scores", drawn_by or "generator"), ("plain_scores", "plain weights"))):
+            for group, label, ink in (("scores", drawn_by or "generator", "C1"), ("plain_scores", "plain weights", "C3")):
                 values = _values(records, group, name)
                 if np.isfinite(values).any():
-                    _curve(axes, _steps(records), values, label, f"C{i}")
+                    _curve(axes, _steps(records), values, label, ink)
                     note = _thin(values)
                 error = _values(records, group, name + ERROR)
                 if np.isfinite(error).any() and values.shape[1] == 1:
                     ends = (values - error)[:, 0], (values + error)[:, 0]
-                    axes.fill_between(_steps(records), *ends, color=f"C{i}", alpha=0.2, lw=0)
+                    axes.fill_between(_steps(records), *ends, color=ink, alpha=0.2, lw=0)
             shown = SCORES.get(name, Shown(name))
             lines = {label: one[name] for label, one in known.items() if np.isfinite(one.get(name, np.nan))}
             for (label, at), (colour, style) in zip(lines.items(), LINES, strict=False):
@@ -150,7 +150,7 @@ def save_scores(
     return [folder / "scores.png"]
 
 
-LINES = (("C2", "--"), ("grey", ":"), ("C4", "-."))
+LINES = (("C0", "--"), ("grey", ":"), ("C2", "-."))
 
 
 def _cover(axes: Any, values: Iterable[float]) -> None:

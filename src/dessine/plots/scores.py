@@ -37,7 +37,7 @@ def save_strips(path: Path, scores: dict[str, dict[str, Any]], title: str) -> Pa
                     axes.plot(np.clip(around, *EDGES), [y, y], color=colour, lw=3, alpha=0.5)
         for mark, colour, label in MARKS.values():
             axes.plot([], [], mark, color=colour, label=label)
-        axes.axvline(1, color="grey", ls="--", lw=1)
+        axes.axvline(1, color="C0", ls="--", lw=1.2)
         axes.set(xlim=(EDGES[0] - 0.03, EDGES[1] + 0.03), ylim=(max(len(names), 1) - 0.5, -0.5))
         axes.set_yticks(range(len(names)), names)
         axes.set_xticks([0, 1], ["as bad as noise or\none example repeated", "as good as\nreal test examples"])
@@ -58,7 +58,7 @@ def save_along(path: Path, checkpoints: list[dict[str, Any]], title: str, better
         figure.set_layout_engine("none")  # one that fits itself takes seconds
         figure.subplots_adjust(0.06, 0.5 / height, 0.985, 1 - 0.85 / height, 0.22, 0.5)
         for axes, name in zip(grid.flat, names, strict=False):
-            axes.plot(steps, [np.nan if row[name] is None else row[name] for row in checkpoints], marker="o", ms=4)
+            axes.plot(steps, [np.nan if row[name] is None else row[name] for row in checkpoints], color="C1", marker="o", ms=4)
             axes.set_title(f"{name} ({better[name]} is better)" if name in better else name)
         for axes in list(grid.flat)[len(names) :]:
             axes.set_axis_off()
@@ -72,7 +72,7 @@ EDGES = -0.02, 1.25
 MARKS = {
     "floor": ("+", "C7", "noise"),
     "collapsed": ("x", "C3", "one example repeated"),
-    "value": ("o", "C0", "generator (bar: 95 %)"),
+    "value": ("o", "C1", "generator (bar: 95 %)"),
 }
 
 

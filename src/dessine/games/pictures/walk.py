@@ -26,7 +26,7 @@ def save_samples(pair: Pair, seed: int, folder: Path, pictures: Pictures, title:
     way = np.split(steps, WALKS)
     names = [pair.askable[i % len(pair.kinds)] if pair.kinds is not None else "" for i in range(WALKS)]
     heads = [f"{i / (STOPS - 1):.0%}" for i in range(STOPS)]
-    heads[0], heads[-1] = "one", "another"
+    heads[0], heads[-1] = "one latent", "another"
     return made + pictures.draw(save_table, folder / "interpolation.png", way, names, heads, told)
 
 
