@@ -245,3 +245,21 @@ def test_networks_are_told_layer_by_layer(make_run):
     assert "network: 235,500 parameters" in made
     assert "units 300, activation relu" in made
     assert "p 0.5" in made
+
+
+@pytest.mark.parametrize(
+    ("networks", "data", "told"),
+    [
+        ({"network": [{"layer": "dense", "output": [4], "parameters": 12}]}, "xor", "what the network says of each place"),
+        ({"network": [{"layer": "dense", "output": [300], "parameters": 235500}]}, "mnist", "one image for each neuron"),
+        ({"generator": [{"layer": "dense", "output": [1], "parameters": 2}]}, "points", "both densities"),
+        ({"generator": [{"layer": "dense", "output": [2], "parameters": 2}]}, "ring", "the grid of latents"),
+        ({"generator": [{"layer": "conv2d", "output": [28, 28, 1], "parameters": 2}]}, "mnist", "the last row is real"),
+        ({"generator": [{"layer": "conv2d", "output": [28, 28, 3], "parameters": 2}]}, "stacked_mnist", "three digits"),
+    ],
+    ids=str,
+)
+def test_the_page_says_how_to_read_what_is_drawn(make_run, networks, data, told):
+    made = {"spec": {"data.type": data}, "networks": networks}
+    assert told in page_of(make_run("drawn", samples=[10], **made)).lower()
+    assert told not in page_of(make_run("empty", **made)).lower()

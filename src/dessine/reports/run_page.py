@@ -224,14 +224,33 @@ HOW = {
     "the grid of latents: between two lines equally many samples are drawn, so narrow cells are where they crowd.",
 }
 """To read what moves on a line or in the plane, by the numbers of a point."""
+HOW_IMAGES = {
+    "generator": "The same latents at every step, so that each image is seen to change; the last row is real. Rows with names: "
+    "each was asked for that class.",
+    "stacked": "Each image holds three digits, one in red, one in green, one in blue: 1,000 modes. All three give white.",
+    "weights": "One image for each neuron: where learning has made its weights smaller (orange) or larger (blue).",
+    "map": "What the network says of each place, from the first class (orange) to the last (blue), and the examples as dots. "
+    "On the black line it changes its mind.",
+}
+"""To read what images are drawn, and what a classifier shows of itself."""
 
 
 def _how(row: Row) -> Markup:
-    """How its samples are read, where they are points."""
-    layers = row.info.get("networks", {}).get("generator") or [{}]
-    shape = layers[-1].get("output", ())
-    told = HOW.get(shape[0]) if len(shape) == 1 else None
-    return Markup('<p class="quiet">{}</p>').format(told) if told else Markup()
+    """How its samples are read."""
+    layers = row.info.get("networks", {})
+    shape = (layers.get("generator") or [{}])[-1].get("output", ())
+    data = row.spec.get("data")
+    if shape:
+        stacked = isinstance(data, dict) and data.get("type") == "stacked_mnist"
+        told = (
+            HOW.get(shape[0]) if len(shape) == 1 else " ".join(HOW_IMAGES[k] for k in ("generator", "stacked")[: 1 + stacked])
+        )
+    elif first := (layers.get("network") or [{}])[0]:
+        planar = first["parameters"] <= 3 * sum(first["output"])  # two weights for each neuron, and perhaps a bias
+        told = HOW_IMAGES["map" if planar else "weights"]
+    else:
+        told = None
+    return Markup('<p class="quiet">{}</p>').format(told) if told and frames_of(row.path) else Markup()
 
 
 def _whose(summary: dict[str, Any]) -> Markup:

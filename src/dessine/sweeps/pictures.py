@@ -228,7 +228,7 @@ def save_search(results: Results, path: Path, title: str, metric: str, way: str,
     best = np.maximum.accumulate(values) if way == "max" else np.minimum.accumulate(values)
     with picture(path) as (_, ((axes,),)):
         axes.scatter(at + 1, values, s=18, color="C0", alpha=0.7, label="trial (mean over seeds)")
-        axes.step(at + 1, best, where="post", color="C3", label="best so far")
+        axes.step(at + 1, best, where="post", color="C1", label="best so far")
         axes.set(
             title=heading(title, f"{metric} of each trial{better(way)}"), xlabel="trial, in the order tried", ylabel=metric
         )
@@ -257,7 +257,7 @@ def save_planes(results: Results, path: Path, title: str) -> list[Path]:
         for axes, (label, (theta, psi, row)) in zip(grid.flat, shown, strict=False):
             axes.plot(theta, psi, color="C0", lw=1)
             axes.plot(theta[:1], psi[:1], "o", color="C0", ms=5)
-            axes.plot(theta[-1:], psi[-1:], "s", color="C3", ms=5)
+            axes.plot(theta[-1:], psi[-1:], "s", color="C1", ms=5)
             far = row.last.get("distance")
             told = f"\nends at distance {far[0]:.3g}" if far else ""
             axes.set_title(f"{label}{told}", fontsize="small")
