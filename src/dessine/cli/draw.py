@@ -183,7 +183,7 @@ def _scatter(experiment: Experiment, out: Path, drawn: dict[str, np.ndarray], ti
 
     n = len(next(iter(drawn.values()))[0])
     some = f" (the first two of {n} numbers)" if n > 2 else ""
-    save_points(out, drawn, experiment.split.behind(), f"{title}{some}")
+    save_points(out, drawn, dict.fromkeys(drawn, experiment.split.behind()), f"{title}{some}")
 
 
 def _save_asked(

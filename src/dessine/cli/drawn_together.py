@@ -48,7 +48,7 @@ def save_samples_of(path: Path, every: Sequence[Setting], title: str) -> Path | 
     if len(most) == 1:
         from dessine.plots.compare import save_points
 
-        return save_points(path, {one.label: one.x for one in drawn}, drawn[0].real, told)
+        return save_points(path, {one.label: one.x for one in drawn}, {one.label: one.real for one in drawn}, told)
     from dessine.plots.grid import save_table
 
     told += " in each column" if same else ""

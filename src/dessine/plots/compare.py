@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dessine.intervals import limits, mean_interval
-from dessine.plots.curves import mark, possible
+from dessine.plots.curves import SCORES, mark, possible
 from dessine.plots.figure import heading, picture, shades
 from dessine.plots.fonts import plain
 
@@ -48,7 +48,9 @@ def save_comparison(path: Path, panels: Mapping[str, Curves], title: str, agains
                 if len(labels) <= MOST_BANDS:
                     axes.fill_between(x, low, high, color=colour[label], alpha=0.18, lw=0)
                 most, means = max(most, len(values)), [*means, mean]
-            axes.set(xlabel=against, ylabel=metric)
+            name = metric.removeprefix("scores.")
+            about = fill(SCORES[name].title, 70) if name in SCORES and name != metric else ""
+            axes.set(xlabel=against, ylabel=metric, title=about)
             _zoom(axes, means)
             possible(axes, np.concatenate(means) if means else np.array([]))
         for left in list(grid.flat)[len(panels) :]:
@@ -77,22 +79,23 @@ def _thinned(x: Array, values: Array) -> tuple[Array, Array]:
     return x[kept], values[:, kept]
 
 
-def save_points(path: Path, drawn: Mapping[str, Array], real: Array, title: str) -> Path:
-    """Points of each setting, label -> (N, n), beside each other on the same axes, over real ones, (M, n). Of more than two
-    numbers the first two are drawn. title: all before its first colon is a name"""
+def save_points(path: Path, drawn: Mapping[str, Array], reals: Mapping[str, Array], title: str) -> Path:
+    """Points of each setting, label -> (N, n), beside each other on the same axes, over its real ones, label -> (M, n). Of more
+    than two numbers the first two are drawn. title: all before its first colon is a name"""
+    real = np.concatenate(list(reals.values()))
     columns, several = min(len(drawn), 4), len(drawn) > 1
     rows = -(-len(drawn) // columns)
     size = (max(3.0 * columns, 5), 3.1 * rows + 0.7) if several else (6.5, 4.5) if real.shape[1] == 1 else (5.5, 5.8)
     with picture(path, rows, columns, size, sharex=True, sharey=True) as (figure, grid):
         for axes, (label, x) in zip(grid.flat, drawn.items(), strict=False):
-            there = x[np.isfinite(x).all(1)]
+            own, there = reals[label], x[np.isfinite(x).all(1)]
             if real.shape[1] == 1:
                 edges = np.histogram_bin_edges(real if len(real) else there, 40)
-                for some, how in ((real, {"color": REAL, "alpha": 0.5}), (there, {"color": GENERATED, "histtype": "step"})):
+                for some, how in ((own, {"color": REAL, "alpha": 0.5}), (there, {"color": GENERATED, "histtype": "step"})):
                     axes.hist(some[:, 0], edges, density=True, **how)
                 axes.set(xlabel="x", ylabel="density")
             else:
-                axes.plot(*real[:, :2].T, ".", color=REAL, ms=3)
+                axes.plot(*own[:, :2].T, ".", color=REAL, ms=3)
                 axes.plot(*there[:, :2].T, ".", color=GENERATED, ms=3 if several else 4)
                 axes.set(xlabel="x", ylabel="y", aspect="equal")
             axes.label_outer()
