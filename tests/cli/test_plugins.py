@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 from tiny_run import CONFIGS, here
 
 from dessine import plugins
+from dessine.cli import group
 from dessine.registry import LEDGER, SpecError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -275,3 +277,21 @@ def test_an_installed_plugin_is_loaded_and_told(example, dessine, monkeypatch):
         assert dessine("draw", "run", "--out", "x.npz").code == 0  # who has installed it trusts it
     finally:
         plugins.installed.cache_clear()
+
+
+def offered(config: Path, start: str) -> list[str]:
+    ask = ShellComplete(group, {}, "dessine", "_DESSINE_COMPLETE")
+    return [one.value for one in ask.get_completions(["train", str(config)], start)]
+
+
+def test_tab_offers_what_a_plugin_of_the_config_registers(example):
+    assert offered(example / "circle.yaml", "game.generator.layers.2.sta") == ["game.generator.layers.2.start="]
+    assert offered(example / "circle.yaml", "data.rad") == ["data.radius="]
+    assert offered(example / "circle.yaml", "game.loss=squ") == ["game.loss=squared_hinge"]
+    assert offered(example / "circle.yaml", "game.generator.layers.2.type=str") == ["game.generator.layers.2.type=stretch"]
+
+
+def test_tab_loads_no_plugin_of_a_run_s_folder(example):
+    (example / "run.json").write_text("{}")
+    assert offered(example / "circle.yaml", "game.loss=squ") == []
+    assert not plugins._entries

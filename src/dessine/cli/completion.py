@@ -15,7 +15,7 @@ from typing import Any
 import click
 from click.shell_completion import BashComplete, CompletionItem, ZshComplete, add_completion_class
 
-from dessine.cli.known import known
+from dessine.cli.known import known, nameable
 
 
 @add_completion_class
@@ -80,7 +80,7 @@ def keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Co
     elif not sign and given and "=" not in given[-1] and given[-1] != str(config):
         key, value, apart = given[-1], incomplete, True
     with suppress(Exception):  # a config that is not right yet, too, is completed
-        at = _Place(_data(config))
+        at = _place(config)
         if not (sign or apart):
             return words(at.keys(key), key)
         before, comma, last = value.rpartition(",")  # of a sweep
@@ -112,21 +112,28 @@ def filters(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     return words([*statuses, *(f"{name}=" for name in columns)], incomplete) or keys(ctx, param, incomplete)
 
 
-def _data(config: Any) -> dict[str, Any]:
-    """What the config says, as far as it can be read."""
+def _place(config: Any) -> _Place:
+    """The config as far as it can be read, with what its plugins register, by the rule of trust that all commands keep."""
     from dessine.spec import BadSpec, read
 
     try:
-        return read(Path(str(config)).expanduser()).data if config and os.path.isfile(str(config)) else {}
+        document = read(Path(str(config)).expanduser()) if config and os.path.isfile(str(config)) else None
     except (BadSpec, OSError):
-        return {}
+        document = None
+    if document is None or not document.data.get("plugins"):
+        return _Place(document.data if document else {}, known()["classes"], known()["families"])
+    from dessine.experiment import Experiment
+    from dessine.spec import anchor
+
+    anchor(document, Experiment)
+    return _Place(document.data, *nameable())
 
 
 class _Place:
     """Places in a config, by what its schema knows of them; `data` tells which member of a family stands there."""
 
-    def __init__(self, data: dict[str, Any]):
-        self.data = data
+    def __init__(self, data: dict[str, Any], classes: dict[str, Any], families: dict[str, Any]):
+        self.data, self.classes, self.families = data, classes, families
 
     def keys(self, start: str) -> Iterator[str]:
         """Every key one step on from the last dot of `start`, with what may follow it."""
@@ -145,7 +152,7 @@ class _Place:
         *above, name = key.split(".")
         for cls in self._classes(above):
             if name == "type" and cls["family"] is not None:
-                yield from known()["families"][cls["family"]]
+                yield from self.families[cls["family"]]
                 return
             yield from cls["keys"].get(name, [True, None, []])[2]
 
@@ -158,21 +165,20 @@ class _Place:
                 inner = data[int(word)] if isinstance(data, list) else data[word]
             data = inner if inner is not data else {}
             if not word.lstrip("-").isdigit():
-                below = [known()["classes"][cls]["keys"].get(word, [True, None, []])[1] for cls in found]
+                below = [self.classes[cls]["keys"].get(word, [True, None, []])[1] for cls in found]
                 found = [cls for cls in below if cls is not None]
             found = self._members(found, data)
-        return [known()["classes"][cls] for cls in found]
+        return [self.classes[cls] for cls in found]
 
-    @staticmethod
-    def _members(classes: list[str], data: Any) -> list[str]:
+    def _members(self, classes: list[str], data: Any) -> list[str]:
         """Of a family the member that is there; where nobody says, all of them."""
         made = []
         for cls in classes:
-            family = known()["classes"][cls]["family"]
+            family = self.classes[cls]["family"]
             if family is None:
                 made.append(cls)
                 continue
-            members = known()["families"][family]
+            members = self.families[family]
             named = data if isinstance(data, str) else data.get("type") if isinstance(data, dict) else None
             made += [members[named]] if named in members else list(members.values())
         return list(dict.fromkeys(made))

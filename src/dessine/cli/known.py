@@ -49,7 +49,7 @@ def _made() -> Known:
     from dessine.runs.naming import TIME
     from dessine.scores.table import GROUPS
 
-    classes, families = _classes()
+    classes, families = nameable()
     return {
         "commands": {name: _described(_real(name)) for name in COMMANDS},
         "classes": classes,
@@ -144,8 +144,10 @@ def _complete(
     return real.shell_complete(ctx, incomplete)
 
 
-def _classes() -> tuple[Known, Known]:
-    """Of every class that a config may name: its family, and key -> whether a value may stand there, the class below, words."""
+def nameable() -> tuple[Known, Known]:
+    """Of every class that a config may name by now: its family, and key -> whether a value may stand there, the class below,
+    words. Then the members of each family.
+    """
     from dessine.experiment import Experiment
     from dessine.schema import hints, node_in
 
