@@ -84,3 +84,11 @@ def test_many_metrics_of_one_kind_are_split_and_names_become_no_tags():
     first, rest = history.panels()
     assert (first, len(rest)) == ([], 2)
     assert "<b>" not in "".join(rest)
+
+
+def test_a_score_says_what_it_is_and_which_way_is_better() -> None:
+    history = History()
+    history.add(10, {"scores.modes": [3.0], "scores.own": [1.0], "loss.generator": [0.7]})
+    drawn = "".join(one for part in history.panels(["scores.modes", "scores.own"]) for one in part)
+    assert "modes found (more is better)" in drawn
+    assert "who is ahead" in drawn

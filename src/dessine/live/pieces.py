@@ -24,6 +24,7 @@ from dessine.reports.run_page import (
     curves,
     diagnosed,
     head,
+    how,
     last_metrics,
     log,
     networks,
@@ -119,6 +120,7 @@ def _run(seen: Seen, growing: Growing) -> dict[str, Any]:
 
     made: dict[str, Callable[[], Any]] = {
         "head": lambda: joined([head(row), _progress(seen, growing), *(_bad(one) for one in wrong)]),
+        "how": lambda: how(row),
         "verdict": lambda: _verdict(seen, summary, growing),
         "curves": lambda: section("Curves", *curves(growing.history, goals_of(row.info))),
         "results": lambda: section("Results", results(row, track, {"best": best} | summary), last_metrics(track)),

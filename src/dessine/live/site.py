@@ -308,6 +308,7 @@ RUN = Markup("""<div class="run" data-from="{source}">
 <noscript><p class="bad">This page needs JavaScript; dessine runs report makes one that does not.</p></noscript>
 <div class="first">
 <section class="samples" hidden><h2>What it draws</h2>
+<div data-piece="how"></div>
 {slider}
 <figure><img alt="Samples"></figure>
 <p><button type="button" class="play">Play</button> <button type="button" class="newest" hidden>To the newest</button></p>

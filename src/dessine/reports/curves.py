@@ -108,10 +108,18 @@ class History:
             place = min(places) if places else len(wanted) + FIRST.index(title) if title in FIRST else len(wanted) + len(FIRST)
             for at in range(0, len(names), MOST_LINES):
                 own = names[at : at + MOST_LINES]
-                made = panel(title, {_short(name, title): self.series[name] for name in own}, READ.get(title, ""))
+                made = panel(title, {_short(name, title): self.series[name] for name in own}, _read(own[0], title))
                 drawn[bool(places) or title in FIRST].append((place, made))
         first, rest = ([made for _, made in sorted(one, key=lambda pair: pair[0])] for one in (drawn[True], drawn[False]))
         return first, rest
+
+
+def _read(name: str, title: str) -> str:
+    """How to read the panel of a metric: of a score what it is, and which way is better."""
+    from dessine.plots.curves import SCORES
+
+    first, _, rest = name.partition(".")
+    return SCORES[rest].title if first in APART and rest in SCORES else READ.get(title, "")
 
 
 def _title(name: str) -> str:

@@ -114,7 +114,7 @@ def run_page(row: Row) -> Markup:
         head(row),
         *(Markup('<p class="bad">{}</p>').format(fault) for fault in faults),
         section("Results", results(row, track, summary), _kept(best), last_metrics(track)),
-        section("What it draws", _how(row), _whose(summary), _not_the_best(best, samples(row.path))),
+        section("What it draws", *_drawn_so_far(row, summary, best)),
         section("Diagnosis", diagnosed(summary.get("diagnosis"))),
         section("Curves", *pictures(row.path, "plots", CAPTIONS) or _drawn(row, track)),
         section("Measured by dessine eval", *scored_by_eval(row.path, "eval")),
@@ -235,7 +235,13 @@ HOW_IMAGES = {
 """To read what images are drawn, and what a classifier shows of itself."""
 
 
-def _how(row: Row) -> Markup:
+def _drawn_so_far(row: Row, summary: dict[str, Any], best: dict[str, Any]) -> list[Markup]:
+    """Its samples, how they are read, and whose they are."""
+    shown = samples(row.path)
+    return [how(row) if shown else Markup(), _whose(summary), _not_the_best(best, shown)]
+
+
+def how(row: Row) -> Markup:
     """How its samples are read."""
     layers = row.info.get("networks", {})
     shape = (layers.get("generator") or [{}])[-1].get("output", ())
@@ -250,7 +256,7 @@ def _how(row: Row) -> Markup:
         told = HOW_IMAGES["map" if planar else "weights"]
     else:
         told = None
-    return Markup('<p class="quiet">{}</p>').format(told) if told and frames_of(row.path) else Markup()
+    return Markup('<p class="quiet">{}</p>').format(told) if told else Markup()
 
 
 def _whose(summary: dict[str, Any]) -> Markup:
