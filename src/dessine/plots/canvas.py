@@ -157,17 +157,16 @@ class Panel:
         left, top, wide, high = self.box
         part = self.canvas.image.crop((left, top, left + wide, top + high))
         pen = ImageDraw.Draw(part)
-        way = dx / length[:, None] * (1, -1) * longest * np.sqrt(length / length.max())[:, None]
-        start = self.pixels(x) - (left, top)
-        for (x0, y0), (u, v) in zip(start, way, strict=True):
-            size = float(np.hypot(u, v))
-            if size < 2:
-                continue
-            x1, y1, head = x0 + u, y0 + v, min(5.0, size / 2) / size
-            pen.line((int(x0), int(y0), round(x1), round(y1)), fill=colour)
-            for turn in (0.5, -0.5):
-                back = (x1 - head * (u - turn * v), y1 - head * (v + turn * u))
-                pen.line((round(x1), round(y1), round(back[0]), round(back[1])), fill=colour)
+        size = (longest * np.sqrt(length / length.max()))[:, None]
+        start, way = self.pixels(x) - (left, top), dx / length[:, None] * (1, -1) * size
+        end, across = start + way, way[:, ::-1] * (-1, 1)
+        head = np.minimum(5, size / 2) / size
+        wings = [end - head * (way + turn * across) for turn in (0.5, -0.5)]
+        seen = size[:, 0] >= 2
+        for shaft in np.concatenate([start, end], 1)[seen].round().astype(int).tolist():
+            pen.line(shaft, fill=colour)
+        for point in np.concatenate([wings[0], end, wings[1]], 1)[seen].round().astype(int).tolist():
+            pen.line(point, fill=colour)
         self.canvas.image.paste(part, (left, top))
 
     def frame(self, title: str, below: str = "", numbers: bool = True, axes: str = "xy") -> None:
