@@ -41,3 +41,28 @@ def test_pictures_take_null_and_infinity(tmp_path):
     Image.open(save_strips(tmp_path / "scores.png", scores, "made")).verify()
     checkpoints = [{"step": 1, "loss": 1.0, "a": 2.0}, {"step": 2, "loss": 0.5, "a": None}]
     Image.open(save_along(tmp_path / "along.png", checkpoints, "made", {"a": "lower"})).verify()
+
+
+def test_panels_of_the_checkpoints_do_not_hide_each_other(tmp_path, monkeypatch):
+    from contextlib import contextmanager
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from dessine.plots import scores
+    from dessine.plots.figure import picture
+
+    drawn = []
+
+    @contextmanager
+    def kept(*args, **options):
+        with picture(*args, **options) as (figure, grid):
+            drawn.append(figure)
+            yield figure, grid
+
+    monkeypatch.setattr(scores, "picture", kept)
+    names = [f"score {i}" for i in range(7)]
+    scores.save_along(tmp_path / "a.png", [{"step": 10 * i, **dict.fromkeys(names, i)} for i in range(3)], "run", {})
+    renderer = FigureCanvasAgg(drawn[0]).get_renderer()
+    boxes = [axes.get_tightbbox(renderer) for axes in drawn[0].axes if axes.get_title()]
+    assert len(boxes) == 7
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])

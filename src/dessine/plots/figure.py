@@ -38,11 +38,18 @@ STYLE: dict[str, Any] = {
 
 @contextmanager
 def picture(
-    path: Path, rows: int = 1, columns: int = 1, size: tuple[float, float] = (8, 4.5), dpi: int = 110, **axes: Any
+    path: Path,
+    rows: int = 1,
+    columns: int = 1,
+    size: tuple[float, float] = (8, 4.5),
+    dpi: int = 110,
+    fitted: bool = True,
+    **axes: Any,
 ) -> Iterator[tuple[Any, Any]]:
     """A figure of `size` inches and its axes, an array of (rows, columns) of them. At the end of the block it is written.
 
-    It is written beside `path` and renamed. axes: options of matplotlib's `subplots`.
+    It is written beside `path` and renamed. fitted: whether axes make room for each other's texts, which takes seconds where
+    they are many; else `subplots_adjust` places them. axes: options of matplotlib's `subplots`.
     """
     plt = library()
     from matplotlib.figure import Figure
@@ -52,7 +59,7 @@ def picture(
         warnings.simplefilter("ignore")  # letters that no font has are shown as boxes, without a word
         plt.rcdefaults()
         plt.rcParams.update(STYLE, **{"axes.prop_cycle": plt.cycler(color=COLOURS)})
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout="constrained" if fitted else None)
         yield figure, figure.subplots(rows, columns, squeeze=False, **axes)
         _spell(figure)
         try:

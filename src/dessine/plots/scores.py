@@ -54,8 +54,7 @@ def save_along(path: Path, checkpoints: list[dict[str, Any]], title: str, better
     steps = [row["step"] for row in checkpoints]
     rows = -(-len(names) // 3)
     height = 2.6 * rows + 0.6
-    with picture(path, rows, 3, (12, height)) as (figure, grid):
-        figure.set_layout_engine("none")  # one that fits itself takes seconds
+    with picture(path, rows, 3, (12, height), fitted=False) as (figure, grid):
         figure.subplots_adjust(0.06, 0.5 / height, 0.985, 1 - 0.85 / height, 0.22, 0.5)
         for axes, name in zip(grid.flat, names, strict=False):
             axes.plot(steps, [np.nan if row[name] is None else row[name] for row in checkpoints], color="C1", marker="o", ms=4)

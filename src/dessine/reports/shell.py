@@ -71,6 +71,7 @@ a { color: var(--mark); }
 .c5 { stroke: var(--c5); fill: var(--c5); stroke-dasharray: 1 4; }
 :focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
 @media (max-width: 34rem) {
+  .scroll td:last-child:not(.n) { min-width: 11rem; }
   section:not(.samples) > figure { overflow-x: auto; } section:not(.samples) > figure > img { max-width: 40rem; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } main { padding-top: 1rem; }
 }
