@@ -75,7 +75,8 @@ def save_field(
         ratio, known, blur = truth
         second = rest.pop(0)
         second.field(ratio)
-        second.frame("what is right: log p/q" + ("" if known else ", estimated"), axes="x")
+        right = "what is right: log p/q" if probability else "log p/q of data and samples"  # no critic aims at it
+        second.frame(right + ("" if known else ", estimated"), axes="x")
     if warped is not None:
         third = rest.pop(0)
         third.points(real, PALE)
