@@ -255,6 +255,7 @@ def test_networks_are_told_layer_by_layer(make_run):
         ({"generator": [{"layer": "dense", "output": [1], "parameters": 2}]}, "points", "both densities"),
         ({"generator": [{"layer": "dense", "output": [2], "parameters": 2}]}, "ring", "the grid of latents"),
         ({"generator": [{"layer": "conv2d", "output": [28, 28, 1], "parameters": 2}]}, "mnist", "the last row is real"),
+        ({"generator": [{"layer": "dense", "output": [784], "parameters": 2}]}, "mnist", "the last row is real"),
         ({"generator": [{"layer": "conv2d", "output": [28, 28, 3], "parameters": 2}]}, "stacked_mnist", "three digits"),
     ],
     ids=str,

@@ -224,6 +224,7 @@ HOW = {
     "the grid of latents: between two lines equally many samples are drawn, so narrow cells are where they crowd.",
 }
 """To read what moves on a line or in the plane, by the numbers of a point."""
+LEAST_PIXELS = 16
 HOW_IMAGES = {
     "generator": "The same latents at every step, so that each image is seen to change; the last row is real. Rows with names: "
     "each was asked for that class.",
@@ -248,9 +249,8 @@ def how(row: Row) -> Markup:
     data = row.spec.get("data")
     if shape:
         stacked = isinstance(data, dict) and data.get("type") == "stacked_mnist"
-        told = (
-            HOW.get(shape[0]) if len(shape) == 1 else " ".join(HOW_IMAGES[k] for k in ("generator", "stacked")[: 1 + stacked])
-        )
+        images = len(shape) > 1 or shape[0] >= LEAST_PIXELS  # a dense generator's are flat
+        told = " ".join(HOW_IMAGES[k] for k in ("generator", "stacked")[: 1 + stacked]) if images else HOW.get(shape[0])
     elif first := (layers.get("network") or [{}])[0]:
         planar = first["parameters"] <= 3 * sum(first["output"])  # two weights for each neuron, and perhaps a bias
         told = HOW_IMAGES["map" if planar else "weights"]
