@@ -36,6 +36,19 @@ def test_pictures_lie_in_the_run(dessine, run):
     assert "samples.png" in answer.out
 
 
+def test_points_are_drawn_as_their_game_is(dessine, tmp_path):
+    made = ["training.steps=1", "repeats=2", "outputs.plots=false", "outputs.samples=0", "--run-dir", tmp_path / "ring"]
+    assert dessine("train", CONFIGS / "gan_ring.yaml", *made).code == 0
+    first, other = (
+        json.loads(dessine("eval", tmp_path / "ring", "--json", "--count", 50, "--only", "modes", "--repeat", r).out)[
+            "pictures"
+        ]
+        for r in (0, 1)
+    )
+    assert str(tmp_path / "ring/eval/samples.png") in first
+    assert not any("samples.png" in name for name in other)  # what its discriminator says is that of the first
+
+
 def test_seed_decides_what_is_drawn_and_repeating_changes_nothing(dessine, run):
     first, again, other = (dessine("eval", run, "--json", "--seed", seed).out for seed in (0, 0, 1))
     assert first == again

@@ -332,10 +332,9 @@ class Adversarial(Pair, Game):
             if only is None or "all" in only:
                 n = max(count, self.pack)
                 told |= verdicts(self, draw(n), asked(n), n, seed, repeat)
-            if len(self.examples.shape) > 1:
-                title = caption(self, f"{context.title}, step {context.step:,}, seed {seed}", average, repeat)
-                pictures = save_samples(self, seed, folder, context.pictures, title, repeat)
-                told["pictures"] = [*told.get("pictures", []), *map(str, pictures)]
+            title = caption(self, f"{context.title}, step {context.step:,}, seed {seed}", average, repeat)
+            pictures = save_samples(self, seed, folder, context.pictures, title, repeat)
+            told["pictures"] = [*told.get("pictures", []), *map(str, pictures)]
         if self.streams.replicates > 1:
             told["repeat"] = repeat
         if self.average is None:

@@ -69,7 +69,7 @@ EVAL_CAPTIONS = {
     "scores": "Each score of the generator between the worse of noise and one example repeated, and real test examples",
     "only": "The scores that were asked for, between the worse of noise and one example repeated, and real test examples",
     "classes": "What the generator draws, and how often, beside training examples: where bars are missing, it has collapsed",
-    "samples": "Examples drawn by the generator from latents it has not learnt from; below them real ones",
+    "samples": "Examples drawn by the generator from latents it has not learnt from, with real ones below, or in blue",
     "nearest": "Samples, each beside the training image nearest to it: a twin would mean that it is learnt by heart",
     "interpolation": "Each row goes in equal steps from one latent to another",
     "checkpoints": "The critic's own numbers and the scores of every checkpoint that was kept",

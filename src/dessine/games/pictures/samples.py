@@ -22,18 +22,23 @@ def show(pair: Pair, path: Path, context: Context) -> None:
     """Draw it into `path`, a .png."""
     from dessine.plots.grid import save_grid
 
-    points = len(pair.examples.shape) == 1
     rows, columns = context.grid
     title = caption(pair, f"{context.title}, step {context.step:,}")
     with pair.drawing():
         streams = Streams(context.seed + FIXED_SEED, pair.streams.replicates)
-        if points:
-            show_points = show_line if pair.examples.shape == (1,) else show_plane
-            show_points(pair, path, pair.drawn(POINTS, streams)[0], title)
+        if len(pair.examples.shape) == 1:
+            show_points(pair, path, streams, title)
             return
         drawn, columns = sampled(pair, rows, columns, streams)
     real = pair.examples.floats(np.arange(min(100, len(pair.examples))), np.float32)
     save_grid(path, pair.examples.images(drawn), columns, title, pair.examples.images(real), rows=rows_of(pair))
+
+
+def show_points(pair: Pair, path: Path, streams: Streams, title: str) -> Path:
+    """The game on a line, or in the plane, as repeat 0 draws it now."""
+    one = show_line if pair.examples.shape == (1,) else show_plane
+    one(pair, path, pair.drawn(POINTS, streams)[0], title)
+    return path
 
 
 def caption(pair: Pair, title: str, average: bool | None = None, repeat: int = 0) -> str:

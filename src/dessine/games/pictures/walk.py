@@ -8,15 +8,18 @@ import numpy as np
 
 from dessine.games.game import FIXED_SEED, Array
 from dessine.games.pair import Pair
-from dessine.games.pictures.samples import rows_of, sampled
+from dessine.games.pictures.samples import rows_of, sampled, show_points
 from dessine.plots import Pictures
 from dessine.streams import Streams
 
 
 def save_samples(pair: Pair, seed: int, folder: Path, pictures: Pictures, title: str, repeat: int = 0) -> list[Path]:
-    """samples.png and interpolation.png, of images, by the weights that the generator has."""
+    """samples.png and interpolation.png, of images, by the weights that the generator has; of points the first, of repeat 0."""
     from dessine.plots.grid import save_grid, save_table
 
+    if len(pair.examples.shape) == 1:
+        streams = Streams(seed + FIXED_SEED, pair.streams.replicates)
+        return [] if repeat else pictures.draw(show_points, pair, folder / "samples.png", streams, title)
     drawn, columns = sampled(pair, 8, 8, Streams(seed + FIXED_SEED, pair.streams.replicates), repeat)
     steps = walk(pair, Streams(seed + FIXED_SEED, pair.streams.replicates), repeat)
     real = pair.examples.floats(np.arange(min(100, len(pair.examples))), np.float32)
