@@ -59,7 +59,7 @@ def test_run_folder_holds_all_that_is_promised(dessine, config, tmp_path):
 def test_a_picture_that_fails_costs_no_run(dessine, config, tmp_path, monkeypatch):
     """Neither those on the way nor those at the end; the cause is told once, on the screen and in log.txt."""
 
-    def fail(*args: object) -> None:
+    def fail(*args: object, **options: object) -> None:
         raise ValueError("no such letter")
 
     monkeypatch.setattr("dessine.plots.grid.save_grid", fail)
