@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from dessine.cli.paths import json_option
 from dessine.cli.terminal import room, table
 
 
@@ -76,7 +77,7 @@ def fetch(name: str, parts: tuple[str, ...], source: str | None, accept: bool) -
 
 
 @command.command("list", epilog="Example: dessine data list --json")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 def list_data(as_json: bool) -> None:
     """What is there, where, and how many examples."""
     from dessine.data import datasets

@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from dessine.cli.errors import say
-from dessine.cli.paths import FILE, PATH
+from dessine.cli.paths import FILE, PATH, json_option
 from dessine.data.images import KINDS
 from dessine.data.look import Looked, look, proposed
 from dessine.data.picture import Fit, Wanted
@@ -42,7 +42,7 @@ PIXELS |= {"RGB": "in colour", "RGBA": "in colour with transparency"}
 @click.option("--color", type=click.Choice(["grey", "rgb"]), help="Grey or in colour.  [default: as they are]")
 @click.option("--invert", is_flag=True, help="Black for white.")
 @click.option("--out", type=FILE, help="The picture, FILE.png.  [default: look.png beside PATH]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 def command(path: Path, size: int, fit: Fit, color: str | None, invert: bool, out: Path | None, as_json: bool) -> None:
     """Say what is in PATH, a folder, an archive or a file of pictures, and draw some of them with their mean.
 

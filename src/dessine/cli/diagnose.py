@@ -24,7 +24,7 @@ from dessine.cli.loading import (
     load_alone,
     restore,
 )
-from dessine.cli.paths import PATH, RUN
+from dessine.cli.paths import RUN, json_option, runs_option
 from dessine.cli.terminal import table, text_width
 from dessine.cli.trust import trust_plugins
 from dessine.experiment import Experiment, diagnosis
@@ -59,8 +59,8 @@ Examples:
 @by_whom
 @at_step
 @trust_plugins
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
+@json_option
+@runs_option
 def command(run: str, count: int, seed: int, average: bool | None, at: int | str, as_json: bool, runs_dir: Path) -> None:
     """Say what is the matter with RUN: healthy, collapsing, collapsed, dead, stuck, diverged, memorising or unknown;
     of a conditional game also that it ignores its label.

@@ -13,7 +13,7 @@ from dessine.cli.asking import class_of
 from dessine.cli.errors import say
 from dessine.cli.latents import of_seed, playing, read_latents, save_latents, written_beside
 from dessine.cli.loading import at_step, by_whom, drawn_by, open_run
-from dessine.cli.paths import FILE, PATH, RUN
+from dessine.cli.paths import FILE, RUN, json_option, runs_option
 from dessine.cli.terminal import room, table
 from dessine.cli.trust import trust_plugins
 from dessine.experiment import Experiment
@@ -54,8 +54,8 @@ Examples:
 @click.option(
     "--out", type=FILE, default=Path("directions.png"), show_default=True, help="FILE.png; the directions go to FILE.npy."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
+@json_option
+@runs_option
 def command(
     run: str,
     by: str,

@@ -21,7 +21,7 @@ import click
 from threadpoolctl import threadpool_info
 
 from dessine import __version__
-from dessine.cli.named import json_option, runs_option
+from dessine.cli.paths import json_option, runs_option
 from dessine.cli.terminal import room, table
 
 NEEDED = ("numpy", "scipy", "pyyaml", "click", "matplotlib", "pillow", "pydantic", "numba")

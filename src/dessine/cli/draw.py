@@ -14,7 +14,7 @@ from dessine.cli import asking
 from dessine.cli.errors import say
 from dessine.cli.latents import Bound, Stops, drawn, playing, read_latents
 from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run
-from dessine.cli.paths import FILE, PATH, RUN
+from dessine.cli.paths import FILE, RUN, runs_option
 from dessine.cli.trust import trust_plugins
 from dessine.cli.walks import ENDINGS, FRAMES, Trip, save_trip
 from dessine.experiment import Experiment
@@ -58,7 +58,7 @@ Examples:
 @at_step
 @trust_plugins
 @click.option("--out", type=FILE, help="FILE.png or FILE.npz; of a walk FILE.gif, too.  [default for a walk: walk.gif]")
-@click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
+@runs_option
 def command(
     run: str,
     count: int,

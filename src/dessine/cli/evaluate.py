@@ -18,7 +18,7 @@ from dessine.cli.along import measure_checkpoints
 from dessine.cli.completion import scores
 from dessine.cli.errors import say
 from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, in_sweep, open_run
-from dessine.cli.paths import PATH, RUN
+from dessine.cli.paths import PATH, RUN, json_option, runs_option
 from dessine.cli.terminal import room, table, text_width
 from dessine.cli.trust import trust_plugins
 from dessine.experiment import Experiment
@@ -124,8 +124,8 @@ class Names(click.ParamType):
 @at_step
 @trust_plugins
 @click.option("--out", type=PATH, help="The folder that results go to.  [default: RUN/eval]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
+@json_option
+@runs_option
 def command(
     run: str,
     count: int,

@@ -11,7 +11,7 @@ import click
 
 from dessine.cli.errors import say
 from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run
-from dessine.cli.paths import FILE, PATH, RUN
+from dessine.cli.paths import FILE, RUN, json_option, runs_option
 from dessine.cli.trust import trust_plugins
 from dessine.experiment import Experiment
 from dessine.export import FORMATS, take, write
@@ -39,8 +39,8 @@ Examples:
 @at_step
 @trust_plugins
 @click.option("--out", type=FILE, help="The file.  [default: generator.onnx and its like, in the run's folder]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
+@json_option
+@runs_option
 def command(
     run: str,
     to: str,

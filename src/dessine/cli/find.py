@@ -14,7 +14,7 @@ import numpy as np
 from dessine.cli.errors import say
 from dessine.cli.latents import playing, save_latents, written_beside
 from dessine.cli.loading import at_step, by_whom, drawn_by, open_run
-from dessine.cli.paths import FILE, PATH, RUN
+from dessine.cli.paths import FILE, RUN, json_option, runs_option
 from dessine.cli.progress import Line
 from dessine.cli.terminal import is_terminal, room, table
 from dessine.cli.trust import trust_plugins
@@ -66,8 +66,8 @@ Examples:
 @at_step
 @trust_plugins
 @click.option("--out", type=FILE, default=Path("found.png"), show_default=True, help="FILE.png; the latents go to FILE.npy.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
+@json_option
+@runs_option
 def command(
     run: str,
     pictures: tuple[str, ...],

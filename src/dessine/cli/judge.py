@@ -11,7 +11,7 @@ import numpy as np
 
 from dessine.cli.errors import say
 from dessine.cli.loading import at_step, open_run
-from dessine.cli.paths import FILE, PATH, RUN
+from dessine.cli.paths import FILE, PATH, RUN, json_option, runs_option
 from dessine.cli.trust import trust_plugins
 from dessine.data import Examples
 from dessine.games import Classification
@@ -38,8 +38,8 @@ def command() -> None:
 @at_step
 @trust_plugins
 @click.option("--out", type=FILE, help="FILE.npz  [default: judge.npz in the run's folder]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where run folders are.")
+@json_option
+@runs_option
 def pack_it(run: str, at: int | str, out: Path | None, as_json: bool, runs_dir: Path) -> None:
     """Make one file of under 1 MB of the classifier RUN, of its first repeat: `scores.judge: FILE` takes it.
 
@@ -105,7 +105,7 @@ def _success(judge: Judge, test: Examples, classes: np.ndarray) -> float:
 
 @command.command("show", epilog="Example: dessine judge show digits.npz")
 @click.argument("judge", type=PATH)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 def show_it(judge: Path, as_json: bool) -> None:
     """What the judge in the folder or file JUDGE is: hash, test success, the shape that it reads, its classes."""
     one = find(judge)

@@ -13,6 +13,7 @@ import click
 
 from dessine.cli.completion import words
 from dessine.cli.errors import say
+from dessine.cli.paths import json_option
 from dessine.cli.terminal import text_width
 from dessine.cli.trust import with_plugins
 from dessine.constraints import constraints
@@ -49,7 +50,7 @@ CONFIG = "config"
 @click.command(epilog="Example: dessine list layers")
 @click.argument("family", required=False, shell_complete=lambda ctx, param, text: words([CONFIG, *FAMILIES], text))
 @with_plugins
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 def command(family: str | None, as_json: bool) -> None:
     """What a config may say: everything, or FAMILY in full, with what each option accepts and its default."""
     known = [CONFIG, *FAMILIES]

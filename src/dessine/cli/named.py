@@ -1,4 +1,4 @@
-"""Runs and sweeps as commands name them, and options that several commands have."""
+"""Runs and sweeps as commands name them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-import click
-
-from dessine.cli.paths import PATH
 from dessine.runs.documents import spec_of
 from dessine.runs.files import own
 from dessine.runs.naming import called, find
 from dessine.runs.run import Run, RunError
-
-runs_option = click.option("--runs-dir", type=PATH, default=Path("runs"), show_default=True, help="Where run folders are.")
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
 def find_any(text: str, runs_dir: Path) -> Path:

@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from dessine.cli.completion import words
-from dessine.cli.paths import PATH
+from dessine.cli.paths import PATH, json_option
 from dessine.cli.terminal import room, table
 from dessine.registry import SpecError, did_you_mean
 from dessine.runs.files import beside
@@ -24,7 +24,7 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 @click.argument("name", required=False, shell_complete=_names)
 @click.argument("target", required=False, type=PATH)
 @click.option("--force", is_flag=True, help="Put it in place of a file that is there.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 def command(name: str | None, target: Path | None, force: bool, as_json: bool) -> None:
     """Copy a shipped config, with its comments; without NAME, list them, each with what it shows and how long it takes.
 

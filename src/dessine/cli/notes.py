@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from dessine.cli.named import find_any, json_option, runs_option
-from dessine.cli.paths import RUN
+from dessine.cli.named import find_any
+from dessine.cli.paths import RUN, json_option, runs_option
 from dessine.letters import harmless
 from dessine.runs.files import finite
 from dessine.runs.notes import Notes, change, notes_of

@@ -1,4 +1,4 @@
-"""What commands take for paths and for runs: the types of their parameters."""
+"""What commands take for paths and for runs: the types of their parameters, and options that many commands have."""
 
 from __future__ import annotations
 
@@ -65,3 +65,7 @@ class AtStep(click.ParamType):
 
 
 PATH, FILE, RUN = UserPath(), UserPath(dir_okay=False), RunName()
+
+
+runs_option = click.option("--runs-dir", type=PATH, default=Path("runs"), show_default=True, help="Where run folders are.")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

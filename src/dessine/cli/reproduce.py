@@ -15,8 +15,8 @@ from click.shell_completion import CompletionItem
 from dessine.cli import sweep
 from dessine.cli.errors import say
 from dessine.cli.evaluate import measure
-from dessine.cli.paths import PATH
-from dessine.cli.runs import finite, json_option
+from dessine.cli.paths import PATH, json_option
+from dessine.cli.runs import finite
 from dessine.cli.sweep_plan import Plan
 from dessine.cli.terminal import room, table
 from dessine.registry import SpecError, did_you_mean

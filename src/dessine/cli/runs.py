@@ -16,10 +16,10 @@ import click
 from dessine.cli.completion import filters
 from dessine.cli.drawn_together import save_samples_of
 from dessine.cli.errors import say
-from dessine.cli.named import find_any, json_option, runs_option, spec_in
+from dessine.cli.named import find_any, spec_in
 from dessine.cli.notes import note as note_command
 from dessine.cli.notes import tag as tag_command
-from dessine.cli.paths import FILE, PATH, RUN
+from dessine.cli.paths import FILE, PATH, RUN, json_option, runs_option
 from dessine.cli.terminal import room, table
 from dessine.cli.trust import trust_plugins
 from dessine.letters import clipped

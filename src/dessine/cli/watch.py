@@ -14,7 +14,7 @@ import click
 
 from dessine.cli.errors import explain, say
 from dessine.cli.named import find_any, spec_in
-from dessine.cli.paths import PATH, RUN
+from dessine.cli.paths import RUN, runs_option
 from dessine.live.server import Server
 from dessine.live.shelf import Shelf
 from dessine.live.site import LOOPBACK, Site
@@ -36,7 +36,7 @@ Examples:
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Who may look: other than this machine's own with a token."
 )
-@click.option("--runs-dir", type=PATH, default=Path("runs"), show_default=True, help="Where run folders are.")
+@runs_option
 def command(run: str | None, port: int, opens: bool, host: str, runs_dir: Path) -> None:
     """Show runs in a browser while they train. Without RUN, all of those in the folder, and those to come.
 
