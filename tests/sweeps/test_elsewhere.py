@@ -12,6 +12,8 @@ from click.testing import CliRunner
 
 from dessine.cli.sweep import command
 from dessine.runs.run import Run
+from dessine.sweeps.launchers import INTERRUPTED, Job
+from dessine.sweeps.on_dask import Dask
 
 BASE = str(Path(__file__).parent / "small.yaml")
 
@@ -92,3 +94,20 @@ def test_an_interrupted_sweep_elsewhere_saves_its_runs(scheduler, tmp_path):
     assert out.splitlines()[-1] == str(tmp_path / "s")
     assert [run.status() for run in cells(tmp_path / "s")] == ["interrupted", "interrupted"]
     assert not list(tmp_path.glob("s/.stop-*"))
+
+
+def test_what_waits_for_a_worker_that_never_comes_can_be_interrupted(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None, silence_logs=50) as nobody:
+        place = Dask(nobody.scheduler_address)
+        try:
+            stop = str(tmp_path / ".jobs" / "a.stop")
+            handle = place.launch(Job(BASE, (), str(tmp_path / "a"), str(tmp_path / "log"), 1, stop, str(tmp_path)))
+            assert (handle.poll(), handle.queued) == (None, "waits for a worker")
+            handle.interrupt()
+            deadline = time.monotonic() + 60
+            while (code := handle.poll()) is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert code == INTERRUPTED
+        finally:
+            place.close()

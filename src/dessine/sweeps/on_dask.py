@@ -6,7 +6,7 @@ import logging
 import uuid
 from typing import Any
 
-from dessine.sweeps.launchers import Handle, Job, LauncherError, run_here, when_free
+from dessine.sweeps.launchers import INTERRUPTED, Handle, Job, LauncherError, run_here, when_free
 
 
 class Dask:
@@ -51,6 +51,7 @@ class Task:
 
     def __init__(self, future: Any, job: Job):
         self.future, self.job = future, job
+        self.stopped = False
 
     @property
     def queued(self) -> str:
@@ -63,6 +64,9 @@ class Task:
         if status == "finished":
             self.job.clear()
             return int(self.future.result())
+        if self.stopped and status == "cancelled":
+            self.job.clear()
+            return INTERRUPTED
         self.job.ask_to_stop()  # if a worker still has it: nobody will hear of its end
         return f"Dask: {status}{self._why()}"
 
@@ -71,7 +75,11 @@ class Task:
         return f"; {' '.join(str(error).split())}" if error else ""
 
     def interrupt(self) -> None:
-        self.job.ask_to_stop()  # a run sees it and stops; what still waits ends at once when its turn comes
+        self.stopped = True
+        waits = bool(self.queued)
+        self.job.ask_to_stop()  # a run sees it, saves and stops
+        if waits:
+            self.future.cancel()  # it has not begun: its turn may never come, where no worker is left
 
     def kill(self) -> None:
         self.interrupt()
