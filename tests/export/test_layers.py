@@ -122,6 +122,12 @@ def test_a_torch_module_gives_our_numbers(node: dict[str, Any], shape: tuple[int
     assert error(np.moveaxis(y, 1, -1), one.forward(x, labels)) < 1e-5
 
 
+@pytest.mark.parametrize(("node", "shape"), [("layer_norm", (1,)), ({"type": "group_norm", "groups": 4}, (4,))])
+def test_what_pytorch_cannot_normalise_is_refused(node: Any, shape: tuple[int, ...]) -> None:
+    with pytest.raises(Refused, match=r"no (layer|group)_norm for groups of one number"):
+        torch.module(taken(node, shape), "")
+
+
 def test_names_of_tensors_are_those_of_pytorch() -> None:
     _, tensors = torch.module(taken({"type": "conv2d", "channels": 3}, (5, 4, 2)), "")
     assert {name: a.shape for name, a in tensors.items()} == {"layer0.weight": (3, 2, 3, 3), "layer0.bias": (3,)}

@@ -129,6 +129,10 @@ const look = () => (moved() || ++frames > 100 ? done(frames) : requestAnimationF
 look();
 """
     assert browser.execute_async_script(walked) <= 100
+    browser.find_elements("css selector", "#more button")[2].click()
+    assert browser.find_element("id", "walk").get_attribute("aria-pressed") == "false"  # one that is chosen stays
+    tops = [browser.find_element("id", name).rect["y"] for name in ("big", "classes", "slides", "more")]
+    assert tops == sorted(tops)  # what one plays with is next to the picture
     assert len(set(seen)) == len(seen)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
     assert [b.text for b in browser.find_elements("css selector", "#classes button")] == ["cat", "</script>"]
@@ -164,6 +168,10 @@ def test_the_page_tells_where_it_comes_from():
     for word in ("2020-11-24", "name: tiny", "dessine 0", "single precision", "tiny &lt;b&gt;&amp;&lt;/script&gt;"):
         assert word in text
     assert text.count("</script>") == 3
+    assert "the first of" not in text
+    one = generator()
+    one.about["repeats"] = 3
+    assert "the first of 3" in content(one).decode()
 
 
 def test_what_makes_no_picture_is_refused():

@@ -106,6 +106,7 @@ def _facts(about: Mapping[str, Any], sized: str) -> Markup:
         "Run": about.get("run"),
         "Trained": about.get("date"),
         "Steps": f"{step:,}" if isinstance(step, int) else None,
+        "Repeat": f"the first of {about['repeats']}" if "repeats" in about else None,
         "Weights": about.get("weights"),
         "Size": sized,
         "Config": about.get("config_hash"),
@@ -127,10 +128,12 @@ LINES = {
 }
 STYLE = Markup("""<style>
 main { max-width: 46rem; }
-.play { display: grid; grid-template-columns: minmax(0, 18rem) minmax(0, 1fr); gap: 1.2rem 1.6rem; align-items: start; }
+.play { display: grid; grid-template-columns: minmax(0, 18rem) minmax(0, 1fr); grid-template-rows: auto 1fr;
+  gap: 1.2rem 1.6rem; align-items: start; }
+.play .controls { grid-column: 2; grid-row: 1 / 3; }
 .play canvas { width: 100%; height: auto; display: block; border-radius: 6px; background: #000; image-rendering: pixelated;
-  touch-action: none; }
-.play canvas.smooth { image-rendering: auto; background: var(--wash); border: 1px solid var(--line); }
+  border: 1px solid var(--line); touch-action: none; }
+.play canvas.smooth { image-rendering: auto; background: var(--wash); }
 .keys { display: flex; flex-wrap: wrap; gap: .5rem; margin: .7rem 0; }
 .keys button { font: inherit; min-height: 2.75rem; min-width: 2.75rem; padding: .3rem .9rem; border-radius: 6px;
   border: 1px solid var(--line); background: var(--wash); color: var(--ink); cursor: pointer; }
@@ -145,18 +148,21 @@ main { max-width: 46rem; }
 .bars i { display: block; height: 1rem; background: var(--c0); border-radius: 3px; }
 .said { font-size: 1.5rem; font-weight: 600; margin: 0; min-height: 2.2rem; }
 @media (max-width: 40rem) {
-  .play { grid-template-columns: minmax(0, 1fr); } .play .stage { max-width: 22rem; width: 100%; margin: 0 auto; }
+  .play { grid-template-columns: minmax(0, 1fr); grid-template-rows: none; }
+  .play .controls { grid-column: auto; grid-row: auto; }
+  .play .stage { max-width: 22rem; width: 100%; margin: 0 auto; }
 }
 </style>""")
 PLAY = Markup("""<div class="play">
 <div class="stage"><canvas id="big" class="{}" role="img" aria-label="{}"></canvas>
 <div class="keys"><button id="new">New</button><button id="walk" aria-pressed="false">Walk</button>
-<button id="middle">Sliders to 0</button></div>{}</div>
-<div><div class="keys" id="classes" hidden></div>
+<button id="middle">Sliders to 0</button></div></div>
+<div class="controls"><div class="keys" id="classes" hidden></div>
 <p class="quiet">Each slider moves the numbers along one direction, from -3 to 3 standard deviations.</p>
 <div class="slides" id="slides"></div></div>
-</div>""")
-OTHERS = Markup('<p class="quiet">Others, drawn by chance. Touch one to go on from it.</p><div class="more" id="more"></div>')
+{}</div>""")
+OTHERS = Markup("""<div><p class="quiet">Others, drawn by chance. Touch one to go on from it.</p>
+<div class="more" id="more"></div></div>""")
 BODIES = {
     "images": PLAY.format("", "what the network draws", OTHERS),
     "points": PLAY.format("smooth", "points that the network makes, one of them marked", ""),

@@ -90,7 +90,9 @@ function others() {
   }));
 }
 
+/* Go on from a latent; whoever chooses one wants to stay there. */
 function from(z) {
+  if (walking) wander();
   middle = z;
   toZero();
 }

@@ -15,6 +15,7 @@ import numpy as np
 from dessine.export.geometry import rest, windows
 from dessine.export.taken import Refused, Step, Taken, as_text
 from dessine.letters import clipped
+from dessine.nn.layer import size
 from dessine.nn.shaping import Downsample
 
 Array = np.ndarray
@@ -197,7 +198,10 @@ def _conditional_batch_norm(code: Code, s: Step, x: str) -> str:
 
 def _group_norm(code: Code, s: Step, x: str) -> str:
     found = {"weight": s.arrays["gamma"].reshape(-1), "bias": s.arrays["beta"].reshape(-1)}
-    made = f"nn.GroupNorm({s.options.get('groups', 1)}, {s.input[-1]}, eps={s.options['epsilon']:.9g})"
+    groups = s.options.get("groups", 1)
+    if size(s.input) == groups:
+        raise Refused(f"PyTorch has no {s.type} for groups of one number")
+    made = f"nn.GroupNorm({groups}, {s.input[-1]}, eps={s.options['epsilon']:.9g})"
     return f"{code.module(s, made, found)}({x})"
 
 
