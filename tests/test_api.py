@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 import dessine
+from dessine import api
 from dessine.cli import group
 
 TEXT = """\
@@ -245,6 +246,26 @@ def test_a_notebook_has_a_bar_and_a_script_has_lines(
     monkeypatch.setitem(sys.modules, "IPython", shell)  # type: ignore[arg-type]
     dessine.train(TEXT, run_dir=tmp_path / "notebook")
     assert "20/20 [" in capfd.readouterr().err
+    bar = api._Notebook.line(SimpleNamespace(steps=3), 0)  # type: ignore[arg-type]
+    assert bar is not None
+    bar.above("stopping")
+    bar.close()
+    out, err = capfd.readouterr()
+    assert ("stopping\n" in err, out) == (True, "")
+
+
+def test_a_notebook_shows_a_mistake_without_our_own_lines() -> None:
+    with pytest.raises(dessine.RunError) as error:
+        dessine.load("nowhere")
+    mine, told = error.value._render_traceback_()
+    assert mine.endswith(': dessine.load("nowhere")')
+    assert told == "RunError: no run 'nowhere' in runs"
+    with pytest.raises(dessine.SpecError) as several:
+        dessine.train(TEXT, training__steps=0, seed=-1)
+    mine, *lines = several.value._render_traceback_()
+    assert "dessine.train(TEXT" in mine
+    assert [line.partition("=")[0].split()[-1] for line in lines] == ["training.steps", "seed"]
+    assert not issubclass(dessine.Interrupted, Exception)
 
 
 def test_an_interrupt_saves_and_is_a_keyboard_interrupt(tmp_path: Path) -> None:

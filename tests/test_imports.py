@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 
 FLOORS = [
-    ["compiled"],
+    ["compiled", "mistakes"],
     ["registry", "streams", "intervals", "threads", "letters", "start", "machine", "shipped"],
     ["schema", "paths"],
     ["node", "plugins"],

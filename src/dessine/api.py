@@ -34,6 +34,7 @@ from dessine.cli.runs import choose
 from dessine.cli.train import Progress, begin, go_on, remarks_of
 from dessine.experiment import Experiment, Failed, Stopped
 from dessine.games import Adversarial
+from dessine.mistakes import Told
 from dessine.nn import Network
 from dessine.paths import expanded, name_after
 from dessine.registry import Problem, SpecError
@@ -51,7 +52,7 @@ Array = np.ndarray
 Follow = Callable[[int, dict[str, Any]], Any]
 
 
-class Interrupted(KeyboardInterrupt):
+class Interrupted(Told, KeyboardInterrupt):
     """A training was asked to stop, by Ctrl-C or the notebook's Interrupt, and has saved: `run` is it, `run.resume()` goes on.
 
     It is a KeyboardInterrupt, so that a notebook that runs all of its cells stops here, too.
@@ -442,7 +443,7 @@ class _Notebook(_Lines):
                 self.set_postfix_str("  ".join(told), refresh=False)
 
             def above(self, text: str) -> None:
-                self.write(text)
+                self.write(text, file=sys.stderr)
 
         made: Any = Bar(total=self.steps, initial=step, unit="steps", mininterval=0.2)
         return made

@@ -22,6 +22,7 @@ from dessine.data import Dataset, Split
 from dessine.games import Context, Game
 from dessine.games.warnings import warnings
 from dessine.games.watch import Watch, told
+from dessine.mistakes import Told
 from dessine.node import Node
 from dessine.paths import LONGEST_NAME, expanded
 from dessine.plots import Pictures
@@ -320,7 +321,7 @@ class Stopped(Exception):
     """The user asked the run to stop; everything is saved."""
 
 
-class Failed(Exception):
+class Failed(Told, Exception):
     """A training that could not go on; what it has saved stays."""
 
 

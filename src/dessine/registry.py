@@ -16,6 +16,8 @@ from typing import Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from dessine.mistakes import Told
+
 Path = tuple[str | int, ...]
 
 # What constructors declare, beyond int, float, bool, str, Literal, lists and other nodes.
@@ -213,7 +215,7 @@ class Problem:
         return f"{dotted(self.path)}: {self.message}" if self.path else self.message
 
 
-class SpecError(ValueError):
+class SpecError(Told, ValueError):
     """A user's mistake in a spec. `problems` holds every one that was found, with its path."""
 
     def __init__(self, message: str | Iterable[Problem], path: Path = ()):

@@ -10,8 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from dessine.mistakes import Told
 
-class RunError(Exception):
+
+class RunError(Told, Exception):
     """A run that cannot be found, made, opened or written to."""
 
 
