@@ -59,5 +59,6 @@ def test_a_config_that_is_not_there_but_shipped_is_offered(dessine, tmp_path: Pa
     done = dessine("train", asked)
     assert done.code == 2
     assert "`dessine new gan_ring` copies the one that comes with dessine" in done.err
+    assert "did you mean gan_ring? `dessine new gan_ring`" in dessine("train", "gan_rin.yaml").err
     assert "sweeps/xor_eta" in dessine("sweep", "sweeps/xor_eta.yaml").err
     assert list(tmp_path.iterdir()) == []

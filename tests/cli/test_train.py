@@ -73,7 +73,11 @@ def test_a_picture_that_fails_costs_no_run(dessine, config, tmp_path, monkeypatc
     monkeypatch.setattr("dessine.plots.grid.save_grid", fail)
     answer = dessine("eval", "run", "--json")
     assert (answer.code, answer.err.count("no such letter")) == (0, 1)
-    assert [Path(path).name for path in json.loads(answer.out)["pictures"]] == ["scores.png", "nearest.png", "interpolation.png"]
+    assert [Path(path).name for path in json.loads(answer.out)["pictures"]] == [
+        "scores.png",
+        "nearest.png",
+        "interpolation.png",
+    ]
 
 
 def test_resolved_config_trains_the_same_run_again(dessine, config, tmp_path):

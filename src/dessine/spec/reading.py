@@ -11,7 +11,7 @@ from typing import Any
 
 from dessine.registry import Path as KeyPath
 from dessine.schema import shown
-from dessine.shipped import named
+from dessine.shipped import configs, named
 from dessine.spec.document import BadSpec, Document, Fault
 from dessine.spec.overrides import put
 from dessine.spec.text import Budget, parse
@@ -126,8 +126,11 @@ def _missing(path: Path) -> str:
         pass
     except (OSError, ValueError) as error:
         return f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
-    shipped = named(path)
-    offer = f"; `dessine new {shipped}` copies the one that comes with dessine into this folder" if shipped else ""
+    offer, shipped = "", named(path)
+    if shipped:
+        offer = f"; `dessine new {shipped}` copies the one that comes with dessine into this folder"
+    elif alike := get_close_matches(path.stem, configs(), n=1, cutoff=0.8):
+        offer = f"; did you mean {alike[0]}? `dessine new {alike[0]}` copies the one that comes with dessine into this folder"
     try:
         there = sorted(p.name for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml"))
     except (OSError, ValueError):
