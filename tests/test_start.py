@@ -69,3 +69,32 @@ def test_what_is_ignored_stays_ignored():
     code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); " + KILL.format("", "SIGHUP")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
     assert done.stdout == b"not reached\n"
+
+
+LATE = """
+import atexit, os, signal, sys
+from dessine.start import *
+
+class Late:
+    def __del__(self, kill=os.kill, pid=os.getpid()):
+        kill(pid, signal.{0})
+
+begin(); orderly(); ended()
+{1}
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    ("when", "code"), [("atexit.register(os.kill, os.getpid(), signal.{})", 130), ("sys.late, late = Late(), None", 0)]
+)
+def test_a_signal_during_the_exit_is_quiet_and_no_crash(name, when, code):
+    done = subprocess.run([sys.executable, "-c", LATE.format(name, when.format(name))], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
+
+
+def test_explanations_are_there_whatever_the_environment_takes_away():
+    done = shell("list untils", PYTHONOPTIMIZE="2")
+    assert done.returncode == 0
+    assert done.stdout == shell("list untils").stdout
+    assert b"Without RUN" in shell("watch --help", PYTHONOPTIMIZE="2").stdout

@@ -27,7 +27,7 @@ from dessine.cli.diagnose import diagnosed
 from dessine.cli.draw import ask_images, draw_images
 from dessine.cli.evaluate import Question, measured
 from dessine.cli.latents import playing
-from dessine.cli.loading import built, drawn_by, load_run, open_run
+from dessine.cli.loading import built, drawn_by, load_run, open_one, open_run
 from dessine.cli.named import spec_in
 from dessine.cli.progress import Line
 from dessine.cli.runs import choose
@@ -228,6 +228,7 @@ class SavedRun:
         truncate: float | None = None,
         average: bool | None = None,
         step: int | str = "last",
+        repeat: int = 0,
     ) -> Array:
         """What its generator draws, the very same as `dessine draw` with this seed.
 
@@ -238,9 +239,10 @@ class SavedRun:
         truncate: the bound of each number of a gaussian latent
         average: by the moving average of the generator (True), its own weights (False), or the average where there is one
         step: of the checkpoint; or best, or last
+        repeat: which one, where the run has several, from 0
         """
         with _command(self._trust):
-            experiment = self._opened(step, to_draw=True)
+            experiment = self._opened(step, repeat)
             drawn_by(experiment, average)
             wish = Wish.of(None if label is None else str(label), None if labels is None else [*map(str, labels)], None)
             z = None if latents is None else _latents(experiment, latents)
@@ -334,11 +336,11 @@ class SavedRun:
             with self._run.lock():
                 return _trained(self._run, partial(go_on, self._run, loaded, called, make, restart), self._trust)
 
-    def _opened(self, step: int | str, to_draw: bool) -> Experiment:
-        """Built, at a checkpoint; the last one that was asked for is kept, until the run has gone on."""
-        key = (step, to_draw, self._run.checkpoint_steps()[-1:])
+    def _opened(self, step: int | str, repeat: int) -> Experiment:
+        """One repeat, built, at a checkpoint; the last one that was asked for is kept, until the run has gone on."""
+        key = (step, repeat, self._run.checkpoint_steps()[-1:])
         if self._open is None or self._open[0] != key:
-            self._open = key, open_run(str(self.path), self.path.parent, to_draw, step)[1]
+            self._open = key, open_one(str(self.path), self.path.parent, step, repeat).experiment
         return self._open[1]
 
     def _repr_html_(self) -> str:

@@ -44,6 +44,13 @@ def shown(path: Path) -> str:
     return text if text.isprintable() else repr(text)
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is one, or a link to one. No other entry of a large folder costs a question to the system, and a link to
+    itself is no folder: `entry.is_dir()` raises for it, and hides all the others.
+    """
+    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and os.path.isdir(entry.path))
+
+
 def mode(path: Path) -> int:
     """What stands at `path`, as `stat` tells it; 0 for nothing. Raises SpecError if the system does not say."""
     try:

@@ -4,6 +4,7 @@ that there are streams to write to. It loads nothing that takes time: all of it 
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import io
 import os
@@ -18,6 +19,7 @@ ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if h
 def begin() -> None:
     """For a process that is the command line's own."""
     _take_names_for_utf8()
+    _keep_explanations()
     for one in ENDING:
         if signal.getsignal(one) in (signal.SIG_DFL, signal.default_int_handler):  # else it is ignored, as under nohup
             signal.signal(one, _leave)
@@ -29,6 +31,17 @@ def orderly() -> None:
     for one in ENDING:
         if signal.getsignal(one) is _leave:
             signal.signal(one, signal.default_int_handler)
+
+
+def ended() -> None:
+    """From now on there is nothing to tidy: until Python itself has ended, it is left as it was before anything was made.
+
+    In the last part of that Python takes our handlers away, and a signal would end the process as if it had crashed.
+    """
+    for one in ENDING:
+        if signal.getsignal(one) is signal.default_int_handler:
+            signal.signal(one, _leave)
+            atexit.register(signal.signal, one, signal.SIG_IGN)
 
 
 def _leave(signum: int, frame: FrameType | None) -> None:
@@ -43,6 +56,12 @@ def _take_names_for_utf8() -> None:
     """
     if os.name == "posix" and sys.executable and not sys.flags.utf8_mode and sys.getfilesystemencoding() != "utf-8":
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
+def _keep_explanations() -> None:
+    """Start anew where the environment takes docstrings away (PYTHONOPTIMIZE=2): `dessine list` and `--help` tell them."""
+    if os.name == "posix" and sys.executable and sys.flags.optimize > 1 and os.environ.get("PYTHONOPTIMIZE", "1") != "1":
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONOPTIMIZE": "1"})
 
 
 def _open_streams() -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from tiny_run import CONFIG, here
 
+from dessine.export import FORMATS
+
 
 @pytest.fixture(scope="module")
 def moved(tmp_path_factory, images) -> tuple[Path, Path]:
@@ -82,6 +84,32 @@ def test_a_classifier_is_diagnosed_too(dessine, tmp_path, images):
     answer = dessine("diagnose", "run")
     assert (answer.code, answer.err) == (0, "")
     assert "its data are not here" in " ".join(answer.out.split())
-    for command in (["eval", "run"], ["draw", "run", "--out", "x.npz"]):
-        answer = dessine(*command)
-        assert (answer.code, "its data are not here" in answer.err) == (2, True)
+    answer = dessine("eval", "run")
+    assert (answer.code, "its data are not here" in answer.err) == (2, True)
+    answer = dessine("draw", "run", "--out", "x.npz")
+    assert (answer.code, "has no generator" in answer.err) == (2, True)  # with its data it would draw no more
+
+
+@pytest.mark.parametrize("to", ["npz", "html", "torch"])
+def test_a_classifier_is_taken_out_all_the_same(dessine, tmp_path, images, to):
+    shutil.copytree(images, tmp_path / "data")
+    network = "{type: classification, network: {layers: [{type: dense, units: 10}]}}"
+    config = f"data: {{type: mnist, path: data}}\ngame: {network}\ntraining: {{steps: 20, batch_size: 4}}\n"
+    (tmp_path / "c.yaml").write_text(config)
+    assert dessine("train", "c.yaml", "--run-dir", "run", "--quiet", "outputs.plots=false", "repeats=2").code == 0
+    out = Path("made").with_suffix(FORMATS[to].ending)
+    assert dessine("export", "run", "--to", to, "--repeat", "1", "--out", out).code == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("made*")}
+    shutil.rmtree(tmp_path / "data")
+    answer = dessine("export", "run", "--to", to, "--repeat", "1", "--out", out)
+    assert (answer.code, answer.out.splitlines()[-1]) == (0, str(out))
+    assert ("its data are not here" in answer.err) == (to == "html")
+    assert to == "html" or {path.name: path.read_bytes() for path in tmp_path.glob("made*")} == before
+
+
+def test_what_is_taken_out_tells_nobody_where_files_lie(dessine, moved, tmp_path):
+    assert dessine("export", moved[0], "--to", "npz", "--out", "made.npz").code == 0
+    with np.load(tmp_path / "made.npz") as file:
+        text = str(file["spec"])
+    assert "path: data" in text
+    assert str(moved[0].parent) not in text

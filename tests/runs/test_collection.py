@@ -50,6 +50,19 @@ def test_a_running_run_whose_process_has_gone_is_lost(make_run, runs):
     assert {row.name: row.status for row in survey(runs)} == {"gone": "lost", "here": "running", "elsewhere": "running"}
 
 
+def test_repeats_that_train_apart_tell_how_far_they_are_together(make_run, runs):
+    path = make_run("a", success=[], status="running", pid=os.getpid(), results=None, step=None, steps=90, repeats=3)
+    (row,) = survey(runs)
+    assert (row.step, row.results) == (None, {})
+    for name, done in (("0000", [0.5, 0.7, 0.9]), ("0001", [0.5])):
+        make_run(f"a/repeats/{name}", success=done)
+    (row,) = survey(runs)
+    assert (row.step, row.steps, row.results) == (13, 90, {"test_success": 0.7})
+    (path / "metrics.jsonl").write_text('{"step": 50, "test_success": [0.6, 0.6, 0.6]}\n')  # put together since
+    (row,) = survey(runs)
+    assert (row.step, row.results) == (50, {"test_success": pytest.approx(0.6)})
+
+
 def test_results_of_a_running_run_are_those_of_its_last_whole_record(make_run, runs):
     path = make_run(
         "a", success=[[0.5, 0.7], [0.8, None]], status="running", pid=os.getpid(), results=None, step=None, steps=90

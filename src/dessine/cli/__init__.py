@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from dessine.cli.commands import COMMANDS
-from dessine.start import orderly
+from dessine.start import ended, orderly
 
 
 class Lazy(click.Group):
@@ -66,4 +66,9 @@ def main() -> None:
         import_module("dessine.cli.completion")  # its scripts for the shells
     from dessine.cli.errors import guarded
 
-    sys.exit(guarded(group))
+    try:
+        code = guarded(group)
+    except KeyboardInterrupt:  # while its last words were said
+        code = 130
+    ended()
+    sys.exit(code)

@@ -53,7 +53,7 @@ def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Co
         return files(incomplete)
     folder, names = Path(ctx.params.get("runs_dir") or "runs"), list[str]()
     with suppress(OSError):
-        made = [e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith(".")]
+        made = [e.name for e in os.scandir(folder) if os.path.isdir(e.path) and not e.name.startswith(".")]
         marks = ("config.yaml", "sweep.yaml")
         names = sorted((n for n in made if any(os.path.isfile(folder / n / mark) for mark in marks)), reverse=True)
     short = [re.sub(known()["time"], "", name) for name in names]

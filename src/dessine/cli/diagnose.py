@@ -130,7 +130,7 @@ def _samples(
     """The steps of the checkpoint `at`, and what its samples show beside those of the one before it, repeat by repeat."""
     game, drawn = experiment.game, list[np.ndarray]()
     try:
-        newest = restore(run, experiment, at)
+        newest = restore(run, experiment, at, experiment.repeats)
     except RunError as error:  # the metrics still tell their part, but not of a step that was asked for
         if at != "last":
             raise

@@ -12,7 +12,7 @@ import numpy as np
 from dessine.cli.asking import class_of
 from dessine.cli.errors import say
 from dessine.cli.latents import of_seed, playing, read_latents, save_latents, written_beside
-from dessine.cli.loading import at_step, by_whom, drawn_by, open_run
+from dessine.cli.loading import at_step, by_whom, drawn_by, open_one, which_repeat
 from dessine.cli.paths import FILE, RUN, json_option, runs_option
 from dessine.cli.terminal import room, table
 from dessine.cli.trust import trust_plugins
@@ -49,6 +49,7 @@ Examples:
 @click.option("--latents", type=FILE, help="FILE.npy with the latent in the middle, in place of a seed's.")
 @click.option("--label", help="The class that the strips keep to.  [default: always the same one]")
 @by_whom
+@which_repeat
 @at_step
 @trust_plugins
 @click.option(
@@ -65,6 +66,7 @@ def command(
     latents: Path | None,
     label: str | None,
     average: bool | None,
+    repeat: int,
     at: int | str,
     out: Path,
     as_json: bool,
@@ -79,7 +81,8 @@ def command(
     if layer is not None and by == "weights":
         raise click.UsageError("--layer is of --by activations: weights are those of the first layer that learns")
     saved = written_beside(out, *([latents] if latents else []))
-    found, experiment, step = open_run(run, runs_dir, to_draw=True, at=at)
+    opened = open_one(run, runs_dir, at, repeat)
+    found, experiment, step = opened[:3]
     whose, game = drawn_by(experiment, average), playing(experiment)
     middle = of_seed(game, seed) if latents is None else read_latents(latents, game)[0]
     try:
@@ -91,13 +94,18 @@ def command(
             x = _strips(experiment, middle, shown, None if label is None else class_of(game, label))
     except (ValueError, np.linalg.LinAlgError) as error:
         raise click.UsageError(f"{found.path}: {error}") from None
-    title = f"{experiment.name}, step {step:,}{f', {whose}' if whose else ''}: directions of the {axes.of}"
+    title = f"{opened.title}, step {step:,}{f', {whose}' if whose else ''}: directions of the {axes.of}"
     title += f", of {label}" if label is not None else ""
     names = [f"{i + 1}\n{100 * share:.3g} %" for i, share in enumerate(axes.shares[: len(shown)])]
     _save(experiment, out, x, names, title)
     save_latents(saved, axes.vectors)
     _tell(
-        axes, len(shown), {"run": str(found.path), "step": step} | ({"drawn_by": whose} if whose else {}), out, saved, as_json
+        axes,
+        len(shown),
+        {"run": str(found.path), "step": step} | opened.about | ({"drawn_by": whose} if whose else {}),
+        out,
+        saved,
+        as_json,
     )
 
 

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from dessine.cli import asking
 from dessine.cli.errors import say
 from dessine.cli.latents import Bound, Stops, drawn, playing, read_latents
-from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run
+from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_one, which_repeat
 from dessine.cli.paths import FILE, RUN, runs_option
 from dessine.cli.trust import trust_plugins
 from dessine.cli.walks import ENDINGS, FRAMES, Trip, save_trip
@@ -55,6 +55,7 @@ Examples:
 @click.option("--path", "way", type=click.Choice(PATHS), help="Of a walk.  [default: spherical for gaussian latents]")
 @click.option("--closed", is_flag=True, help="Walk back to the first latent, so that a GIF has no jump.")
 @by_whom
+@which_repeat
 @at_step
 @trust_plugins
 @click.option("--out", type=FILE, help="FILE.png or FILE.npz; of a walk FILE.gif, too.  [default for a walk: walk.gif]")
@@ -73,6 +74,7 @@ def command(
     way: Way | None,
     closed: bool,
     average: bool | None,
+    repeat: int,
     at: int | str,
     out: Path | None,
     runs_dir: Path,
@@ -102,7 +104,7 @@ def command(
     if wish and not (wish.one and not wish.each):
         _refuse("the labels say how many are drawn", "count")
     out = _checked(out, ENDINGS if trip else (".png", ".npz"), Path("walk.gif") if trip else None)
-    ask = _Question(count, seed, wish, latents, truncate, trip, average, at)
+    ask = _Question(count, seed, wish, latents, truncate, trip, average, repeat, at)
     cells = cells_of(run, runs_dir)
     if not cells:
         made = [(Path(run), _draw(run, runs_dir, ask, out))]
@@ -148,21 +150,23 @@ class _Question:
     truncate: float | None
     trip: Trip | None
     average: bool | None
+    repeat: int
     at: int | str
 
 
 def _draw(run: str, runs_dir: Path, ask: _Question, out: Path) -> tuple[Path, str]:
     """Of one run. Returns the file, and whose weights have drawn, where there is a choice."""
-    _found, experiment, step = open_run(run, runs_dir, to_draw=True, at=ask.at)
+    one = open_one(run, runs_dir, ask.at, ask.repeat)
+    experiment, step = one.experiment, one.step
     whose = drawn_by(experiment, ask.average)
     by = f", {whose}" if whose else ""
     if ask.trip:
-        save_trip(experiment, ask.trip, ask.average, out, f"{experiment.name}, step {step:,}{by}")
+        save_trip(experiment, ask.trip, ask.average, out, f"{one.title}, step {step:,}{by}")
         return out, whose
     z = read_latents(ask.latents, playing(experiment)) if ask.latents else None
     of = f"latents of {ask.latents.name}" if ask.latents else f"seed {ask.seed}"
     within = f", truncated at {ask.truncate:g}" if ask.truncate else ""
-    title = f"{experiment.name}, step {step:,}, {of}{within}{by}"
+    title = f"{one.title}, step {step:,}, {of}{within}{by}"
     if ask.wish:
         _save_asked(experiment, ask, ask.wish, z, out, title)
         return out, whose

@@ -58,13 +58,13 @@ def save_samples_of(path: Path, every: Sequence[Setting], title: str) -> Path | 
 def _draw(one: Setting) -> _Drawn | None:
     """None, and a line that says why, where its run cannot draw."""
     from dessine.cli.draw import draw_images
-    from dessine.cli.loading import open_run
+    from dessine.cli.loading import open_one
     from dessine.registry import SpecError
     from dessine.spec import BadSpec
 
     path = one.tracks[0].row.path
     try:
-        _run, experiment, _step = open_run(str(path), path.parent, to_draw=True)
+        experiment = open_one(str(path), path.parent).experiment
         game: Any = experiment.game
         points = len(experiment.split.train.shape) == 1
         x = draw_images(experiment, POINTS if points else COLUMNS, SEED)

@@ -17,7 +17,17 @@ import click
 from dessine.cli.along import measure_checkpoints
 from dessine.cli.completion import scores
 from dessine.cli.errors import say
-from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, in_sweep, open_run
+from dessine.cli.loading import (
+    at_step,
+    by_whom,
+    cells_of,
+    drawn_by,
+    for_each,
+    in_sweep,
+    open_run,
+    refuse_repeat,
+    which_repeat,
+)
 from dessine.cli.paths import PATH, RUN, json_option, runs_option
 from dessine.cli.terminal import room, table, text_width
 from dessine.cli.trust import trust_plugins
@@ -117,9 +127,7 @@ class Names(click.ParamType):
 @click.option(
     "--checkpoints", is_flag=True, help="Quick scores of every checkpoint, and how the critic's estimate follows them."
 )
-@click.option(
-    "--repeat", type=click.IntRange(0), default=0, show_default=True, help="Which repeat draws, where a run has several."
-)
+@which_repeat
 @by_whom
 @at_step
 @trust_plugins
@@ -229,9 +237,7 @@ def _refuse_repeat(experiment: Experiment, repeat: int) -> None:
     """Raises UsageError where there is no such repeat, or all are scored together."""
     if repeat and not isinstance(experiment.game, Adversarial):
         raise click.UsageError("--repeat: success and loss are those of all repeats")
-    if repeat >= experiment.repeats:
-        known = "one repeat" if experiment.repeats == 1 else f"repeats 0 to {experiment.repeats - 1}"
-        raise click.UsageError(f"--repeat {repeat}: this run has {known}")
+    refuse_repeat(experiment, repeat)
 
 
 def _told(told: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from dessine.cli.errors import say
-from dessine.cli.loading import at_step, by_whom, cells_of, drawn_by, for_each, open_run
+from dessine.cli.loading import One, at_step, by_whom, cells_of, drawn_by, for_each, open_one, which_repeat
 from dessine.cli.paths import FILE, RUN, json_option, runs_option
 from dessine.cli.trust import trust_plugins
 from dessine.experiment import Experiment
@@ -19,9 +19,11 @@ from dessine.export.formats import missing
 from dessine.export.taken import PARTS, Refused, config_hash
 from dessine.games import Adversarial
 from dessine.machine import amount
+from dessine.runs.documents import repeat_part
 from dessine.runs.files import finite, own
 from dessine.runs.inside import read_text
-from dessine.runs.run import Run, RunError
+from dessine.runs.run import RunError
+from dessine.spec import dump, read
 
 EPILOG = """\b
 Examples:
@@ -36,6 +38,7 @@ Examples:
 @click.option("--to", required=True, type=click.Choice(list(FORMATS)), help="The format.")
 @click.option("--part", type=click.Choice(PARTS), help="Which network.  [default: the generator, or the only one]")
 @by_whom
+@which_repeat
 @at_step
 @trust_plugins
 @click.option("--out", type=FILE, help="The file.  [default: generator.onnx and its like, in the run's folder]")
@@ -46,6 +49,7 @@ def command(
     to: str,
     part: str | None,
     average: bool | None,
+    repeat: int,
     at: int | str,
     out: Path | None,
     as_json: bool,
@@ -60,8 +64,8 @@ def command(
     safetensors  the weights, under the names of that module
     npz          the weights, under our own names, and the spec as JSON
 
-    Of several repeats the first is taken. Of a sweep, each run has a file of its own, named after it. The last line of stdout
-    is the file; one that is there is replaced.
+    Of a sweep, each run has a file of its own, named after it. The last line of stdout is the file; one that is there is
+    replaced.
     """
     ending = FORMATS[to].ending
     if out is not None and out.suffix.lower() != ending:
@@ -72,7 +76,7 @@ def command(
         raise click.UsageError(lacking)
 
     def one(text: str, path: Path | None) -> dict[str, Any]:
-        return _export(text, runs_dir, to, part, average, at, path)
+        return _export(open_one(text, runs_dir, at, repeat), to, part, average, path)
 
     cells = cells_of(run, runs_dir)
     if not cells:
@@ -92,23 +96,24 @@ def command(
         click.echo("\n".join(each["files"]))
 
 
-def _export(
-    text: str, runs_dir: Path, to: str, part: str | None, average: bool | None, at: int | str, out: Path | None
-) -> dict[str, Any]:
+def _export(one: One, to: str, part: str | None, average: bool | None, out: Path | None) -> dict[str, Any]:
     """Of one run; what is said of it."""
-    run, experiment, step = open_run(text, runs_dir, to_draw=True, at=at)
+    run, experiment = one.run, one.experiment
     whose = _whose(experiment, part, average)
     game = experiment.game
     wearing: AbstractContextManager[None] = game.drawing(average) if whose and isinstance(game, Adversarial) else nullcontext()
-    about = _about(run, experiment, step) | ({"weights": whose} if whose else {})
+    about = _about(one) | ({"weights": whose} if whose else {})
     with wearing:
         try:
             taken = take(experiment, part, about)
-            path = out or own(run.path, f"{taken.part}{FORMATS[to].ending}")
+            name = "_".join(filter(None, (taken.part, repeat_part(one.repeat))))
+            path = out or own(run.path, f"{name}{FORMATS[to].ending}")
             files = write(to, taken, path)
         except Refused as error:
             raise RunError(f"{run.path}: {error}") from None
-    told = {"run": str(run.path), "to": to, "part": taken.part, "step": step, "numbers": taken.count}
+    if to == "html" and taken.part == "network" and experiment.split.missing:
+        say(f"its data are not here ({experiment.split.missing}): the pad is black, whatever paper they have")
+    told = {"run": str(run.path), "to": to, "part": taken.part, "step": one.step, "numbers": taken.count} | one.about
     told |= {"weights": whose} if whose else {}
     return told | {"bytes": sum(file.stat().st_size for file in files), "files": [str(file) for file in files]}
 
@@ -122,14 +127,24 @@ def _whose(experiment: Experiment, part: str | None, average: bool | None) -> st
     return ""
 
 
-def _about(run: Run, experiment: Experiment, step: int) -> dict[str, Any]:
-    """What a stranger must know of where it comes from."""
-    config = read_text(run.path, "config.yaml")
+def _about(one: One) -> dict[str, Any]:
+    """What a stranger must know of where it comes from; where files lie on this machine is not part of it."""
+    run, config = one.run, read_text(one.run.path, "config.yaml")
     return {
-        "name": experiment.name,
+        "name": one.experiment.name,
         "run": run.path.resolve().name,
         "date": str(run.info().get("started", ""))[:10],
-        "step": step,
+        "step": one.step,
+        "repeat": one.repeat,
         "config_hash": config_hash(config),
-        "config": config,
-    }
+        "config": dump(_without_places(read(own(run.path, "config.yaml"), alone=True).data)),
+    } | ({"repeats": one.repeats} if one.repeats > 1 else {})
+
+
+def _without_places(value: Any) -> Any:
+    """A config with the names of files in place of their paths."""
+    if isinstance(value, dict):
+        return {key: _without_places(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_places(one) for one in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

@@ -13,7 +13,7 @@ import numpy as np
 
 from dessine.cli.errors import say
 from dessine.cli.latents import playing, save_latents, written_beside
-from dessine.cli.loading import at_step, by_whom, drawn_by, open_run
+from dessine.cli.loading import at_step, by_whom, drawn_by, open_one, which_repeat
 from dessine.cli.paths import FILE, RUN, json_option, runs_option
 from dessine.cli.progress import Line
 from dessine.cli.terminal import is_terminal, room, table
@@ -63,6 +63,7 @@ Examples:
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of where descents start.")
 @by_whom
+@which_repeat
 @at_step
 @trust_plugins
 @click.option("--out", type=FILE, default=Path("found.png"), show_default=True, help="FILE.png; the latents go to FILE.npy.")
@@ -78,6 +79,7 @@ def command(
     invert: bool,
     seed: int,
     average: bool | None,
+    repeat: int,
     at: int | str,
     out: Path,
     as_json: bool,
@@ -93,7 +95,8 @@ def command(
     if len(pictures) > MOST:
         raise click.UsageError(f"{len(pictures)} pictures: at most {MOST} at a time")
     saved = written_beside(out, *map(Path, pictures))
-    found, experiment, step = open_run(run, runs_dir, to_draw=True, at=at)
+    opened = open_one(run, runs_dir, at, repeat)
+    found, experiment, step = opened[:3]
     whose, game = drawn_by(experiment, average), playing(experiment)
     if len(game.examples.shape) < 3:
         raise click.UsageError(f"{found.path}: it draws points, no pictures")
@@ -107,13 +110,13 @@ def command(
         except ValueError as why:
             raise click.UsageError(f"{found.path}: {why}") from None
     n = len(pictures)
-    about: dict[str, Any] = {"run": str(found.path), "step": step} | ({"drawn_by": whose} if whose else {})
+    about: dict[str, Any] = {"run": str(found.path), "step": step} | opened.about | ({"drawn_by": whose} if whose else {})
     about |= {"seed": seed, "restarts": restarts, "steps": steps, "unit": UNIT}
     about["pictures"] = _rows(experiment, pictures, targets, one, bench)
     if len(others):
         value, error = reconstruction(one.error[n:])
         about["test"] = {"count": len(others), "median": value, "standard_error": error}
-    title = f"{experiment.name}, step {step:,}, seed {seed}{f', {whose}' if whose else ''}: the nearest that it draws"
+    title = f"{opened.title}, step {step:,}, seed {seed}{f', {whose}' if whose else ''}: the nearest that it draws"
     _save(experiment, out, about, targets, one.x[:n], title)
     save_latents(saved, one.latents[:n])
     about |= {"picture": str(out), "latents": str(saved)}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
+import numpy as np
 
 from dessine import plugins
 from dessine.cli.errors import say
@@ -19,13 +20,15 @@ from dessine.cli.paths import AtStep
 from dessine.data import Split
 from dessine.experiment import Experiment
 from dessine.games import Adversarial
+from dessine.games.pictures import of_one
 from dessine.games.warnings import warnings
 from dessine.paths import name_after, shown
 from dessine.registry import SpecError
+from dessine.runs.checkpoint import BEST
 from dessine.runs.files import RunError, own
 from dessine.runs.inside import checked, folders
 from dessine.runs.naming import find
-from dessine.runs.run import Run
+from dessine.runs.run import Run, Trained
 from dessine.spec import BadSpec, Document, check_document, read
 from dessine.threads import one_blas_thread
 
@@ -67,21 +70,31 @@ def load_run(
     return schema.node, document, schema.model_dump()
 
 
-def load_alone(run: Run, to_draw: bool = False) -> tuple[Experiment, dict[str, Any]]:
+def load_alone(run: Run, to_draw: bool = False, repeat: int | None = None) -> tuple[Experiment, dict[str, Any]]:
     """The same, for whoever can do without its data: where they cannot be read, `split.missing` says why, and it is built only
-    to draw, if what it plays can."""
+    to draw, or to be taken out. repeat: the only one that is built, as the run of its own seed
+    """
     document = _own_config(run)
     schema = check_document(document, Experiment)
     experiment: Experiment = schema.node
+    if repeat is not None:
+        refuse_repeat(experiment, repeat)
+        experiment.seed, experiment.repeats = experiment.seed + repeat, 1
     try:
         split = experiment.load()
     except SpecError as error:
-        experiment.split = experiment.data.absent(_data_shape(run), str(error), run.info().get("data_classes", []))
-        if to_draw and isinstance(experiment.game, Adversarial):
+        classes = run.info().get("data_classes", [])
+        experiment.split = experiment.data.absent(_data_shape(run), str(error), classes)
+        if to_draw and _can_do_without(experiment, classes):
             _build(experiment, document, experiment.split)
     else:
         _build(experiment, document, split, alone=True)
     return experiment, schema.model_dump()
+
+
+def _can_do_without(experiment: Experiment, classes: Sequence[Any]) -> bool:
+    """Whether its networks can be built without its data: a generator's can, a classifier's if its classes are known."""
+    return isinstance(experiment.game, Adversarial) or bool(classes)
 
 
 def another_judge(run: Run, experiment: Experiment) -> str:
@@ -220,15 +233,28 @@ at_step = click.option(
 """For commands that look at a checkpoint: `at`, as `open_run` takes it."""
 
 
-def restore(run: Run, experiment: Experiment, at: int | str) -> list[int] | None:
+which_repeat = click.option(
+    "--repeat", type=click.IntRange(0), default=0, show_default=True, help="Which one, where a run has several, from 0."
+)
+"""For commands that look at one repeat: `repeat`, as `open_one` takes it."""
+
+
+def refuse_repeat(experiment: Experiment, repeat: int) -> None:
+    """Raises UsageError where there is no such repeat."""
+    if repeat >= experiment.repeats:
+        known = "one repeat" if experiment.repeats == 1 else f"repeats 0 to {experiment.repeats - 1}"
+        raise click.UsageError(f"--repeat {repeat}: this run has {known}")
+
+
+def restore(run: Run, trained: Trained, at: int | str, repeats: int) -> list[int] | None:
     """Take it to the checkpoint `at`: a step, best or last. Returns the step of each repeat, or None where there is none.
 
     The screen is told by what the best is the best. Raises RunError where the one that is asked for is not there.
     """
     if at == "last":
-        step = run.restore(experiment, say=say)
-        return None if step is None else [step] * experiment.repeats
-    steps, told = run.restore_at(experiment, experiment.repeats, None if at == "best" else int(at))
+        step = run.restore(trained, say=say)
+        return None if step is None else [step] * repeats
+    steps, told = run.restore_at(trained, repeats, None if at == "best" else int(at))
     if told:
         known = [(s, v) for s, v in zip(told["steps"], told["values"], strict=True) if v is not None]
         of = f"step {steps[0]:,}" if len(steps) == 1 else f"steps {', '.join(f'{s:,}' for s, _ in known[:8])}"
@@ -236,6 +262,27 @@ def restore(run: Run, experiment: Experiment, at: int | str) -> list[int] | None
         values = f" ({known[0][1]:.4g})" if len(told["steps"]) == 1 and known else ""
         say(f"the best checkpoint by {told['metric']}{values} is of {of}{more}")
     return steps
+
+
+class _OneOf:
+    """One of several repeats, built alone: what a checkpoint of all is put into. Raises what Experiment.restore does."""
+
+    def __init__(self, experiment: Experiment, repeat: int, repeats: int):
+        self.experiment, self.repeat, self.repeats = experiment, repeat, repeats
+
+    def expects(self) -> dict[str, Any]:
+        """With as many replicates as all have; they take no memory."""
+        own = self.experiment.expects()
+        return {name: np.broadcast_to(a[:1], (self.repeats, *a.shape[1:])) if a.ndim else a for name, a in own.items()}
+
+    def restore(self, step: int, arrays: dict[str, Any], state: dict[str, Any], gone: Set[int]) -> None:
+        """The part of this one; numbers without a replicate axis are the same for all."""
+        mine = slice(self.repeat, self.repeat + 1)
+        own = {name: a[mine] if a.ndim else a for name, a in arrays.items()}
+        streams = state.get("streams")
+        if isinstance(streams, dict):
+            streams = {name: each[mine] if isinstance(each, list) else each for name, each in streams.items()}
+        self.experiment.restore(step, own, state | {"streams": streams}, {0} & {r - self.repeat for r in gone})
 
 
 def drawn_by(experiment: Experiment, average: bool | None) -> str:
@@ -255,7 +302,72 @@ def open_run(
     """
     run = Run.find(text, runs_dir)
     experiment, _ = load_alone(run, to_draw)
-    if experiment.split.missing and not (to_draw and isinstance(experiment.game, Adversarial)):
+    _refuse_lost(run, experiment, to_draw)
+    steps = restore(run, experiment, at, experiment.repeats)
+    if steps is None:
+        raise _nothing_trained(run)
+    return run, experiment, steps[repeat if repeat < len(steps) else 0]
+
+
+class One(NamedTuple):
+    """A repeat of a run, by itself. step: that of its checkpoint; repeats: how many the run has"""
+
+    run: Run
+    experiment: Experiment
+    step: int
+    repeat: int
+    repeats: int
+
+    @property
+    def title(self) -> str:
+        """Of a picture."""
+        return of_one(self.experiment.name, self.repeats, self.repeat)
+
+    @property
+    def about(self) -> dict[str, int]:
+        """For JSON: which repeat it is, where there are several."""
+        return {"repeat": self.repeat} if self.repeats > 1 else {}
+
+
+def open_one(text: str, runs_dir: Path, at: int | str = "last", repeat: int = 0) -> One:
+    """One repeat of a saved run, to draw or to be taken out: built alone, equal to the run of its seed. Data may be missing.
+
+    Repeats that train in processes of their own have newer checkpoints than the run, until they are put together. Raises
+    RunError or UsageError.
+    """
+    run = Run.find(text, runs_dir)
+    experiment, spec = load_alone(run, to_draw=True, repeat=repeat)
+    repeats = spec["repeats"]
+    _refuse_lost(run, experiment, to_draw=True)
+    apart = _apart(run, repeat, at)
+    steps = restore(apart, experiment, at, 1) if apart else restore(run, _OneOf(experiment, repeat, repeats), at, repeats)
+    if steps is None:
+        raise _nothing_trained(run)
+    return One(run, experiment, steps[0 if apart else repeat], repeat, repeats)
+
+
+def _apart(run: Run, repeat: int, at: int | str) -> Run | None:
+    """The folder of a repeat that trains by itself, where it has what is asked for and the run has it not, or an older one."""
+    own = Run(run.path / "repeats" / f"{repeat:04d}")
+    if own.path not in folders(run.path, "repeats"):
+        return None
+    if at == "best":
+        return None if (run.checkpoints / BEST).exists() or not (own.checkpoints / BEST).exists() else own
+    there, apart = run.checkpoint_steps(), own.checkpoint_steps()
+    return own if (apart[-1:] > there[-1:] if at == "last" else at in apart and at not in there) else None
+
+
+def _nothing_trained(run: Run) -> RunError:
+    if folders(run.path, "repeats"):
+        where = f"draw, find, directions and export take one of them (--repeat), all commands {run.path / 'repeats' / '0000'}"
+        return RunError(f"{run.path} holds no checkpoint of all its repeats, which train apart: {where}")
+    return RunError(f"{run.path} holds no checkpoint: nothing was trained")
+
+
+def _refuse_lost(run: Run, experiment: Experiment, to_draw: bool) -> None:
+    """Raises RunError where its data, or its judge, are not here and are needed. The screen is told of another judge."""
+    classes = run.info().get("data_classes", [])
+    if experiment.split.missing and not (to_draw and _can_do_without(experiment, classes)):
         where = f"dessine train --resume {shlex.quote(str(run.path))} data.path=FOLDER"
         raise RunError(
             f"{run.path}: its data are not here ({experiment.split.missing}), and this needs them: `{where}` says where they "
@@ -269,7 +381,3 @@ def open_run(
         )
     if not to_draw and (other := another_judge(run, experiment)):
         say(other)
-    steps = restore(run, experiment, at)
-    if steps is None:
-        raise RunError(f"{run.path} holds no checkpoint: nothing was trained")
-    return run, experiment, steps[repeat if repeat < len(steps) else 0]

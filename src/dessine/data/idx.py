@@ -24,7 +24,7 @@ import numpy as np
 
 from dessine.data.dataset import Array
 from dessine.data.packed import DAMAGE, LARGEST
-from dessine.paths import listing, mode, shown, unreadable
+from dessine.paths import is_folder, listing, mode, shown, unreadable
 from dessine.registry import SpecError
 
 with warnings.catch_warnings():
@@ -130,7 +130,7 @@ def _below(place: Path) -> Iterator[list[Found]]:
 def _folders(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:  # asks the system nothing more about each of a million pictures
-            names = [e.name for e in entries if not e.name.startswith(".") and e.is_dir() and not NAME.fullmatch(e.name)]
+            names = [e.name for e in entries if not e.name.startswith(".") and is_folder(e) and not NAME.fullmatch(e.name)]
     except OSError:
         return []
     return [folder / name for name in sorted(names)]

@@ -216,9 +216,7 @@ def take(experiment: Experiment, part: str | None, about: Mapping[str, Any]) -> 
         raise Refused(f"this run has no {part}: it has {' and '.join(sorted(there))}")
     network = game.players[part].network
     data = experiment.split.train
-    told = {**about, "game": game.type, "repeat": 0, "dessine": dessine.__version__}
-    if experiment.repeats > 1:
-        told["repeats"] = experiment.repeats
+    told = {**about, "game": game.type, "dessine": dessine.__version__}
     span = [data.low, data.high] if len(data.shape) == 3 else None
     if isinstance(game, Classification):
         squash = game.loss.squash

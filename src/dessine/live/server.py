@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import socketserver
 import sys
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -47,9 +48,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """A page, a picture, or what has changed."""
+        if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
+            self.close_connection = True  # what comes with a question is not read, and must not be taken for the next one
         try:
             answer = self.server.site.answer(self.path, self.headers)
         except Exception:
+            self.close_connection = True
             self._send(Answer(500, "text/plain", b"This is a mistake in dessine: its terminal tells more.\n"))
             raise
         self._send(answer)
@@ -71,6 +75,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """To what is no question: under the same headers as every answer, and without a word of what came."""
+        self.close_connection, status = True, HTTPStatus(code)
+        self._send(Answer(status, "text/plain", f"{status.phrase}: dessine watch answers to GET and HEAD.\n".encode()))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: an address may hold a token."""

@@ -82,7 +82,10 @@ class Site:
         if refused := self._refused(headers):
             return refused
         path, _, query = target.partition("?")
-        asked = parse_qs(query, errors="surrogateescape", max_num_fields=20)
+        try:
+            asked = parse_qs(query, errors="surrogateescape", max_num_fields=20)
+        except ValueError:
+            return _text(400, "No page of dessine watch is asked so much at once.")
         if self.token is not None and (told := self._unknown(path, asked, headers)):
             return told
         parts = unquote(path, errors="surrogateescape").strip("/").split("/")

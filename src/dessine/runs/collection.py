@@ -172,15 +172,23 @@ def _tell(row: Row) -> None:
     if results is not None and row.status not in ("running", "lost"):
         row.results = {key: float(v) for key, v in results.items() if v is not None}
         return
-    record = last_record(row.path)
-    row.step = record.get("step", row.step)
+    records = [last_record(row.path)]
+    row.step = records[0].get("step", row.step)
+    if (row.repeats or 1) > 1 and (apart := [last_record(one) for one in folders(row.path, "repeats")]):
+        made = sum(record.get("step", 0) for record in apart) // row.repeats  # as the line of progress has it
+        if made > (row.step or 0):
+            records, row.step = apart, made
     for goal in goals_of(info):
-        found: Any = record
-        for key in goal.split("."):
-            found = found.get(key) if isinstance(found, dict) else None
-        known = [v for v in (found if isinstance(found, list) else [found]) if _is_number(v)]
+        known = [v for record in records for v in _numbers(record, goal)]
         if known:
             row.results[goal] = sum(known) / len(known)
+
+
+def _numbers(record: Any, name: str) -> list[float]:
+    """Those of a dotted metric."""
+    for key in name.split("."):
+        record = record.get(key) if isinstance(record, dict) else None
+    return [v for v in (record if isinstance(record, list) else [record]) if _is_number(v)]
 
 
 def _sweep(row: Row, cells: Iterable[Row] | None) -> Row:

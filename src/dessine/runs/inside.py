@@ -11,6 +11,7 @@ import re
 import stat
 from pathlib import Path
 
+from dessine.paths import is_folder
 from dessine.runs.files import RunError, own
 
 LARGEST = 1 << 30
@@ -90,7 +91,8 @@ def subfolders(folder: Path, links: bool = False) -> list[Path]:
     """The folders in `folder` that are not hidden; none if it cannot be read. links: whether those that are links count."""
     try:
         with os.scandir(folder) as entries:
-            return [folder / e.name for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=links)]
+            shown = [e for e in entries if not e.name.startswith(".")]
+            return [folder / e.name for e in shown if (is_folder(e) if links else e.is_dir(follow_symlinks=False))]
     except OSError:
         return []
 
