@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from dessine.cli import main, sweep_plan
+from dessine.cli import sweep as sweeping
 from dessine.cli.config import command as config_command
 from dessine.cli.sweep_screen import Screen
 from dessine.runs.run import Run
@@ -288,3 +289,14 @@ def test_a_terminal_shows_one_bar_and_a_line_for_each_running_cell(tmp_path, mon
     assert " 25%  eta=1  step 25/100" in text
     assert "FAILED: eta=1: it broke" in text
     assert "2/4 runs" in text
+
+
+@pytest.mark.parametrize(
+    ("told", "jobs", "threads"), [("", 1, 8), ("", 3, 2), ("1", 1, 1), ("4", 1, 4), ("4", 4, 2), ("", 9, 1)]
+)
+def test_a_run_has_its_share_of_the_cores_and_no_more_than_was_allowed(monkeypatch, told, jobs, threads):
+    monkeypatch.setattr(sweeping, "cores", lambda: 8)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", told)
+    assert sweeping._share(jobs) == threads

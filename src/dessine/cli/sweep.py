@@ -31,6 +31,7 @@ from dessine.sweeps.launchers import Launcher, LauncherError, cores
 from dessine.sweeps.places import launcher
 from dessine.sweeps.running import Feed, Interrupted, Queue, run_cells
 from dessine.sweeps.search import SearchError, SearchFeed, optuna
+from dessine.threads import cores as allowed
 
 EPILOG = """\b
 Examples:
@@ -46,7 +47,11 @@ Examples:
 @click.argument("config", type=PATH)
 @click.argument("words", nargs=-1, metavar="[KEY=VALUES ...]", shell_complete=keys)
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Runs at once.  [default: cores; Dask: its threads; SLURM: 32]")
-@click.option("--threads", type=click.IntRange(1), help="BLAS threads of each run.  [default: cores / jobs; elsewhere 1]")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="BLAS threads of each run.  [default: cores / jobs; elsewhere 1]",
+)
 @click.option("--runs-dir", type=PATH, default=Path("runs"), help="Where the sweep's folder is made or found.")
 @click.option("--sweep-dir", type=PATH, help="The sweep's folder itself; it may hold cells of an earlier grid.")
 @click.option("--name", help="Ends the folder's name.  [default: the config's]")
@@ -168,12 +173,17 @@ def _tell(plan: Plan, states: dict[str, str], timed: dict[str, float], known: li
     click.echo(f"{plan.name}: {len(plan.cells)} cells, {count} to run, {ahead}; nothing was started")
 
 
+def _share(jobs: int) -> int:
+    """Threads of each of so many runs at once: a share of the cores, and no more than OPENBLAS_NUM_THREADS and its like say."""
+    return max(1, min(cores() // jobs, allowed()))
+
+
 def run(
     plan: Plan, where: Launcher, given: Path | None, o: dict[str, Any], tell: Callable[[str], Any]
 ) -> tuple[SweepFolder, bool]:
     """Run what is missing of a checked plan; returns its folder, whose path `tell` gets at the end, and whether all is done."""
     jobs = o["jobs"] or where.slots
-    threads = o["threads"] or (max(1, cores() // jobs) if o["executor"] == "local" else 1)
+    threads = o["threads"] or (_share(jobs) if o["executor"] == "local" else 1)
     folder = SweepFolder.open(given, o["runs_dir"], plan.identity, plan.name)
     with folder.lock(say), stop_requests() as stop:
         _write(plan, folder)
@@ -254,7 +264,7 @@ def _greet(
 ) -> None:
     if screen.quiet:
         return
-    screen.say(f"{folder.path}: {total} runs, {done} done, {total - done} to go")
+    screen.say(f"{folder.path}: {total} run{'s' * (total != 1)}, {done} done, {total - done} to go")
     screen.say(f"{jobs} at once, {threads} BLAS thread{'s' if threads > 1 else ''} each")
     if failed:
         screen.say(f"{failed} of them failed before: --retry-failed goes on with them")
