@@ -80,3 +80,12 @@ def test_equal_values_tell_no_interval(values: list[float]) -> None:
 )
 def test_limits_are_known_by_the_name_of_a_metric(metric: str, ends: tuple[float, float]) -> None:
     assert limits(metric) == ends
+
+
+def test_no_more_modes_are_found_than_there_are() -> None:
+    assert limits("scores.modes", 25) == (0, 25)
+    assert limits("modes") == (0, np.inf)
+    assert limits("scores.support", 25) == (0, np.inf)  # an estimate of a number of images
+    found = summarise_repeats(np.array([25.0, 24, 25]), limits("scores.modes", 25))
+    assert found["interval"][1] == 25
+    assert found["mean"] < 25

@@ -39,10 +39,14 @@ RANGES: dict[str, Limits] = {
 """What a metric or a score can be, where not any number."""
 
 
-def limits(metric: str) -> Limits:
-    """Between which ends a metric lies by what it is, from its dotted name; a loss of a game may be anything."""
+def limits(metric: str, modes: float = math.inf) -> Limits:
+    """Between which ends a metric lies by what it is, from its dotted name; a loss of a game may be anything.
+
+    modes: how many the data have, where they can be counted: so many are found at most
+    """
     name = metric.rsplit(".", 1)[-1].removeprefix("random_").removeprefix("pca_")
-    return SHARE if name.endswith("success") else RANGES.get(name, ANY)
+    low, high = SHARE if name.endswith("success") else RANGES.get(name, ANY)
+    return low, min(high, modes) if name == "modes" else high
 
 
 def mean_interval(values: Array, confidence: float = 0.95, within: Limits = ANY) -> tuple[Array, Array, Array]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dessine.data import Dataset
+from dessine.data import Dataset, modes_of
 from dessine.data.mixture import Mixture
 from dessine.data.mixtures import Grid, Line, Ring, weights
 from dessine.registry import SpecError
@@ -148,3 +148,23 @@ def test_what_makes_no_mixture_is_refused(options: dict, where: str) -> None:
     with pytest.raises(SpecError) as caught:
         Dataset.of(options)
     assert caught.value.problems[0].path == (where,)
+
+
+@pytest.mark.parametrize(
+    ("data", "modes"),
+    [
+        ({"type": "ring", "modes": 3}, 3),
+        ({"type": "grid", "side": 4}, 16),
+        ({"type": "line", "at": [-1.0, 0.0, 1.0]}, 3),
+        ({"type": "stacked_mnist"}, 1000),
+        ({"type": "xor"}, np.inf),
+        ({"type": "of a plugin that is not here"}, np.inf),
+        (None, np.inf),
+    ],
+)
+def test_modes_are_known_where_they_can_be_counted(data: dict[str, object] | None, modes: float) -> None:
+    assert modes_of({"data": data}) == modes
+    if modes < 100:
+        mixture = Dataset.of(data).load().mixture
+        assert mixture is not None
+        assert len(mixture.weights) == modes

@@ -22,10 +22,10 @@ def cell(number: int, **values) -> Cell:
     return Cell(values, seed, overrides, f"{number:064d}"[::-1], f"cell {number}")
 
 
-def finish(run: Run, overrides=(), status="completed", seed=0, repeats=1, reason=None, records=()):
+def finish(run: Run, overrides=(), status="completed", seed=0, repeats=1, reason=None, records=(), **info):
     run.path.mkdir(parents=True, exist_ok=True)
     (run.path / "config.yaml").write_text(f"name: x\nrepeats: {repeats}\n")
-    info = {"overrides": list(overrides), "seed": seed, "status": status, "seconds": 2.5, "reason": reason}
+    info |= {"overrides": list(overrides), "seed": seed, "status": status, "seconds": 2.5, "reason": reason}
     (run.path / "run.json").write_text(json.dumps(info))
     (run.path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
     last = records[-1] if records else {}

@@ -201,3 +201,29 @@ def test_a_match_of_wide_intervals_is_weak(figure, numbers, said):
     assert judged.told == said
     assert judged.plain()["weak"] == (said == "match, weakly")
     assert counted([judged]) == f"1 {said.replace(', ', ' ')}"
+
+
+def of_cells(figure, numbers, modes=25, column=None, **options):
+    cell = Cell({}, 0, (), "", "base", modes=modes)
+    own = values(*numbers, error=options.pop("own", None))
+    return judge(published([figure], column=column, **options), own, [cell])[0][0]
+
+
+def test_no_interval_goes_beyond_what_the_figure_can_be():
+    modes = of_cells([24.8, 0.2], (25.0, 24.0, 25.0), error="standard_error", trials=10)
+    assert (modes.high, modes.theirs.high) == (25, 25)
+    assert modes.low < 24
+    of_1000 = of_cells([24.8, 0.2], (25.0, 24.0, 25.0), modes=1000, error="standard_error", trials=10)
+    assert of_1000.high > 25 < of_1000.theirs.high
+    success = {"metric": "test_success", "times": -100, "plus": 100}  # an error in per cent
+    error = of_cells([0.1, 0.3], (0.2,), column=success, own=0.2)
+    assert (error.low, error.theirs.low) == (0, 0)
+    share = {"metric": "scores.high_quality", "times": 100}
+    near = of_cells([99.9, 0.3], (99.0, 100.0, 98.0), column=share)
+    assert (near.high, near.theirs.high) == (100, 100)
+
+
+def test_what_they_print_is_never_outside_of_its_interval():
+    """Whatever they have counted: 30 modes of 25, or an error of -1 %."""
+    theirs = of_cells([30, 1], (25.0, 25.0)).theirs
+    assert (theirs.low, theirs.high) == (29, 30)

@@ -16,7 +16,18 @@ from dessine.sweeps.cells import Axes
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.page import save_page
 from dessine.sweeps.pictures import _map, _spans_decades, save_curves, save_pictures
-from dessine.sweeps.results import UNREADABLE, Axis, Results, _pooled, collect, main_effect, samples, save_table
+from dessine.sweeps.results import (
+    UNREADABLE,
+    Axis,
+    Results,
+    _pooled,
+    best_settings,
+    collect,
+    main_effect,
+    samples,
+    save_table,
+    within,
+)
 
 AXES = Axes(grid={"a.eta": [0.1, 1.0, 10.0], "b": ["tanh", "relu"]})
 
@@ -329,3 +340,15 @@ def test_the_page_of_a_sweep_shows_its_notes_and_tags(tmp_path):
     assert "for &lt;b&gt;Monday&lt;/b&gt;" in text
     (tmp_path / "notes.json").write_text("{")
     assert "lesson" not in save_page(Results([], [], {}), tmp_path / "page.html", "t", [], "", "").read_text()
+
+
+def test_the_mean_number_of_modes_is_no_more_than_there_are(tmp_path):
+    folder = sweep_folder(tmp_path / "s")
+    for seed, modes in enumerate((25.0, 24.0, 25.0)):
+        run = Run(folder.cells / str(seed))
+        spec = {"data": {"type": "grid", "side": 5}}
+        records = [{"step": 10, "epoch": 1, "scores": {"modes": modes}}]
+        finish(run, [f"seed={seed}"], status="completed", seed=seed, records=records, spec=spec)
+    results = collect(folder, Axes(), {"scores.modes": "max"})
+    assert within(results.done, "scores.modes") == (0, 25)
+    assert best_settings(results)[1].startswith("  24.67 [23.23, 25]")

@@ -156,7 +156,7 @@ def _one(name: str, words: Sequence[str], as_json: bool, o: dict[str, Any]) -> N
                 say(f"measures {', '.join(missing)} of {path.name}{f', repeat {repeat}' * (repeat > 0)} ...")
             measure(path, missing, repeat)
     values = it.values()
-    judged, orders = judge(it.published, values)
+    judged, orders = judge(it.published, values, it.plan.cells)
     if it.folder:
         again = f"dessine reproduce {it.name}"
         made = save_page(it.published, judged, orders, it.folder.path / "published.html", it.name, again)
@@ -234,7 +234,7 @@ def _write_docs(docs: Path, o: dict[str, Any]) -> None:
         it = _open(name, (), o | {"folder": None})
         file = docs / "published" / f"{name}.csv"
         values = load_values(file) if file.is_file() else measured(it.published, None, it.plan.cells, {})
-        parts.append(markdown(name, it.published, *judge(it.published, values), f"dessine reproduce {name}"))
+        parts.append(markdown(name, it.published, *judge(it.published, values, it.plan.cells), f"dessine reproduce {name}"))
     docs.mkdir(parents=True, exist_ok=True)
     write_atomically(docs / "published.md", "\n".join(parts))
     if not o["quiet"]:

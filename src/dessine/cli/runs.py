@@ -196,7 +196,7 @@ def _pictures(every: list[Setting], names: list[str], against: str, path: Path, 
     def draw() -> Path:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            return save_comparison(path, panels, title, against)
+            return save_comparison(path, panels, title, against, _modes(every))
         except OSError as error:
             error.filename = str(path)  # the temporary one means nothing to a user
             raise
@@ -440,15 +440,27 @@ def _any_spec(text: str, runs_dir: Path) -> dict[str, Any]:
     return check_document(document, Experiment).model_dump()
 
 
-def _compared(every: Sequence[Setting], names: Sequence[str]) -> None:
-    """One row per setting; where more differs than there are settings, one column per setting."""
+def _summary(one: Setting, metric: str) -> dict[str, Any]:
+    """Of a metric over the repeats of a setting."""
     from dessine.intervals import limits, summarise_repeats
 
+    return summarise_repeats(one.ends(metric), limits(metric, _modes([one])))
+
+
+def _modes(every: Sequence[Setting]) -> float:
+    """How many there are to be found in the data of these settings at most."""
+    from dessine.data import modes_of
+
+    return max(modes_of(one.tracks[0].row.spec) for one in every)
+
+
+def _compared(every: Sequence[Setting], names: Sequence[str]) -> None:
+    """One row per setting; where more differs than there are settings, one column per setting."""
     keys = list(every[0].values)
     heads = [*keys, "runs", "n", *names]
     rows = []
     for one in every:
-        told = [_mean(summarise_repeats(one.ends(name), limits(name))) for name in names]
+        told = [_mean(_summary(one, name)) for name in names]
         rows.append(
             [*(clipped(shown(v), 60) for v in one.values.values()), count_of(one.statuses()), str(len(one.repeats)), *told]
         )
@@ -461,11 +473,9 @@ def _compared(every: Sequence[Setting], names: Sequence[str]) -> None:
 
 def _written(every: Sequence[Setting], names: Sequence[str], how: str) -> str:
     """The table of settings for a paper or a page; a CSV has the ends of an interval in columns of their own."""
-    from dessine.intervals import limits, summarise_repeats
-
     keys = list(every[0].values)
     rows = [[*map(shown, one.values.values()), str(len(one.repeats))] for one in every]
-    told = [[summarise_repeats(one.ends(name), limits(name)) for name in names] for one in every]
+    told = [[_summary(one, name) for name in names] for one in every]
     if how == "csv":
         heads = [f"{name}{end}" for name in names for end in ("", "_low", "_high", "_std")]
         numbers = [[v for t in row for v in (t["mean"], *t["interval"], t["std"])] for row in told]
@@ -478,14 +488,12 @@ def _written(every: Sequence[Setting], names: Sequence[str], how: str) -> str:
 
 
 def _setting(one: Setting, names: Sequence[str]) -> dict[str, Any]:
-    from dessine.intervals import limits, summarise_repeats
-
     runs = [{"path": str(t.row.path), "status": t.row.status, "seed": t.seed, "repeats": t.repeats} for t in one.tracks]
     return {
         "values": one.values,
         "label": one.label,
         "runs": runs,
-        "metrics": {name: summarise_repeats(one.ends(name), limits(name)) for name in names},
+        "metrics": {name: _summary(one, name) for name in names},
     }
 
 

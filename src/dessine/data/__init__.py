@@ -13,6 +13,6 @@ from dessine.data import (  # noqa: F401  registers them
     sheep,
     stacked,
 )
-from dessine.data.dataset import PLACES, Dataset, Examples, Split, datasets
+from dessine.data.dataset import PLACES, Dataset, Examples, Split, datasets, modes_of
 
-__all__ = ["PLACES", "Dataset", "Examples", "Split", "datasets"]
+__all__ = ["PLACES", "Dataset", "Examples", "Split", "datasets", "modes_of"]

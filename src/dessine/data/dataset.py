@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import inf, prod
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -154,9 +154,13 @@ class Available(NamedTuple):
 
 
 class Dataset(Node):
-    """A data set that a spec can name."""
+    """A data set that a spec can name.
+
+    known_modes: how many its examples have, where they can be counted
+    """
 
     registry = datasets
+    known_modes: float = inf
 
     def load(self) -> Split:
         """Read or make it. Raises SpecError, saying what is missing and how to get it."""
@@ -182,6 +186,14 @@ class Dataset(Node):
         """What can be loaded now, counted. As it stands, for data made on the spot: what the default options make."""
         made = cls().load()
         return [Available(cls.type, made.source, "", len(made.train), len(made.test))]
+
+
+def modes_of(spec: Mapping[str, Any]) -> float:
+    """How many modes the data of a resolved spec have; inf where they cannot be counted, or the data set is not known."""
+    try:
+        return Dataset.of(spec.get("data")).known_modes
+    except SpecError:
+        return inf
 
 
 def kept_apart(count: int, share: float) -> Array:

@@ -57,6 +57,7 @@ class Ring(Dataset):
         validation: Part = 0.0,
     ):
         self.modes, self.radius, self.sigma, self.imbalance = modes, radius, sigma, imbalance
+        self.known_modes = modes
         self.points, self.test_points, self.seed, self.validation = points, test_points, seed, validation
 
     def mixture(self) -> Mixture:
@@ -96,6 +97,7 @@ class Grid(Dataset):
         validation: Part = 0.0,
     ):
         self.side, self.spacing, self.sigma, self.imbalance = side, spacing, sigma, imbalance
+        self.known_modes = side**2
         self.points, self.test_points, self.seed, self.validation = points, test_points, seed, validation
 
     def mixture(self) -> Mixture:
@@ -133,6 +135,7 @@ class Line(Dataset):
         validation: Part = 0.0,
     ):
         self.at, self.sigma, self.imbalance = at, sigma, imbalance
+        self.known_modes = len(at)
         self.points, self.test_points, self.seed, self.validation = points, test_points, seed, validation
 
     def mixture(self) -> Mixture:

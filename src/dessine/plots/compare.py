@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -23,8 +24,11 @@ MOST_POINTS, MOST_BANDS = 1000, 6
 """Bands of more settings would hide each other."""
 
 
-def save_comparison(path: Path, panels: Mapping[str, Curves], title: str, against: str = "step") -> Path:
-    """panels: metric -> the curve of each setting; a setting without values in a panel is not drawn there."""
+def save_comparison(path: Path, panels: Mapping[str, Curves], title: str, against: str = "step", modes: float = inf) -> Path:
+    """panels: metric -> the curve of each setting; a setting without values in a panel is not drawn there.
+
+    modes: how many there are to be found
+    """
     labels = list(dict.fromkeys(label for curves in panels.values() for label in curves))
     colours = [f"C{i}" for i in range(len(labels))] if len(labels) <= 10 else shades(len(labels))
     colour = dict(zip(labels, colours, strict=True))
@@ -42,7 +46,7 @@ def save_comparison(path: Path, panels: Mapping[str, Curves], title: str, agains
                 if not there.any():
                     continue
                 x, values = _thinned(x[there], values[:, there])
-                mean, low, high = mean_interval(values, within=limits(metric))
+                mean, low, high = mean_interval(values, within=limits(metric, modes))
                 (line,) = axes.plot(x, mean, color=colour[label], lw=1.5, marker=mark(x))
                 handles.setdefault(label, line)
                 if len(labels) <= MOST_BANDS:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from dessine.data import modes_of
 from dessine.intervals import limits, summarise_repeats
 from dessine.reports.curves import History, grid
 from dessine.reports.shell import (
@@ -153,7 +154,9 @@ def results(row: Row, track: Track, summary: dict[str, Any]) -> Markup:
     """One line for each goal; then whatever else the game has summed up."""
     goals, best, rows = goals_of(row.info), summary.get("best", {}), []
     for goal, way in goals.items():
-        told = summarise_repeats(np.array([track.last(goal, r) for r in range(track.repeats)]), limits(goal))
+        told = summarise_repeats(
+            np.array([track.last(goal, r) for r in range(track.repeats)]), limits(goal, modes_of(row.spec))
+        )
         if not told["count"]:
             continue
         low, high = told["interval"]

@@ -9,6 +9,7 @@ import copy
 import hashlib
 import itertools
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le, MaxLen
 
 from dessine import plugins
+from dessine.data import modes_of
 from dessine.node import Node
 from dessine.paths import LONGEST_NAME
 from dessine.registry import DEFAULTS, Count, Like, SpecError, Whole
@@ -179,7 +181,7 @@ class Cell:
 
     values: the keys that vary, and what they are here; overrides: all that differs from the base, as `dessine train` takes it
     identity: SHA-256 of the resolved spec, and of its plugins; folder: the run folder's name
-    plugins: whether it has some
+    plugins: whether it has some; modes: how many its data have, where they can be counted
     """
 
     values: dict[str, Any]
@@ -188,6 +190,7 @@ class Cell:
     identity: str
     label: str
     plugins: bool = False
+    modes: float = math.inf
 
     @property
     def folder(self) -> str:
@@ -239,7 +242,8 @@ class Planner:
         own = spec.get("plugins", [])
         resolved = json.dumps(spec, sort_keys=True) + "".join(plugins.hashes(own))
         label = " ".join(f"{self.short.get(key, key)}={shown(v)}" for key, v in everything.items())
-        return Cell(values, seed, overrides, hashlib.sha256(resolved.encode()).hexdigest(), label or "base", bool(own))
+        identity = hashlib.sha256(resolved.encode()).hexdigest()
+        return Cell(values, seed, overrides, identity, label or "base", bool(own), modes_of(spec))
 
     def cells(self) -> list[Cell]:
         """All cells of a grid, seed by seed, so that early results cover every setting. Raises BadSpec with every mistake."""

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from dessine.intervals import limits, mean_interval
+from dessine.intervals import Limits, limits, mean_interval
 from dessine.registry import SpecError
 from dessine.runs.documents import read_scores, repeat_part
 from dessine.runs.files import RunError, write_atomically
@@ -230,28 +230,41 @@ def _last(result: Result, metric: str) -> list[float]:
     return [float(v) for v in curve[-1]] if len(curve) else []
 
 
-def judge(published: Published, values: Iterable[Value]) -> tuple[list[Judgement], list[Order]]:
-    """Every figure of the table, row by row, and the orders of those columns of which only the order is compared."""
+def judge(published: Published, values: Iterable[Value], cells: Sequence[Cell] = ()) -> tuple[list[Judgement], list[Order]]:
+    """Every figure of the table, row by row, and the orders of those columns of which only the order is compared.
+
+    cells: of the sweep, whose data tell how many modes there are to be found
+    """
     values = list(values)
     columns = {column.name: column for column in published.columns}
     judged = []
     for row in published.rows:
+        modes = max((cell.modes for cell in cells if fits(row, cell)), default=math.inf)
         for name, column in columns.items():
             own = [v for v in values if v.row == row.name and v.column == name]
-            figure = row.figures.get(name)
-            judged.append(_figure(published, row, column, None if figure is None else published.theirs(figure), own))
+            figure, within = row.figures.get(name), _within(column, modes)
+            theirs = None if figure is None else published.theirs(figure, within)
+            judged.append(_figure(row, column, theirs, own, within))
     orders = [_order(name, [j for j in judged if j.column == name]) for name, c in columns.items() if c.compare == "order"]
     return judged, [order for order in orders if order is not None]
 
 
-def _figure(published: Published, row: Row, column: Column, theirs: Theirs | None, own: list[Value]) -> Judgement:
-    """One cell of the table."""
+def _within(column: Column, modes: float) -> Limits:
+    """What a figure of the column can be. modes: of the row's data"""
+    if not column.times:
+        return column.plus, column.plus
+    low, high = sorted(column.times * end + column.plus for end in limits(column.metric, modes))
+    return low, high
+
+
+def _figure(row: Row, column: Column, theirs: Theirs | None, own: list[Value], within: Limits) -> Judgement:
+    """One cell of the table. within: what such a figure can be"""
     ended = [
         v for v in own if v.status == "completed"
     ] or own  # what a run says on the way is no result beside those that ended
     there = {v.seed: v for v in ended if math.isfinite(v.value)}
     x = np.array([v.value for v in there.values()])
-    mean, low, high = _interval(column, x, [v.error for v in there.values()])
+    mean, low, high = _interval(column, x, [v.error for v in there.values()], within)
     runs = sum(v.status == "completed" for v in own), len(own)
     steps, of = min((v.steps for v in own), default=0), max((v.of for v in own), default=0)
     verdict, because = "not comparable", _obstacle(row, column, theirs, own, x, (low, high))
@@ -266,7 +279,7 @@ def _slack(theirs: Theirs) -> float:
     return 1e-9 * max(abs(theirs.low), abs(theirs.high))
 
 
-def _interval(column: Column, x: Array, errors: list[float | None]) -> tuple[float, float, float]:
+def _interval(column: Column, x: Array, errors: list[float | None], within: Limits) -> tuple[float, float, float]:
     """Mean and its 95 % interval: Student's over seeds, a single run's own where it tells one. NaN ends where nothing does.
 
     Where every run gives the same number, as 25 modes of 25, that is the interval.
@@ -275,11 +288,10 @@ def _interval(column: Column, x: Array, errors: list[float | None]) -> tuple[flo
         return math.nan, math.nan, math.nan
     if len(x) == 1 and errors[0] is not None:
         half = float(ndtri(0.975)) * errors[0]
-        return float(x[0]), float(x[0]) - half, float(x[0]) + half
+        return float(x[0]), max(within[0], float(x[0]) - half), min(within[1], float(x[0]) + half)
     if column.exact or (len(x) > 1 and np.ptp(x) <= 1e-12 * np.abs(x).max()):
         return float(x.mean()), float(x.min()), float(x.max())
-    ends = sorted(column.times * end + column.plus if column.times else 0.0 for end in limits(column.metric))
-    mean, low, high = mean_interval(x, within=(ends[0], ends[1]))
+    mean, low, high = mean_interval(x, within=within)
     return float(mean), float(low), float(high)
 
 

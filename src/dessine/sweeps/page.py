@@ -11,12 +11,12 @@ from urllib.parse import quote
 import numpy as np
 from markupsafe import Markup
 
-from dessine.intervals import limits, summarise_repeats
+from dessine.intervals import summarise_repeats
 from dessine.reports import beside, facts, figure, folded, joined, link, page, preformatted, section, table
 from dessine.reports.run_page import frames_of
 from dessine.runs.files import RunError, write_atomically
 from dessine.runs.notes import notes_of
-from dessine.sweeps.results import UNRANKED, Result, Results, main_effect, samples
+from dessine.sweeps.results import UNRANKED, Result, Results, main_effect, samples, within
 
 MOST_DRAWN, MOST_RUNS = 24, 500
 CAPTIONS = {
@@ -68,7 +68,7 @@ def settings_table(results: Results, metric: str, way: str) -> Markup:
     """Mean, interval and spread of each setting, the best first."""
     rows = []
     for runs in results.settings().values():
-        told = summarise_repeats(np.array(list(samples(runs, metric).values())), limits(metric))
+        told = summarise_repeats(np.array(list(samples(runs, metric).values())), within(runs, metric))
         if told["count"]:
             seconds = [r.seconds for r in runs if r.seconds is not None]
             names = [axis.name(runs[0].values) for axis in results.axes]

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from dessine.intervals import limits, mean_interval
+from dessine.intervals import mean_interval
 from dessine.plots import Pictures
 from dessine.plots.curves import mark, possible
 from dessine.plots.figure import heading, library, logarithmic, picture
-from dessine.sweeps.results import Axis, Result, Results, distinct, main_effect, samples
+from dessine.sweeps.results import Axis, Result, Results, distinct, main_effect, samples, within
 
 Array = np.ndarray
 MOST_CURVES, MOST_BANDS, MOST_POINTS, MOST_TICKS, MOST_PLANES = 10, 4, 300, 24, 60
@@ -71,7 +71,9 @@ def save_curves(settings: dict[str, list[Result]], path: Path, title: str, metri
             mean, low, high = mean_interval(values)
             axes.plot(steps, mean, color=f"C{i}", lw=1.5, label=name, marker=mark(steps), zorder=3)
             if label in ranked[:MOST_BANDS]:
-                axes.fill_between(steps, *np.clip((low, high), *limits(metric)), color=f"C{i}", alpha=0.15, lw=0, zorder=2)
+                axes.fill_between(
+                    steps, *np.clip((low, high), *within(settings[label], metric)), color=f"C{i}", alpha=0.15, lw=0, zorder=2
+                )
         told = "one seed: no intervals"
         if max(len(v) for _, v in found.values()) > 1:
             told = "mean over seeds, band: 95 % interval"

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import MinLen
 from scipy.special import ndtri, stdtrit
 
+from dessine.intervals import ANY, Limits
 from dessine.node import Node
 from dessine.registry import Count, SpecError
 
@@ -114,8 +115,11 @@ class Published(Node):
                 if column not in names:
                     raise SpecError(f"no such column (known: {', '.join(names)})", ("rows", i, "figures", column))
 
-    def theirs(self, figure: Figure) -> Theirs:
-        """The figure as an interval: 95 %, from its error, or else what rounds to the digits that are printed."""
+    def theirs(self, figure: Figure, within: Limits = ANY) -> Theirs:
+        """The figure as an interval: 95 %, from its error, or else what rounds to the digits that are printed.
+
+        within: what such a figure can be at all; what is printed lies inside whatever they have counted
+        """
         mean, error = (figure[0], figure[1]) if isinstance(figure, list) else (figure, None)
         if error is None:
             half, how = float(Decimal(5).scaleb(int(Decimal(repr(mean)).as_tuple().exponent) - 1)), "as printed"
@@ -126,7 +130,8 @@ class Published(Node):
             wide = float(stdtrit(n - 1, 0.975)) if n > 1 else float(ndtri(0.975))
             half = wide * error / (n**0.5 if self.error == "standard_deviation" and n else 1)
             how = f"95 %, from the {self.error.replace('_', ' ')}{f' of {n} runs' if n else ''}"
-        return Theirs(float(mean), float(mean) - half, float(mean) + half, how)
+        low, high = min(within[0], mean), max(within[1], mean)
+        return Theirs(float(mean), max(low, float(mean) - half), min(high, float(mean) + half), how)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from dessine.intervals import limits, mean_interval
+from dessine.data import modes_of
+from dessine.intervals import Limits, limits, mean_interval
 from dessine.registry import SpecError
 from dessine.runs.comparison import NOTHING
 from dessine.runs.documents import read_summary, spec_of
@@ -63,6 +65,14 @@ class Result:
             rows = []
         there = [(step, v) for step, v in rows if v is not None]
         return np.array([s for s, _ in there]), np.array([v for _, v in there], float).reshape(-1, self.repeats)
+
+
+def within(rows: Iterable[Result], metric: str) -> Limits:
+    """Between which ends a metric of these runs can lie."""
+    if not metric.endswith(".modes"):
+        return limits(metric)
+    found = {json.dumps(data, sort_keys=True): data for row in rows if (data := (row.run.info().get("spec") or {}).get("data"))}
+    return limits(metric, max((modes_of({"data": data}) for data in found.values()), default=math.inf))
 
 
 @dataclass
@@ -188,11 +198,11 @@ def main_effect(results: Results, axis: Axis, metric: str) -> Effect:
             table.setdefault(axis.point(row.values), {})[rest, seed] = v
     columns = [table[axis.point(p)] for p in axis.points]
     shared = set.intersection(*(set(c) for c in columns)) if columns else set()
-    nothing = np.full(len(columns), np.nan)
+    nothing, own = np.full(len(columns), np.nan), within(results.done, metric)
     if shared:
         seeds = sorted({seed for _, seed in shared})
         by_seed = np.array([[np.mean([c[k] for k in shared if k[1] == s]) for c in columns] for s in seeds])  # (seeds, points)
-        own, furthest = limits(metric), limits(metric)[1] - limits(metric)[0]
+        furthest = own[1] - own[0]
         differences = mean_interval(by_seed - by_seed[:, :1], within=(-furthest, furthest))
         return Effect(axis, *mean_interval(by_seed, within=own), *differences, len(seeds))
     # Nothing is paired: each setting has seeds of its own. The spread within settings says how sure the means are.
@@ -200,7 +210,7 @@ def main_effect(results: Results, axis: Axis, metric: str) -> Effect:
     per = [[x for x in groups if len(x)] for groups in per]
     mean = np.array([np.mean([x.mean() for x in groups]) if groups else np.nan for groups in per])
     half = np.array([_pooled(groups) for groups in per])
-    low, high = np.maximum(mean - half, limits(metric)[0]), np.minimum(mean + half, limits(metric)[1])
+    low, high = np.maximum(mean - half, own[0]), np.minimum(mean + half, own[1])
     return Effect(axis, mean, low, high, nothing, nothing, nothing, 0)
 
 
@@ -371,7 +381,7 @@ def best_settings(results: Results, count: int = 3) -> list[str]:
         for label, rows in results.settings().items():
             found = np.array(list(samples(rows, metric).values()))
             if len(found):
-                mean, low, high = (float(v) for v in mean_interval(found, within=limits(metric)))
+                mean, low, high = (float(v) for v in mean_interval(found, within=within(rows, metric)))
                 sure = f"[{low:.4g}, {high:.4g}]" if low == low else "all alike" if len(found) > 1 else "one seed"
                 told.append((mean, sure, len(found), label))
         told.sort(key=lambda row: row[0], reverse=way == "max")
