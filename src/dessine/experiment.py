@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from math import ceil, log2
 from typing import Annotated, Any, Literal
 
@@ -31,9 +33,11 @@ from dessine.runs.checkpoint import Damaged
 from dessine.runs.files import RunError, own, write_json
 from dessine.runs.run import Run, outcome, picture_name
 from dessine.scores.diagnosis import Diagnosis, diagnose
+from dessine.scores.finding import SHORTEST
 from dessine.scores.packed import judge_for, shipped
 from dessine.scores.reference import Reference
 from dessine.scores.sampled import Sampled
+from dessine.spec import BadSpec, Document, change
 from dessine.streams import Streams
 from dessine.threads import one_blas_thread
 
@@ -44,6 +48,8 @@ POOR = 0.8
 """Test success of a judge under which a line says so."""
 EVENLY = 60
 """Pictures of what moves fast, before they become half as many, where the outputs do not say."""
+LOOKED = 2000
+"""Samples of the last checkpoint that a verdict looks at."""
 GROWTH = 1.2
 """From one of its first pictures to the next, so much later."""
 
@@ -538,7 +544,7 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
         if run.info().get(key):
             summary[key] = run.info()[key]
     with np.errstate(all="ignore"):
-        summary["diagnosis"] = diagnosis(experiment, run, records).plain()
+        summary["diagnosis"] = _at_the_end(experiment, run, records, status).plain()
     write_json(own(run.path, "summary.json"), summary)
     if experiment.outputs.plots and records:
         with np.errstate(all="ignore"):
@@ -553,6 +559,34 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
     results = {goal: mean for goal in experiment.game.goals if (mean := _mean(summary["last"], goal)) is not None}
     run.end(status, seconds, step=step, results=results)
     return summary
+
+
+def _at_the_end(experiment: Experiment, run: Run, records: list[dict[str, Any]], status: str) -> Diagnosis:
+    """What `dessine diagnose` will say of the run, for it looks at the same; of one that is not completed, what its lines say,
+    for the user waits for it to stop.
+    """
+    game, steps, sampled = experiment.game, [0], list[Sampled]()
+    if status == "completed" and game.draws and records and records[-1]["step"] >= SHORTEST:
+        now = {name: np.array(value) for name, value in game.state().items()}, game.streams.state()
+        with suppress(RunError):  # then the lines tell their part
+            steps = [run.restore(experiment) or 0] * experiment.repeats
+            sampled = looked(experiment, run, steps)
+        game.restore(now[0])
+        game.streams.restore(now[1])
+    return diagnosis(experiment, run, records, sampled, until=steps if sampled else ())
+
+
+def looked(
+    experiment: Experiment, run: Run, steps: Sequence[int], count: int = LOOKED, seed: int = 0, average: bool | None = None
+) -> list[Sampled]:
+    """What `count` samples of each repeat show, beside those of the checkpoint before, where `experiment` is left.
+
+    steps: of the checkpoint to which each repeat of it has been restored
+    """
+    if not min(steps):
+        return []
+    # Of repeats with a best of their own: before the earliest.
+    return experiment.game.looked(count, seed, average, steps, lambda: bool(run.restore(experiment, before=min(steps))))
 
 
 def diagnosis(
@@ -573,8 +607,27 @@ def diagnosis(
     known, warned = _known(experiment, spec)
     found = info.get("non_finite") or []
     return diagnose(
-        records, spec, known, repeats=experiment.repeats, non_finite=found, sampled=sampled, warned=warned, until=until
+        records,
+        spec,
+        known,
+        repeats=experiment.repeats,
+        non_finite=found,
+        sampled=sampled,
+        warned=warned,
+        until=until,
+        accepts=partial(_accepts, spec, experiment.split),
     )
+
+
+def _accepts(spec: Mapping[str, Any], split: Split, override: str) -> bool:
+    """Whether the spec of a run would be one with KEY=VALUE, too, and fit its data."""
+    document = Document(deepcopy(dict(spec)), "", {})
+    try:
+        change(document, [override])
+        Experiment.of(document.data).build(split, allocate=False, alone=True)
+    except (BadSpec, SpecError):
+        return False
+    return True
 
 
 def _known(experiment: Experiment, spec: Mapping[str, Any]) -> tuple[Reference, list[tuple[str, str, bool]]]:

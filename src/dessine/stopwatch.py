@@ -53,7 +53,7 @@ MEASURED = {
         "standing": "distance",
     },
     classification: {"exam": "test", "tested": "test at the end"},
-    loop: {"diagnosis": "verdict"},
+    loop: {"_at_the_end": "verdict"},
 }
 """Measures beside the scores: where a module calls each, and what it is called in the metrics."""
 GLANCED = {

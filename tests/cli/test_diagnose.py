@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
 from tiny_run import CONFIGS
 
-from dessine.cli.loading import open_run
-from dessine.experiment import Experiment
+from dessine.cli.loading import load, open_run
+from dessine.experiment import Experiment, _accepts
 from dessine.games import Adversarial
-from dessine.scores.advice import advise
+from dessine.scores.advice import MOST, advise
 from dessine.scores.finding import VERDICTS
 from dessine.scores.lines import Lines
-from dessine.spec import check_document, read
+from dessine.spec import BadSpec, check_document, read
 
 RING = """\
 name: small_ring
@@ -89,6 +91,51 @@ def test_what_was_made_to_fail_is_found_out(small, dessine, tmp_path, verdict):
     change = next(one["override"] for one in told["advice"] if one["override"])
     assert change in plain.out
     assert dessine("train", "--from", "run", change, "--dry-run").code == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["training.steps=200", "repeats=3"],
+        ["training.steps=200", "game.generator.optimizer.eta=0.02", "game.discriminator.optimizer.eta=5e-5"],
+        ["training.steps=120", "outputs.metrics=40", "outputs.keep=1"],  # three lines
+        ["training.steps=200", "game.scored=0"],
+        ["training.steps=200", "game.scored=20", "game.average=0.9"],
+        [
+            "training.steps=300",
+            "training.stop={on: [collapsed, collapsing], patience: 1}",
+            "game.discriminator.optimizer.eta=1e-6",
+        ],
+        ["data={type: line}", "training.steps=200"],
+        ["data={type: points, at: [0.0, 1.0]}", "training={steps: 150, batch_size: 2}", "outputs.metrics=10"],
+    ],
+)
+def test_the_end_of_a_training_says_what_diagnose_says(small, tmp_path, changes):
+    layer = ["game.generator.layers[2].units=1"] if "data=" in changes[0] else []
+    trained, told = small(*layer, *changes)
+    assert trained.code == 0, trained.err
+    at_end = json.loads((tmp_path / "run" / "summary.json").read_text())["diagnosis"]
+    assert {key: told[key] for key in at_end} == at_end
+    assert not at_end["early"]
+    assert f"{told['verdict']}" in trained.err
+
+
+def test_to_look_at_samples_leaves_the_game_as_it_was(small, dessine, tmp_path):
+    """A run that goes on after its end makes the steps of one that was never there."""
+    small("training.steps=200", "outputs.checkpoint=100")
+    assert dessine("train", "--resume", "run", "training.steps=300").code == 0
+    assert dessine("train", "small.yaml", "training.steps=300", "outputs.checkpoint=100", "--run-dir", "whole").code == 0
+    lines = [(tmp_path / run / "metrics.jsonl").read_text() for run in ("run", "whole")]
+    assert lines[0] == lines[1]
+
+
+def test_a_discriminator_that_cannot_follow_is_made_faster_first(small):
+    _, told = small("training.steps=200", "game.generator.optimizer.eta=0.02", "game.discriminator.optimizer.eta=5e-5")
+    assert told["verdict"] in ("collapsed", "collapsing")
+    first = told["advice"][0]
+    assert first["override"] == "game.discriminator.optimizer.eta=0.001"
+    assert "400 times slower than the generator" in first["why"]
+    assert "instance_noise" not in str(told["advice"])
 
 
 def test_numbers_that_stopped_being_finite_are_told_with_their_step(small):
@@ -173,17 +220,31 @@ def test_no_such_run_is_one_line(dessine):
     assert len(answer.err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("loss", ["minimax", "non_saturating", "least_squares", "hinge", "wasserstein"])
-@pytest.mark.parametrize("config", ["gan_ring", "gan_mnist_report", "wgan_mnist", "gan_mnist"])
-def test_all_advice_is_accepted_by_the_config_it_is_for(config, loss):
-    path = CONFIGS / f"{config}.yaml"
-    base = [f"game.loss={loss}"] + ([] if loss in ("minimax", "non_saturating") else ["game.real_labels=[1, 1]"])
-    resolved = check_document(read(path, base), Experiment).model_dump()
-    lines = Lines([{"step": 1, "scores": {"high_quality": 0.1}}])
-    for verdict in VERDICTS:
-        for one in advise(verdict, resolved, lines):
-            if one.override:
-                check_document(read(path, [*base, one.override]), Experiment)
+LINES = {
+    "level": [{"step": i, "loss": {"discriminator": 1.4}, "scores": {"high_quality": 0.1}} for i in range(1, 8)],
+    "won": [{"step": i, "loss": {"discriminator": 0.0}, "scores": {"high_quality": 0.9}} for i in range(1, 8)],
+    "small": [{"step": i, "distance": 1.0} for i in range(1, 8)],
+}
+
+
+@pytest.mark.parametrize("config", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+def test_all_advice_can_be_pasted_behind_the_config_it_is_for(config):
+    path, here = CONFIGS / f"{config}.yaml", ["data.source=sample"] if "mnist" in config else []
+    try:
+        experiment, _, spec = load(path, here, False)
+    except BadSpec as error:
+        pytest.skip(str(error))  # data that must be fetched
+    told = {}
+    for lines, verdict in product(LINES.values(), VERDICTS):
+        advice = advise(verdict, spec, Lines(lines), partial(_accepts, spec, experiment.split))
+        assert len(advice) <= MOST
+        etas = [one.override.partition("=")[0] for one in advice if ".eta" in one.override]
+        assert len(set(etas)) == len(etas), advice
+        told |= {one.override: one.why for one in advice}
+    for override, why in told.items():
+        assert why
+        assert load(path, [*here, override], False)[2] != spec, override
+    assert any("eta" in override for override in told)
 
 
 @pytest.mark.parametrize("loss", ["non_saturating", "wasserstein"])

@@ -48,3 +48,9 @@ def test_a_seed_gives_the_same_bins_and_small_sets_get_fewer():
     np.testing.assert_array_equal(Bins(x, seed=3).centres, Bins(x, seed=3).centres)
     assert len(Bins(x).centres) == 10
     assert Bins(x).counts.sum() == 200
+
+
+@pytest.mark.parametrize(("others", "share"), [(63, 0.0), (64, 1.0), (36, 1.0), (37, 0.0)])
+def test_a_bin_differs_from_1_96_standard_errors_on_in_either_direction(others: int, share: float) -> None:
+    """50 of 100 beside 63 of 100 is 1.85 standard errors of their difference, beside 64 it is 2.00."""
+    assert ndb(real=np.array([50, 50]), generated=np.array([others, 100 - others]))[0] == share

@@ -53,3 +53,12 @@ def test_the_interval_covers_nothing_where_there_is_nothing() -> None:
 
 def test_few_pairs_have_no_interval() -> None:
     assert np.isnan(spearman_interval(np.arange(4), np.arange(4))).all()
+
+
+def test_the_interval_leaves_out_as_much_at_either_end() -> None:
+    """2.5 % of the draws lie below it, and 2.5 % above."""
+    a, b = np.random.default_rng(3).standard_normal((2, 30))
+    chosen = np.random.default_rng(5).integers(30, size=(400, 30))
+    rho = np.array([stats.spearmanr(a[i], b[i]).statistic for i in chosen])
+    assert spearman_interval(a, b, draws=400, seed=5) == pytest.approx(tuple(np.quantile(rho, [0.025, 0.975])))
+    assert spearman_interval(a, b, 0.5, 400, 5) == pytest.approx(tuple(np.quantile(rho, [0.25, 0.75])))

@@ -160,3 +160,11 @@ def test_a_repeat_looks_for_its_data_where_the_whole_does(config: Path, tmp_path
     experiment = check_document(document, Experiment).node
     job = repeats._job(experiment, Run(tmp_path), 0, Run(tmp_path / "0"), tmp_path / "log")
     assert {f"data.path={tmp_path}/moved", "data.source=auto"} <= set(job.changes) & set(job.overrides)
+
+
+def test_a_number_that_no_repeat_has_is_none_of_each() -> None:
+    """Such as the share of the critic's gap, where every critic prefers the generated examples."""
+    lines = [{"step": 10, "critic_gap": {"share": None, "error": float(r)}} for r in range(3)]
+    merged = repeats._merged(lines)
+    assert merged == {"step": 10, "critic_gap": {"share": [None] * 3, "error": [0.0, 1.0, 2.0]}}
+    assert repeats._merged([None, {"a": 1.0}]) == {"a": [None, 1.0]}

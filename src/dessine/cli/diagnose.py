@@ -27,19 +27,14 @@ from dessine.cli.loading import (
 from dessine.cli.paths import RUN, json_option, runs_option
 from dessine.cli.terminal import table, text_width
 from dessine.cli.trust import trust_plugins
-from dessine.experiment import Experiment, diagnosis
-from dessine.games import Adversarial
-from dessine.games.game import FIXED_SEED
+from dessine.experiment import LOOKED, Experiment, diagnosis, looked
+from dessine.games.game import LOOKED_REPEATS as REPEATS
 from dessine.letters import harmless
 from dessine.runs.documents import read_metrics, some
 from dessine.runs.files import finite
 from dessine.runs.run import Run, RunError
 from dessine.scores.diagnosis import Diagnosis, Evidence, verdict
-from dessine.scores.sampled import Sampled, look
-from dessine.streams import Streams
-
-REPEATS = 20
-"""Repeats of which samples are looked at, from the first: more would take minutes."""
+from dessine.scores.sampled import Sampled
 
 UNSEEN = "samples of its checkpoint were not looked at, nor was what such data let a run reach"
 
@@ -53,7 +48,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("run", type=RUN)
 @click.option(
-    "--count", type=click.IntRange(50, 100_000), default=2000, show_default=True, help="Samples to look at, of each repeat."
+    "--count", type=click.IntRange(50, 100_000), default=LOOKED, show_default=True, help="Samples to look at, of each repeat."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of these samples.")
 @by_whom
@@ -128,7 +123,6 @@ def _samples(
     run: Run, experiment: Experiment, count: int, seed: int, average: bool | None, at: int | str
 ) -> tuple[list[int] | None, list[Sampled]]:
     """The steps of the checkpoint `at`, and what its samples show beside those of the one before it, repeat by repeat."""
-    game, drawn = experiment.game, list[np.ndarray]()
     try:
         newest = restore(run, experiment, at, experiment.repeats)
     except RunError as error:  # the metrics still tell their part, but not of a step that was asked for
@@ -136,16 +130,7 @@ def _samples(
             raise
         say(str(error))
         return None, []
-    if newest is None or not isinstance(game, Adversarial):
-        return newest, []
-    step: int | None = min(newest)
-    while step and len(drawn) < 2:
-        drawn.append(game.draw_each(count, Streams(seed + FIXED_SEED, experiment.repeats), average))
-        step = run.restore(experiment, before=step)  # of repeats with a best of their own, before the earliest
-    if not drawn:
-        return newest, []
-    first = range(min(REPEATS, experiment.repeats))
-    return newest, [look(game.panel, drawn[0][r], drawn[1][r] if len(drawn) > 1 else None, newest[r]) for r in first]
+    return newest, looked(experiment, run, newest, count, seed, average) if newest else []
 
 
 def _lines(told: Diagnosis, run: str, checkpoint: str, repeats: int) -> list[str]:

@@ -6,7 +6,7 @@ Its options, and what a turn is. How the two meet stands in `pair.py`, who moves
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from dessine.games.auxiliary import Auxiliary
 from dessine.games.beginning import begin_at_mean
 from dessine.games.critic_moves import CriticExtra, CriticMoves, Moves, Until
 from dessine.games.fitting import outline, refuse_contradictions, tell_classes
-from dessine.games.game import FIXED_SEED, Array, Context, Game, Probe, games
+from dessine.games.game import FIXED_SEED, LOOKED_REPEATS, Array, Context, Game, Probe, games
 from dessine.games.kinds import Kinds
 from dessine.games.latent import Latent
 from dessine.games.measures.gap import gap
@@ -47,6 +47,7 @@ from dessine.registry import DEFAULTS, Count, Like, SomeTimes, SpecError, Times
 from dessine.schedules import MovingDecay, MovingShare, Scheduled, is_interval, moving
 from dessine.scores.panel import GLANCED, Panel, directions
 from dessine.scores.reference import Reference
+from dessine.scores.sampled import Sampled, look
 from dessine.streams import Streams
 
 CHOSEN = 2_000
@@ -263,6 +264,16 @@ class Adversarial(Pair, Game):
         """(R, count, *shape): the same of every replicate."""
         with self.drawing(average):
             return self.drawn(count, streams)
+
+    def looked(
+        self, count: int, seed: int, average: bool | None, steps: Sequence[int], go_back: Callable[[], bool]
+    ) -> list[Sampled]:
+        def drawn() -> Array:
+            return self.draw_each(count, Streams(seed + FIXED_SEED, self.streams.replicates), average)[:LOOKED_REPEATS]
+
+        now = drawn()
+        before = drawn() if go_back() else None
+        return [look(self.panel, x, None if before is None else before[r], steps[r]) for r, x in enumerate(now)]
 
     def state(self) -> dict[str, Array]:
         state = {f"order.{k}": v for k, v in self.batches.state().items()} | {"turns": np.array(self.done)}

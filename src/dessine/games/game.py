@@ -18,6 +18,7 @@ from dessine.plots import Pictures
 from dessine.registry import Registry, SpecError
 from dessine.schedules import Scheduled
 from dessine.scores.reference import Reference
+from dessine.scores.sampled import Sampled
 from dessine.streams import Streams
 from dessine.threads import one_blas_thread
 
@@ -26,6 +27,8 @@ games: Registry[Game] = Registry("game")
 
 FIXED_SEED = 2**32
 """Added to the seed of a run for what must look the same at every step: latents of the sample grids, noise in tests."""
+LOOKED_REPEATS = 20
+"""Repeats of which samples are looked at, from the first: more would take minutes."""
 NO_GENERATOR = "this run has no generator"
 
 
@@ -212,6 +215,15 @@ class Game(Node):
         average: as in `drawn_by`; repeat: whose, where each draws its own
         """
         raise NotImplementedError
+
+    def looked(
+        self, count: int, seed: int, average: bool | None, steps: Sequence[int], go_back: Callable[[], bool]
+    ) -> list[Sampled]:
+        """What `count` samples of the first repeats show, whose turns were `steps`; nothing where no player draws.
+
+        go_back: to an earlier checkpoint, if there is one, whose samples of the same latents stand beside these
+        """
+        return []
 
     def drawn_by(self, average: bool | None = None) -> str:
         """Whose weights draw, in words, where there is a choice; else nothing.

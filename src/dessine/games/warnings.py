@@ -19,7 +19,7 @@ from dessine.losses import GameLoss
 from dessine.nn import Activate, Activation, Layer
 from dessine.nn.shaping import Reshape
 from dessine.registry import Path, Problem, dotted
-from dessine.scores.advice import held
+from dessine.scores.advice import held, usual
 from dessine.spec import inline
 
 Spec = Mapping[str, Any]
@@ -158,8 +158,7 @@ def _far_eta(game: Spec, data: Split) -> Iterator[Warning]:
         with_momentum = f" (with its momentum {long:g})" if momentum else ""
         path = ("game", name, "optimizer", "eta")
         message = f"{eta:g}{with_momentum} is far out for {kind}: {why}; {low:g} to {high:.3g} is usual here"
-        usual = {"adam": 1e-3, "rmsprop": 1e-3, "adadelta": 1.0}.get(kind, 0.01)
-        yield Warning(path, message, f"{dotted(path)}={usual:g}")
+        yield Warning(path, message, f"{dotted(path)}={usual(game, name):g}")
 
 
 def _largest(number: Any) -> float:

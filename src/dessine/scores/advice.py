@@ -1,6 +1,8 @@
 """What to try next: changes of one run's own config, as they are written on the command line, each with its reason.
 
-What a config already has is not advised again, nor what its other settings would refuse.
+What a config already has is not advised again, nor what its other settings would refuse. Each list has an order: first what
+removes a cause that the run itself shows (`ahead.py`), then remedies, those first that cured most often where that was measured
+(benchmarks/advice.py, docs/advice.md).
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from dessine.nn.layer import layers as known_layers
+from dessine.scores import put_in
+from dessine.scores.ahead import ahead, behind, largest
 from dessine.scores.finding import SHORTEST
 from dessine.scores.lines import Lines
 from dessine.scores.lines import kind as _type
@@ -20,20 +24,25 @@ from dessine.scores.small_rules import is_small
 Spec = Mapping[str, Any]
 MOST = 4
 """Pieces of advice: one tries one thing at a time."""
+USUAL = {"adam": 1e-3, "rmsprop": 1e-3, "adadelta": 1.0, "gradient_descent": 0.1}
+"""Learning rates that cured where they were measured; 0.01 for others, and for descent in a game, where 0.1 goes away."""
 BENT = ("maxout", "minibatch_discrimination")
 """Layers through whose parameters unrolled steps cannot go."""
 
 
 @dataclass(frozen=True)
 class Advice:
-    """override: KEY=VALUE, or empty where it takes more than one line of the config."""
+    """override: KEY=VALUE, as `dessine train` takes it."""
 
     override: str
     why: str
 
 
-def advise(verdict: str, spec: Spec, lines: Lines) -> list[Advice]:
-    """For a resolved spec, most promising first; empty if the spec is not known."""
+def advise(verdict: str, spec: Spec, lines: Lines, accepts: Callable[[str], bool] = lambda override: True) -> list[Advice]:
+    """For a resolved spec, most promising first; empty if the spec is not known.
+
+    accepts: whether the spec would still be one with KEY=VALUE
+    """
     game = spec.get("game")
     if not isinstance(game, Mapping):
         return []
@@ -44,68 +53,137 @@ def advise(verdict: str, spec: Spec, lines: Lines) -> list[Advice]:
         how = _small
     if not all(isinstance(game.get(name), Mapping) and game[name].get("layers") for name in players):
         return []
-    return [one for one in how.get(verdict, lambda *_: [])(spec, lines) if one is not None][:MOST]
+    found: dict[str, Advice] = {}
+    for one in how.get(verdict, lambda *_: [])(spec, lines):
+        # Two learning rates for one player would contradict each other; two rules of play are two things to try.
+        setting = one and (key_of(one) if ".eta" in key_of(one) else one.override)
+        if one is not None and len(found) < MOST and setting not in found and accepts(one.override):
+            found[str(setting)] = one
+    return list(found.values())
+
+
+def key_of(advice: Advice) -> str:
+    """What it changes: one setting is advised one value."""
+    return advice.override.partition("=")[0]
 
 
 def _diverged(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
     return [
         held(game),
-        _eta(game, "discriminator", 0.1, "steps that are too large are the usual reason"),
-        _eta(game, "generator", 0.1, "the same for the other player"),
+        *(_calmer(game, player) for player in _fastest_first(game)),
+        *(_eta(game, player, 0.1, "steps that are too large are the usual reason") for player in _fastest_first(game)),
     ]
 
 
 def _dead(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
     return [
-        _unless(
-            _type(game.get("loss")) != "minimax",
-            "game.loss=non_saturating",
-            "its gradient does not vanish where the critic wins",
-        ),
-        _eta(game, "discriminator", 0.25, "a slower discriminator wins less"),
+        _non_saturating(game),
+        *_if(ahead(game, lines), lambda why: [_slower_critic(game, why), _faster_generator(game, why)]),
+        _calmer(game, "generator"),
         _unless(game.get("n_critic", 1) == 1, "game.n_critic=1", "fewer moves of the discriminator"),
-        _smoothed(game),
         _noise(game, "with noise on both sides they overlap, so that the discriminator cannot be sure"),
-        _layer(game, "dropout", "{type: dropout, p: 0.5}", "after each hidden one: it does not win"),
+        _eta(game, "discriminator", 0.25, "a slower discriminator wins less"),
+        _smoothed(game),
+        _dropout(game),
     ]
 
 
 def _collapsed(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
-    generator = game["generator"]
     return [
         held(game),
         _unheard_latent(game, lines),
-        _unless(
-            _type(game.get("loss")) != "minimax",
-            "game.loss=non_saturating",
-            "its gradient does not vanish where the critic wins",
+        *_if(
+            behind(game, lines), lambda why: [_faster_critic(game, why), _more_moves(game, why), _slower_generator(game, why)]
         ),
+        *_if(ahead(game, lines), lambda why: [_non_saturating(game), _faster_generator(game, why), _slower_critic(game, why)]),
         _pack(spec),
-        _batch_norm(generator),
-        _eta(game, "generator", 0.5, "a generator that runs ahead jumps from mode to mode"),
-        _layer(game, "minibatch_discrimination", "minibatch_discrimination", "before the last: it sees that samples are alike"),
-        _noise(game, "a discriminator that sees through noise has no sharp favourites"),
+        _batch_norm(game),
+        _minibatch(game),
         _unrolled(game),
+        _eta(game, "generator", 0.5, "a generator that runs ahead jumps from mode to mode"),
     ]
 
 
-def _sample(data: Spec) -> bool:
-    """Whether there is more of the data to be had."""
-    return data.get("source") == "sample" and not data.get("path")
+def _non_saturating(game: Spec) -> Advice | None:
+    why = "its gradient does not vanish where the discriminator wins"
+    return _unless(_type(game.get("loss")) != "minimax", "game.loss=non_saturating", why)
+
+
+def _if(why: str, advice: Callable[[str], list[Advice | None]]) -> list[Advice | None]:
+    return advice(why) if why else []
+
+
+def _faster_critic(game: Spec, why: str) -> Advice | None:
+    """As fast as the generator, where both take steps of one kind, and at least as fast as such players usually are."""
+    own, other = (game[player].get("optimizer") or {} for player in ("discriminator", "generator"))
+    eta = usual(game, "discriminator")
+    if _type(own) == _type(other):
+        eta = min(largest(other.get("eta")), eta)
+    return _unless(eta < 2 * largest(own.get("eta")), *_pair(_set_eta(game, "discriminator", eta, why)))
+
+
+def _slower_generator(game: Spec, why: str) -> Advice | None:
+    eta, text = usual(game, "generator"), f"a generator that does not run away: {why}"
+    return _unless(_eta_of(game, "generator") < 2 * eta, *_pair(_set_eta(game, "generator", eta, text)))
+
+
+def _faster_generator(game: Spec, why: str) -> Advice | None:
+    eta = usual(game, "generator")
+    return _unless(2 * _eta_of(game, "generator") > eta, *_pair(_set_eta(game, "generator", eta, why)))
+
+
+def _slower_critic(game: Spec, why: str) -> Advice | None:
+    eta = usual(game, "discriminator")
+    return _unless(_eta_of(game, "discriminator") < 2 * eta, *_pair(_set_eta(game, "discriminator", eta, why)))
+
+
+def _more_moves(game: Spec, why: str) -> Advice | None:
+    other = game.get("n_critic", 1) != 1 or game.get("moves") or game.get("until")
+    return _unless(bool(other), "game.n_critic=5", "the same by more moves of the discriminator")
+
+
+def _calmer(game: Spec, player: str) -> Advice | None:
+    """Gradient descent takes steps as large as the gradient; Adam's are about eta whatever it is."""
+    plain = _type(game[player].get("optimizer")) == "gradient_descent"
+    why = f"steps of about eta, whatever the gradient of the {player} is"
+    return _unless(not plain, f"game.{player}.optimizer={{type: adam, eta: 0.001}}", why)
+
+
+def _fastest_first(game: Spec) -> list[str]:
+    return sorted(("discriminator", "generator"), key=lambda player: -_eta_of(game, player) / usual(game, player))
+
+
+def _eta_of(game: Spec, player: str) -> float:
+    return largest((game[player].get("optimizer") or {}).get("eta"))
+
+
+def usual(game: Spec, player: str) -> float:
+    """A learning rate for such a player."""
+    descent = _type(game[player].get("optimizer")) == "gradient_descent"
+    return 0.01 if descent and player != "network" else USUAL.get(_type(game[player].get("optimizer")), 0.01)
+
+
+def _more_examples(data: Spec) -> list[Advice | None]:
+    why = "more examples are harder to learn by heart"
+    points, name = data.get("points"), "mnist" if _type(data) == "stacked_mnist" else _type(data)
+    fetched = data.get("source") != "sample" or data.get("path")
+    return [
+        _unless(not data.get("limit"), "data.limit=null", f"{why}: all that there are"),
+        _unless(bool(fetched), "data.source=auto", f"{why}: `dessine data fetch {name}` first"),
+        _unless(not isinstance(points, int), f"data.points={10 * int(points or 0)}", why),
+    ]
 
 
 def _memorising(spec: Spec, lines: Lines) -> list[Advice | None]:
     data, game = spec.get("data") or {}, spec["game"]
-    more = _sample(data)
     augmented = "points" in data or bool(game.get("augment"))
     return [
-        _unless(not more, "data.source=auto", "more examples are harder to learn by heart: `dessine data fetch mnist` first"),
-        _fewer(data),
+        *_more_examples(data),
         _unless(augmented, "game.augment={translate: 0.125, cutout: 0.5}", "the discriminator sees no image twice as it is"),
-        _layer(game, "dropout", "{type: dropout, p: 0.5}", "after each hidden one: it learns fewer by heart"),
+        _dropout(game),
         _halved(spec, "stop earlier: copying comes late"),
     ]
 
@@ -116,8 +194,18 @@ def _ignoring(spec: Spec, lines: Lines) -> list[Advice | None]:
     by_generator = told["generator"] & {"condition", "embedding", "conditional_batch_norm"}
     by_critic = told["discriminator"] & {"projection", "condition", "embedding"} or game.get("auxiliary")
     return [
-        _unless(bool(by_generator), "", "the generator is not told the label: begin game.generator.layers with condition"),
-        _unless(bool(by_critic), "", "nothing asks for the label: end game.discriminator.layers with projection"),
+        _rows(
+            game,
+            "generator",
+            [] if by_generator else ["condition", *game["generator"]["layers"]],
+            "the generator is not told the label: condition puts it beside the latent",
+        ),
+        _rows(
+            game,
+            "discriminator",
+            [] if by_critic else [*game["discriminator"]["layers"][:-1], "projection"],
+            "nothing asks for the label: a projection does",
+        ),
         _unless(not _type(game.get("auxiliary")), "game.auxiliary.weight=3", "what is asked counts more beside the rest"),
         _unless(False, *_doubled(spec, "classes are told apart after samples are good")),
     ]
@@ -171,7 +259,7 @@ def _stuck_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
         _unless(
             not saturated and small, *_pair(_eta(game, "network", 0.1, "too large a step saturates units: no gradient is left"))
         ),
-        _unless(saturated, *_pair(_eta(game, "network", 10, "too small a step gets nowhere"))),
+        _unless(saturated or not small, *_pair(_eta(game, "network", 10, "too small a step gets nowhere"))),
         _unless(not other, "game.network.optimizer={type: adam, eta: 0.001}", "it gives every layer steps of like size"),
         _unless(False, *_doubled(spec, "it may only have begun")),
     ]
@@ -186,11 +274,10 @@ def _overfitted_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
     loss, best = lines(lines.loss), None
     if np.isfinite(loss).any():
         best = int(lines.steps[np.nanargmin(loss)])
-    known = "dropout" in _kinds(spec["game"]["network"]["layers"])
     return [
+        *_more_examples(data),
+        _dropout(spec["game"], "network"),
         _unless(not best or not training.get("steps"), f"training.steps={best}", "stop where tests went best"),
-        _unless(not _sample(data), "data.source=auto", "more examples: `dessine data fetch mnist` first"),
-        _unless(known, "", "add a {type: dropout, p: 0.5} layer after each hidden layer of game.network.layers"),
     ]
 
 
@@ -223,17 +310,25 @@ def _unless(needless: bool, override: str = "", why: str = "") -> Advice | None:
 
 
 def _eta(game: Spec, player: str, factor: float, why: str) -> Advice | None:
-    """`factor` times what it is now; where it shall be smaller, no more than what such an optimizer usually gets."""
+    """`factor` times what it is now; where it shall be much smaller, no more than what such an optimizer usually gets."""
+    eta = factor * _first_eta(game[player].get("optimizer"))
+    return _set_eta(game, player, min(eta, usual(game, player)) if factor < 0.2 else eta, why)
+
+
+def _set_eta(game: Spec, player: str, eta: float, why: str) -> Advice | None:
+    """Of a schedule, where it begins."""
     optimizer = game[player].get("optimizer") or {}
-    eta = optimizer.get("eta") if isinstance(optimizer, Mapping) else None
-    key = "eta"
-    if isinstance(eta, Mapping):
-        key, eta = "eta.from", eta.get("from")
-    if not isinstance(eta, int | float):
+    if not _first_eta(optimizer) > 0:
         return None
-    usual = 1e-3 if _type(optimizer) in ("adam", "rmsprop") else 0.1
-    new = min(eta * factor, usual) if factor < 0.2 else eta * factor
-    return Advice(f"game.{player}.optimizer.{key}={float(f'{new:.2g}'):g}", why)
+    key = "eta.from" if isinstance(optimizer["eta"], Mapping) else "eta"
+    return Advice(f"game.{player}.optimizer.{key}={float(f'{eta:.2g}'):g}", why)
+
+
+def _first_eta(optimizer: Any) -> float:
+    """0 where none is known."""
+    eta = optimizer.get("eta") if isinstance(optimizer, Mapping) else None
+    eta = eta.get("from") if isinstance(eta, Mapping) else eta
+    return float(eta) if isinstance(eta, int | float) else 0.0
 
 
 def held(game: Spec) -> Advice | None:
@@ -267,17 +362,30 @@ def _unrolled(game: Spec) -> Advice | None:
     return _unless(bool(cannot), "game.unrolled.steps=5", "the generator reckons with the discriminator's answer")
 
 
-def _layer(game: Spec, kind: str, written: str, why: str) -> Advice | None:
-    there = kind not in known_layers.members or kind in _kinds(game["discriminator"]["layers"])
-    return _unless(there, "", f"add {written} to game.discriminator.layers, {why}")
+def _rows(game: Spec, player: str, layers: list[Any], why: str) -> Advice | None:
+    """Other layers for a player; None without any."""
+    return _unless(not layers, *((put_in.override(f"game.{player}.layers", layers), why) if layers else ()))
 
 
-def _batch_norm(generator: Spec) -> Advice | None:
-    layers = [_type(layer) for layer in generator["layers"]]
-    images = layers[-1:] == ["dense"] and generator["layers"][-1].get("units", 0) > 16
-    normalised = _kinds(generator["layers"]) & {"batch_norm", "layer_norm", "group_norm", "residual"}
-    needless = bool(normalised) or len(layers) < 3 or not images
-    return _unless(needless, "", "add a layer batch_norm after each inner layer of the generator: they learn little without it")
+def _dropout(game: Spec, player: str = "discriminator") -> Advice | None:
+    layers = game[player]["layers"]
+    put = [] if "dropout" in _kinds(layers) else put_in.after_hidden(layers, {"type": "dropout", "p": 0.5})
+    return _rows(game, player, put, f"half of its units rest: the {player} does not grow certain of what it has seen")
+
+
+def _minibatch(game: Spec) -> Advice | None:
+    layers = game["discriminator"]["layers"]
+    alike = _kinds(layers) & {"minibatch_discrimination", "minibatch_std", "minibatch_closeness"}
+    put = [] if alike or game.get("pack", 1) > 1 else put_in.before_the_last(layers, "minibatch_discrimination")
+    return _rows(game, "discriminator", put, "a layer that sees the batch finds samples out that are alike")
+
+
+def _batch_norm(game: Spec) -> Advice | None:
+    layers = game["generator"]["layers"]
+    images = _type(layers[-1]) == "dense" and layers[-1].get("units", 0) > 16
+    normal = _kinds(layers) & {"batch_norm", "layer_norm", "group_norm", "residual", "conditional_batch_norm"}
+    put = [] if normal or len(layers) < 3 or not images else put_in.normalised(layers)
+    return _rows(game, "generator", put, "the inner layers of the generator learn little without it")
 
 
 def _unheard_latent(game: Spec, lines: Lines) -> Advice | None:
@@ -291,13 +399,6 @@ def _unheard_latent(game: Spec, lines: Lines) -> Advice | None:
         f"its first layer gets {first / last:.2g} of the last one's gradient, so the latent is hardly heard" if last > 0 else ""
     )
     return _unless(not first < 0.2 * last, "game.generator.optimizer={type: adam, eta: 0.001}", text)
-
-
-def _fewer(data: Spec) -> Advice | None:
-    points = data.get("points")
-    return _unless(
-        not isinstance(points, int), f"data.points={10 * int(points or 0)}", "more examples are harder to learn by heart"
-    )
 
 
 def _mixes(player: Spec) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dessine.scores import classifier_rules, gan_rules, small_rules
-from dessine.scores.advice import Advice, advise
+from dessine.scores.advice import Advice, advise, key_of
 from dessine.scores.finding import SHORTEST, VERDICTS, Case, Evidence, Finding, Rule
 from dessine.scores.lines import Lines, Record, kind
 from dessine.scores.reference import Reference
@@ -122,6 +122,7 @@ def diagnose(
     sampled: Sequence[Sampled] = (),
     warned: Sequence[tuple[str, str, bool]] = (),
     until: Sequence[int] = (),
+    accepts: Callable[[str], bool] = lambda override: True,
 ) -> Diagnosis:
     """A verdict on a run: the worst that a quarter of its repeats have come to, so that a few among many do not decide.
 
@@ -129,6 +130,7 @@ def diagnose(
     non_finite: what run.json knows of it; sampled: for each repeat, or the first ones, what samples of a checkpoint showed
     warned: what the config is warned of (`games/warnings.py`): the words, what mends it, whether it is past hope
     until: for each repeat, the step of the last line that counts, where not all do
+    accepts: whether the config would be one with KEY=VALUE: no other is advised
     """
     game: Mapping[str, Any] = (spec or {}).get("game") or {}
     found = {one["repeat"]: one for one in reversed(non_finite)}
@@ -147,8 +149,11 @@ def diagnose(
     each = [_one(case) for case in cases]
     order = sorted(range(repeats), key=lambda r: VERDICTS.index(each[r].verdict))
     shown = next(r for r in order if each[r].verdict == each[order[ceil(SHARE * repeats) - 1]].verdict)
-    mended = [Advice(override, words) for words, override, _ in warned if override]
-    advice = [one for one in advise(each[shown].verdict, spec or {}, cases[shown].lines) if _key(one) not in map(_key, mended)]
+    mended = [Advice(override, words) for words, override, _ in warned if override and accepts(override)]
+    known_already = [key_of(one) for one in mended]
+    advice = [
+        one for one in advise(each[shown].verdict, spec or {}, cases[shown].lines, accepts) if key_of(one) not in known_already
+    ]
     notes = (*(f"config: {words}" for words, _, _ in warned), *each[shown].notes)
     told = replace(each[shown], advice=(*mended, *advice), notes=notes)
     if repeats == 1:
@@ -156,11 +161,6 @@ def diagnose(
     told = _of_all(told, each, order, shown)
     share = GAMES[_game(cases[0])].share(cases)
     return replace(told, words=f"{share[0]}; {told.words}", evidence=(*told.evidence, share[1])) if share else told
-
-
-def _key(advice: Advice) -> str:
-    """What it changes: one setting is advised one value."""
-    return advice.override.partition("=")[0]
 
 
 def _of_all(told: Diagnosis, each: Sequence[Diagnosis], order: Sequence[int], shown: int) -> Diagnosis:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log
+from typing import Any
 
 import numpy as np
 
 from dessine.scores.finding import LEAST, Case, Evidence, Finding, Rule, all_, measured, none
-from dessine.scores.lines import Array, above, below, kind
+from dessine.scores.lines import Array, Lines, above, below, kind
 
 UNDECIDED = {"minimax": log(4), "non_saturating": log(4), "hinge": 2.0, "least_squares": 0.25, "relativistic": log(2)}
 """Loss of a discriminator that cannot tell one side from the other; for least squares, if it aims at numbers that are 1 apart.
@@ -57,14 +58,26 @@ def not_finite(case: Case) -> Finding | None:
     return Finding("diverged", f"numbers are no longer finite{where}", gone, (evidence,), True, step, always=True)
 
 
+def undecided_loss(game: Mapping[str, Any]) -> float | None:
+    """What a discriminator pays that cannot tell one side from the other; None where the loss has no such scale."""
+    options = game.get("loss")
+    undecided = UNDECIDED.get(kind(options))
+    if undecided is not None and kind(options) == "least_squares" and isinstance(options, Mapping):
+        undecided *= (options.get("real", 1.0) - options.get("generated", 0.0)) ** 2
+    return undecided
+
+
+def paid(lines: Lines) -> Array:
+    """(lines,) what the discriminator loses, without the penalty."""
+    return lines("loss.discriminator") - np.nan_to_num(lines("penalty"))
+
+
 def wild(case: Case) -> Finding | None:
     """The critic is wrong by far more than one that has not learnt anything."""
-    undecided, options = UNDECIDED.get(case.loss), case.game.get("loss")
+    undecided = undecided_loss(case.game)
     if undecided is None:
         return None
-    if case.loss == "least_squares" and isinstance(options, Mapping):
-        undecided *= (options.get("real", 1.0) - options.get("generated", 0.0)) ** 2
-    loss = case.lines("loss.discriminator") - np.nan_to_num(case.lines("penalty"))
+    loss = paid(case.lines)
     why = f"a discriminator that knows nothing pays {undecided:.3g}; one that pays ten times as much is thrown about"
     end = case.lines.end(loss)
     evidence = Evidence("loss.discriminator", end, f"at most {WILD * undecided:.3g}", why, end > WILD * undecided)
@@ -483,9 +496,11 @@ def unsure(case: Case, verdict: str) -> list[str]:
     notes = []
     if verdict in ("collapsed", "collapsing") and _never_varied(case):
         notes.append("samples have never been more varied in this run: if it was short, it may only have begun")
-    if verdict == "healthy":
-        if not (case.known.weights or case.known.classes):
-            notes.append("no judge names the kinds of these samples: regions of the data stand for them")
-        if case.sampled is None:
-            notes.append("whether samples are copies of training examples is looked at by `dessine diagnose`")
+    if verdict == "healthy" and not (case.known.weights or case.known.classes):
+        notes.append("no judge names the kinds of these samples: regions of the data stand for them")
+    if case.sampled is None and np.isfinite(case.scores("diversity")).any():
+        notes.append(
+            f"from {case.known.count:,} samples at each line of metrics: `dessine diagnose` also looks at 2,000 of a "
+            "checkpoint, which show rarer kinds, and whether they are copies of training examples: its verdict is surer"
+        )
     return notes

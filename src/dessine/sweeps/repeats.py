@@ -189,7 +189,7 @@ def _gone(one: Run) -> bool:
 
 def _merged(values: list[Any], key: str = "") -> Any:
     """One record of R repeats from R records of one; None where a repeat has none."""
-    first = next(v for v in values if v is not None)
+    first = next((v for v in values if v is not None), None)
     if isinstance(first, dict):
         keys = dict.fromkeys(k for v in values if v for k in v)
         return {k: _merged([(v or {}).get(k) for v in values], k) for k in keys}
