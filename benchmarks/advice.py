@@ -81,6 +81,19 @@ SITUATIONS: dict[str, tuple[str, list[str]]] = {
         "gan_mnist_collapse",
         [*DIGITS, "training={steps: 500, batch_size: 32}", QUIET.replace("750", "250")],
     ),
+    "50 digits": (
+        "gan_mnist_dense",
+        [
+            *(
+                "data.limit=50",
+                "training={steps: 1000, batch_size: 32}",
+                QUIET.replace("750", "500"),
+                "game.real_labels=[1, 1]",
+            ),
+            *("game.generator.layers[0].units=64", "game.generator.layers[3].units=64"),
+            "game.discriminator.layers=[{type: dense, units: 64, activation: leaky_relu}, {type: dense, units: 1}]",
+        ],
+    ),
     "Dirac-GAN": ("dirac_gan", []),
     "Dirac-GAN, alternating": ("dirac_gan", ["game.update=alternating"]),
     "bilinear game": ("bilinear_game", []),
@@ -128,11 +141,20 @@ def candidates(config: str, spec: dict[str, Any]) -> dict[str, str]:
             "discriminator's eta / 2": f"{D}.eta={game['discriminator']['optimizer']['eta'] / 2:g}",
             "alternating": "game.update=alternating",
         }
+    layers = game["discriminator"]["layers"]
+    alike, rests = before_the_last(layers, "minibatch_discrimination"), after_hidden(layers, {"type": "dropout", "p": 0.5})
+    if spec["data"].get("limit") == 50:
+        return {
+            "all examples": "data.limit=null",
+            "augmented": "game.augment={translate: 0.125, cutout: 0.5}",
+            "dropout": override("game.discriminator.layers", rests),
+            "half as long": f"training.steps={n['steps'] // 2}",
+            "R1": "game.discriminator.constraint={type: r1, gamma: 1}",
+            "instance noise": "game.instance_noise.sigma=0.1",
+        }
     own = [game[player]["optimizer"] for player in ("generator", "discriminator")]
     g, d = (one["eta"] for one in own)
     usual = 1e-3 if own[1]["type"] == "adam" else 0.01
-    layers = game["discriminator"]["layers"]
-    alike, rests = before_the_last(layers, "minibatch_discrimination"), after_hidden(layers, {"type": "dropout", "p": 0.5})
     found = {
         "discriminator's eta as the generator's": f"{D}.eta={g:g}",
         "discriminator's eta, a usual one": f"{D}.eta={usual:g}",

@@ -13,7 +13,7 @@ from dessine.spec.overrides import value
 
 DENSE = {"type": "dense", "units": 8, "activation": "relu"}
 LAST = {"type": "dense", "units": 1}
-CONV = {"type": "conv2d", "channels": 4, "kernel": 3, "activation": {"type": "leaky_relu", "alpha": 0.3}}
+CONV = {"type": "conv2d", "channels": 4, "kernel": 5, "activation": {"type": "leaky_relu", "alpha": 0.3}}
 
 
 @pytest.mark.parametrize(

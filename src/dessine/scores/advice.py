@@ -142,7 +142,7 @@ def _slower_critic(game: Spec, why: str) -> Advice | None:
 
 def _more_moves(game: Spec, why: str) -> Advice | None:
     other = game.get("n_critic", 1) != 1 or game.get("moves") or game.get("until")
-    return _unless(bool(other), "game.n_critic=5", "the same by more moves of the discriminator")
+    return _unless(bool(other), "game.n_critic=5", f"more moves of the discriminator: {why}")
 
 
 def _calmer(game: Spec, player: str) -> Advice | None:
