@@ -291,3 +291,10 @@ def test_what_stands_beside_the_plane_says_that_it_is_eigenvalues() -> None:
     first, second, third = words(small, []).splitlines()
     assert first == "eigenvalues at rest, of the field: 5.000 ± 0.500 i"
     assert (second, third) == ("of a turn: 1.00000 ± 0.10000 i", "spectral radius of a turn: 1.00500")
+
+
+def test_the_contraction_is_that_of_the_second_half() -> None:
+    """By half a turn at first, by a tenth later: what is far from rest may go another way."""
+    d = np.concatenate([0.5 ** np.arange(20), 0.5**19 * 0.9 ** np.arange(1, 21)])
+    lines = [{"step": t, "distance": [float(x), float(x) ** 2]} for t, x in enumerate(d)]
+    assert contraction(lines, 2) == pytest.approx([0.9, 0.81])

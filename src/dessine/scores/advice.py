@@ -26,6 +26,8 @@ MOST = 4
 """Pieces of advice: one tries one thing at a time."""
 USUAL = {"adam": 1e-3, "rmsprop": 1e-3, "adadelta": 1.0, "gradient_descent": 0.1}
 """Learning rates that cured where they were measured; 0.01 for others, and for descent in a game, where 0.1 goes away."""
+FAR = 5.0
+"""Times a usual learning rate."""
 BENT = ("maxout", "minibatch_discrimination")
 """Layers through whose parameters unrolled steps cannot go."""
 
@@ -253,16 +255,26 @@ def _stuck_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
     gradient = lines.gradient("network")
     first = gradient[np.isfinite(gradient)][:1]
     saturated = (len(first) > 0 and lines.end(gradient) <= 1e-3 * first[0]) or lines.end(gradient) == 0
-    ratios = lines.layers("network", "update_ratio")
-    small = not (ratios > 1e-3).any()
+    small = not (lines.layers("network", "update_ratio") > 1e-3).any()
+    slower = _eta(game, "network", 0.1, "too large a step saturates units: no gradient is left")
+    faster = _eta(game, "network", 10, "too small a step gets nowhere")
     return [
-        _unless(
-            not saturated and small, *_pair(_eta(game, "network", 0.1, "too large a step saturates units: no gradient is left"))
-        ),
-        _unless(saturated or not small, *_pair(_eta(game, "network", 10, "too small a step gets nowhere"))),
+        _usual_eta(game),
         _unless(not other, "game.network.optimizer={type: adam, eta: 0.001}", "it gives every layer steps of like size"),
+        slower if saturated or not small else faster,
         _unless(False, *_doubled(spec, "it may only have begun")),
     ]
+
+
+def _begun_classifier(spec: Spec, lines: Lines) -> list[Advice | None]:
+    return [_usual_eta(spec["game"]), _unless(False, *_doubled(spec, "it may only have begun"))]
+
+
+def _usual_eta(game: Spec) -> Advice | None:
+    """Where its own is far from it."""
+    eta, own = usual(game, "network"), _eta_of(game, "network")
+    why = f"a usual learning rate for such a network: its own is {'larger' if own > eta else 'smaller'} by far"
+    return _unless(eta / FAR < own < eta * FAR, *_pair(_set_eta(game, "network", eta, why)))
 
 
 def _pair(one: Advice | None) -> tuple[str, str]:
@@ -298,7 +310,7 @@ _classifier: dict[str, Adviser] = {
     "dead": _stuck_classifier,
     "stuck": _stuck_classifier,
     "memorising": _overfitted_classifier,
-    "unknown": lambda spec, lines: [_unless(False, *_doubled(spec, "it may only have begun"))],
+    "unknown": _begun_classifier,
 }
 
 
