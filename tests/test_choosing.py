@@ -105,6 +105,15 @@ def test_each_repeat_keeps_its_own_best_as_if_it_had_been_alone(tmp_path: Path) 
     assert state["streams"]["z"] == [{"state": [int(i), r]} for r, i in enumerate(at)]
 
 
+def test_of_equals_the_first_is_kept(tmp_path: Path) -> None:
+    run = Run.create_at(tmp_path / "run")
+    best = Best(LOSS, run, 2, lambda text: None)
+    for step, values in ((10, [3.0, 1.0]), (20, [3.0, 2.0]), (30, [2.0, 1.0])):
+        best.offer(step, {"step": step, "loss": {"network": values}}, {"x": np.full((2, 1), step)}, {"s": [step, step]})
+    assert (best.values, best.steps) == ([2.0, 1.0], [30, 10])
+    assert best.arrays["x"].ravel().tolist() == [30, 10]
+
+
 def test_a_damaged_one_is_put_aside_and_told(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "best.npz").write_bytes(b"no zip")

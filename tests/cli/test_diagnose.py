@@ -131,7 +131,7 @@ def test_to_look_at_samples_leaves_the_game_as_it_was(small, dessine, tmp_path):
 
 def test_a_discriminator_that_cannot_follow_is_made_faster_first(small):
     _, told = small("training.steps=200", "game.generator.optimizer.eta=0.02", "game.discriminator.optimizer.eta=5e-5")
-    assert told["verdict"] in ("collapsed", "collapsing")
+    assert told["verdict"] in ("collapsed", "diverged")
     first = told["advice"][0]
     assert first["override"] == "game.discriminator.optimizer.eta=0.001"
     assert "400 times slower than the generator" in first["why"]
@@ -229,7 +229,9 @@ LINES = {
 
 @pytest.mark.parametrize("config", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
 def test_all_advice_can_be_pasted_behind_the_config_it_is_for(config):
-    path, here = CONFIGS / f"{config}.yaml", ["data.source=sample"] if "mnist" in config else []
+    path = CONFIGS / f"{config}.yaml"
+    here = ["data.source=sample"] if "mnist" in config else []
+    here += ["data.images=600", "data.test_images=300"] * ("stacked" in config or "sheep" in config or "mouton" in config)
     try:
         experiment, _, spec = load(path, here, False)
     except BadSpec as error:

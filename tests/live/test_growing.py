@@ -96,3 +96,27 @@ def test_the_verdict_knows_what_the_data_let_be_reached(tmp_path, modes, verdict
     one = Growing(tmp_path)
     one.catch_up(1)
     assert one.verdict(row)["verdict"] == verdict
+
+
+def test_the_best_is_the_least_or_the_most_with_its_step(tmp_path):
+    write(tmp_path, 30, 10, 20)
+    one = Growing(tmp_path)
+    one.catch_up(1)
+    assert one.best("loss.generator", "min") == {"value": 1.0, "step": 10}
+    assert one.best("loss.generator", "max") == {"value": 3.0, "step": 30}
+    assert one.best("loss.nobody", "min") == {}
+
+
+def test_the_verdict_is_made_anew_once_there_are_a_few_more_lines(tmp_path):
+    def learn(successes, first):
+        lines = [{"step": first + i, "epoch": 9, "test_success": v, "test_loss": 1 - v} for i, v in enumerate(successes)]
+        with (tmp_path / "metrics.jsonl").open("a") as file:
+            file.write("".join(json.dumps(line) + "\n" for line in lines))
+        one.catch_up(1)
+        return one.verdict(row)["words"]
+
+    row = Row(tmp_path, "run", info={"spec": {"game": {"type": "classification"}}, "reference": {"tests": 1000, "chance": 0.1}})
+    one = Growing(tmp_path)
+    assert learn([0.97] * 60, 1) == "it has learnt: test success 0.97"
+    assert learn([0.99], 61) == "it has learnt: test success 0.97"  # one in 61 moves no median
+    assert learn([0.99] * 20, 62) == "it has learnt: test success 0.99"

@@ -85,3 +85,11 @@ def test_what_is_all_the_same_is_at_no_distance() -> None:
 def test_what_cannot_be_judged_gives_nan(bad: np.ndarray) -> None:
     assert isinstance(verdict := independent(np.ones((10, 2)), bad, steps=3), Verdict)
     assert np.isnan(verdict).all()
+
+
+def test_few_samples_of_either_side_make_it_unsure() -> None:
+    rng = np.random.default_rng(0)
+    many, others = rng.normal(size=(2, 400, 2))
+    both = independent(many, others, steps=20).standard_error
+    assert independent(many, others[:8], steps=20).standard_error > 3 * both
+    assert independent(many[:8], others, steps=20).standard_error > 3 * both

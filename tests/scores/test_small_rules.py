@@ -49,9 +49,8 @@ def test_who_circles_is_advised_what_turns_less() -> None:
         "game.discriminator.constraint={type: r1, gamma: 1}",
         "game.update=extragradient",
         "game.update=optimistic",
-        "game.discriminator.optimizer.eta=0.1",
-    ]
-    assert [one.override for one in diagnose(lines(1.01**T), spec(update="optimistic")).advice] == [advised[0], advised[3]]
+    ]  # not a smaller step: it goes away more slowly, and away all the same
+    assert [one.override for one in diagnose(lines(1.01**T), spec(update="optimistic")).advice] == advised[:1]
     assert "a way to rest" not in str(diagnose(circles, spec(unrolled={"steps": 2})).advice)
 
 

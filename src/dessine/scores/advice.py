@@ -51,7 +51,7 @@ def advise(verdict: str, spec: Spec, lines: Lines, accepts: Callable[[str], bool
     how, players = (
         (_classifier, ("network",)) if _type(game) == "classification" else (_players, ("generator", "discriminator"))
     )
-    if is_small(lines):
+    if how is _players and is_small(lines):
         how = _small
     if not all(isinstance(game.get(name), Mapping) and game[name].get("layers") for name in players):
         return []
@@ -73,16 +73,23 @@ def _diverged(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
     return [
         held(game),
+        *_if(_runs_away(game, lines), lambda why: [_faster_critic(game, why)]),
         *(_calmer(game, player) for player in _fastest_first(game)),
         *(_eta(game, player, 0.1, "steps that are too large are the usual reason") for player in _fastest_first(game)),
     ]
+
+
+def _runs_away(game: Spec, lines: Lines) -> str:
+    """Why a discriminator may be too slow to call back what has left the data; nothing where steps grow by themselves."""
+    plain = any(_type(game[player].get("optimizer")) == "gradient_descent" for player in ("generator", "discriminator"))
+    return "" if plain else behind(game, lines)
 
 
 def _dead(spec: Spec, lines: Lines) -> list[Advice | None]:
     game = spec["game"]
     return [
         _non_saturating(game),
-        *_if(ahead(game, lines), lambda why: [_slower_critic(game, why), _faster_generator(game, why)]),
+        *_if(ahead(game, lines), lambda why: [_faster_generator(game, why), _slower_critic(game, why)]),
         _calmer(game, "generator"),
         _unless(game.get("n_critic", 1) == 1, "game.n_critic=1", "fewer moves of the discriminator"),
         _noise(game, "with noise on both sides they overlap, so that the discriminator cannot be sure"),
@@ -100,10 +107,11 @@ def _collapsed(spec: Spec, lines: Lines) -> list[Advice | None]:
         *_if(
             behind(game, lines), lambda why: [_faster_critic(game, why), _more_moves(game, why), _slower_generator(game, why)]
         ),
-        *_if(ahead(game, lines), lambda why: [_non_saturating(game), _faster_generator(game, why), _slower_critic(game, why)]),
+        *_if(ahead(game, lines), lambda why: [_faster_generator(game, why), _non_saturating(game), _slower_critic(game, why)]),
         _pack(spec),
         _batch_norm(game),
         _minibatch(game),
+        *_if(behind(game, lines), lambda why: [_slower_generator(game, why)]),
         _unrolled(game),
         _eta(game, "generator", 0.5, "a generator that runs ahead jumps from mode to mode"),
     ]
@@ -245,7 +253,6 @@ def _circling(spec: Spec, lines: Lines) -> list[Advice | None]:
         _unless(held, penalty, "the discriminator need not be steep where the generator is right: that is a way to rest"),
         _unless(not plain, "game.update=extragradient", "a step by the gradient of where both would be turns less"),
         _unless(not plain, "game.update=optimistic", "the same for one gradient a move"),
-        _eta(game, "discriminator", 0.5, "a smaller step goes away from rest more slowly, or comes nearer"),
     ]
 
 

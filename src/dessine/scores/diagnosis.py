@@ -184,7 +184,8 @@ def _one(case: Case) -> Diagnosis:
     findings = [one for one in (rule(case) for rule in judged.rules) if one is not None]
     holding = [_begun(one, lines) for one in findings if one.holds(lines) and (one.always or not early)]
     if holding:
-        worst = min(holding, key=lambda one: VERDICTS.index(one.verdict))
+        # Of two that come to the same verdict the one that the lines bear out, which knows from when on; then the first.
+        worst = min(holding, key=lambda one: (VERDICTS.index(one.verdict), not one.is_borne_out(lines)))
         others = {one.verdict: one.words for one in holding if one.verdict not in (worst.verdict, "unknown", "collapsing")}
         notes = [f"also {verdict}: {words}" for verdict, words in others.items()]
         since = worst.since if worst.since is not None else lines.since(worst.flags)

@@ -90,9 +90,13 @@ class Finding:
     rising: tuple[Array, float] | None = None
 
     def holds(self, lines: Lines) -> bool:
+        """Whether most of the last lines are flagged, or it is sure without."""
+        return self.sure or self.is_borne_out(lines)
+
+    def is_borne_out(self, lines: Lines) -> bool:
         """Whether most of the last lines are flagged."""
         agreed, of = lines.agree(self.flags)
-        return self.sure or 2 * agreed > of
+        return 2 * agreed > of
 
     def has_only_begun(self, lines: Lines) -> bool:
         """Whether the number was never good, and gets better so fast that a run of twice the length would be good."""
