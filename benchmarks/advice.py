@@ -68,6 +68,10 @@ SITUATIONS: dict[str, tuple[str, list[str]]] = {
         "gan_ring",
         [*RING, f"{G}={descent(1e-3)}", f"{D}.eta=0.02", "game.loss=minimax", "data.radius=10"],
     ),
+    "dead generator, minimax": (
+        "gan_ring",
+        [*RING, f"{G}={descent(1e-5)}", f"{D}.eta=0.03", "game.loss=minimax", "data.radius=6"],
+    ),
     "gradient descent, 2": ("gan_ring", [*RING, f"{G}={descent(2)}", f"{D}={descent(2)}"]),
     "gradient descent, 0.1": ("gan_ring", [*RING, f"{G}={descent(0.1)}", f"{D}={descent(0.1)}"]),
     "free Wasserstein critic": ("gan_ring", [*RING, *etas(1e-2, 1e-2), "game.loss=wasserstein"]),
@@ -202,6 +206,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", action="append", help="a candidate; else all of them")
     parser.add_argument("--to", type=argparse.FileType("a"), default=sys.stdout)
     args = parser.parse_args()
     for name in args.names or SITUATIONS:
@@ -209,7 +214,10 @@ def main() -> None:
         base = [*changes, f"repeats={args.seeds}"]
         spec = load(CONFIGS / f"{config}.yaml", base, False)[2]
         seen: set[str] = set()
-        for called, change in {"nothing": "", **candidates(config, spec)}.items():
+        every = {"nothing": "", **candidates(config, spec)}
+        for called, change in every.items():
+            if args.only and called not in args.only:
+                continue
             changed = [*base, *([change] if change else [])]
             with contextlib.suppress(BadSpec, SpecError):
                 new = json.dumps(load(CONFIGS / f"{config}.yaml", changed, False)[2], sort_keys=True)

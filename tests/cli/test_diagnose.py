@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from tiny_run import CONFIGS
 
+from dessine.cli.diagnose import _lines
 from dessine.cli.loading import load, open_run
 from dessine.experiment import Experiment, _accepts
 from dessine.games import Adversarial
-from dessine.scores.advice import MOST, advise
+from dessine.scores.advice import MOST, Advice, advise
+from dessine.scores.diagnosis import Diagnosis
 from dessine.scores.finding import VERDICTS
 from dessine.scores.lines import Lines
 from dessine.spec import BadSpec, check_document, read
@@ -247,6 +249,55 @@ def test_all_advice_can_be_pasted_behind_the_config_it_is_for(config):
         assert why
         assert load(path, [*here, override], False)[2] != spec, override
     assert any("eta" in override for override in told)
+
+
+def advised(*overrides: str, lines: str = "level", verdict: str = "collapsed", config: str = "gan_ring") -> list[str]:
+    experiment, _, spec = load(CONFIGS / f"{config}.yaml", overrides, False)
+    accepts = partial(_accepts, spec, experiment.split)
+    return [one.override for one in advise(verdict, spec, Lines(LINES[lines]), accepts)]
+
+
+CRITIC, GENERATOR = "game.discriminator.optimizer.eta", "game.generator.optimizer.eta"
+
+
+def test_what_is_out_of_step_is_set_right_first():
+    """As measured: of two players the one whose learning rate is far from a usual one must change, if the other can follow."""
+    assert advised(f"{CRITIC}=5e-5", f"{GENERATOR}=1e-2")[:2] == [f"{CRITIC}=0.001", "game.n_critic=5"]
+    assert advised(f"{GENERATOR}=0.05")[0] == f"{GENERATOR}=0.001"
+    assert advised(f"{CRITIC}=0.05", f"{GENERATOR}=0.05", lines="won")[0] == f"{GENERATOR}=0.001"
+    assert advised(f"{GENERATOR}=1e-5", f"{CRITIC}=5e-3", lines="won")[0] == f"{GENERATOR}=0.001"
+    assert advised(f"{GENERATOR}=0.05", verdict="diverged")[0] == f"{GENERATOR}=0.001"
+
+
+def test_steps_that_leap_over_the_clip_are_made_smaller():
+    clipped = ["game.loss=wasserstein", "game.discriminator.constraint={type: clip, c: 0.01}"]
+    for verdict in ("unknown", "collapsed"):
+        assert advised(*clipped, verdict=verdict)[0] == f"{CRITIC}=0.0001"
+    assert f"{CRITIC}=0.0001" not in advised(*clipped, f"{CRITIC}=2e-4", verdict="unknown")
+    assert f"{CRITIC}=0.0001" not in advised(
+        *clipped[:1], "game.discriminator.constraint={type: clip, c: 1}", verdict="unknown"
+    )
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "eta"),
+    [
+        ("{type: gradient_descent, eta: 20}", 0.1),
+        ("{type: gradient_descent, eta: 0.003}", 0.1),
+        ("{type: adam, eta: 1e-5}", 0.001),
+    ],
+)
+def test_a_classifier_far_from_a_usual_learning_rate_gets_that_one(optimizer, eta):
+    for verdict in ("dead", "stuck", "unknown"):
+        found = advised(f"game.network.optimizer={optimizer}", verdict=verdict, config="region_square")
+        assert found[0] == f"game.network.optimizer.eta={eta}"
+
+
+def test_values_that_a_shell_would_take_apart_stand_in_quotes():
+    told = Diagnosis("stuck", "x", advice=(Advice("game.update={type: optimistic}", "y"), Advice("game.pack=2", "z")))
+    lines = _lines(told, "run", "", 1)
+    assert "  'game.update={type: optimistic}'" in lines
+    assert "  game.pack=2" in lines
 
 
 @pytest.mark.parametrize("loss", ["non_saturating", "wasserstein"])

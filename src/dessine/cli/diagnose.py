@@ -145,7 +145,11 @@ def _lines(told: Diagnosis, run: str, checkpoint: str, repeats: int) -> list[str
     if told.advice:
         lines += ["", "What to try, one thing at a time:"]
         for piece in told.advice:
-            lines += [f"  {piece.override}", *_wrapped(piece.why, " " * 6)] if piece.override else _wrapped(piece.why, "  ")
+            lines += (
+                [f"  {shlex.quote(piece.override)}", *_wrapped(piece.why, " " * 6)]
+                if piece.override
+                else _wrapped(piece.why, "  ")
+            )
         change = next((piece.override for piece in told.advice if piece.override), None)
         if change:
             how = "--resume" if told.verdict in ("healthy", "unknown") and change.startswith("training.") else "--from"

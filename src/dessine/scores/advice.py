@@ -15,7 +15,7 @@ import numpy as np
 
 from dessine.nn.layer import layers as known_layers
 from dessine.scores import put_in
-from dessine.scores.ahead import ahead, behind, largest
+from dessine.scores.ahead import PACE, ahead, behind, largest, paces
 from dessine.scores.finding import SHORTEST
 from dessine.scores.lines import Lines
 from dessine.scores.lines import kind as _type
@@ -74,6 +74,7 @@ def _diverged(spec: Spec, lines: Lines) -> list[Advice | None]:
     return [
         held(game),
         *_if(_runs_away(game, lines), lambda why: [_faster_critic(game, why)]),
+        _slower_generator(game),
         *(_calmer(game, player) for player in _fastest_first(game)),
         *(_eta(game, player, 0.1, "steps that are too large are the usual reason") for player in _fastest_first(game)),
     ]
@@ -104,16 +105,16 @@ def _collapsed(spec: Spec, lines: Lines) -> list[Advice | None]:
     return [
         held(game),
         _unheard_latent(game, lines),
-        *_if(
-            behind(game, lines), lambda why: [_faster_critic(game, why), _more_moves(game, why), _slower_generator(game, why)]
-        ),
-        *_if(ahead(game, lines), lambda why: [_faster_generator(game, why), _non_saturating(game), _slower_critic(game, why)]),
-        _pack(spec),
-        _batch_norm(game),
+        _within_the_clip(game),
+        *_if(behind(game, lines), lambda why: [_faster_critic(game, why)]),
+        _slower_generator(game),
+        *_if(behind(game, lines), lambda why: [_more_moves(game, why)]),
+        *_if(ahead(game, lines), lambda why: [_faster_generator(game, why), _non_saturating(game)]),
         _minibatch(game),
-        *_if(behind(game, lines), lambda why: [_slower_generator(game, why)]),
+        _batch_norm(game),
+        _flat(game),
+        _pack(spec),
         _unrolled(game),
-        _eta(game, "generator", 0.5, "a generator that runs ahead jumps from mode to mode"),
     ]
 
 
@@ -135,9 +136,13 @@ def _faster_critic(game: Spec, why: str) -> Advice | None:
     return _unless(eta < 2 * largest(own.get("eta")), *_pair(_set_eta(game, "discriminator", eta, why)))
 
 
-def _slower_generator(game: Spec, why: str) -> Advice | None:
-    eta, text = usual(game, "generator"), f"a generator that does not run away: {why}"
-    return _unless(_eta_of(game, "generator") < 2 * eta, *_pair(_set_eta(game, "generator", eta, text)))
+def _slower_generator(game: Spec) -> Advice | None:
+    """Where it is faster than such players usually are, and the discriminator could follow it then."""
+    eta, pace = usual(game, "generator"), paces(game)
+    own = _eta_of(game, "generator")
+    far = own >= FAR * eta and (pace is None or eta < PACE * pace[1])
+    why = f"its learning rate is {own / eta:,.0f} times a usual one: it jumps from mode to mode"
+    return _unless(not far, *_pair(_set_eta(game, "generator", eta, why)))
 
 
 def _faster_generator(game: Spec, why: str) -> Advice | None:
@@ -234,6 +239,7 @@ def _healthy(spec: Spec, lines: Lines) -> list[Advice | None]:
 def _unknown(spec: Spec, lines: Lines) -> list[Advice | None]:
     return [
         _unless(spec["game"].get("scored", 250) >= 50, "game.scored=250", "samples are scored at each line of metrics"),
+        _within_the_clip(spec["game"]),
         _unless(False, *_doubled(spec, "it may only have begun", SHORTEST)),
     ]
 
@@ -375,6 +381,24 @@ def _pack(spec: Spec) -> Advice | None:
     )
 
 
+def _flat(game: Spec) -> Advice | None:
+    why = "it keeps the discriminator flat where the data are: a steep one drives samples from mode to mode"
+    cannot = (
+        game["discriminator"].get("constraint") or _mixes(game["discriminator"]) or game.get("moves") or game.get("unrolled")
+    )
+    return _unless(bool(cannot), "game.discriminator.constraint={type: r1, gamma: 1}", why)
+
+
+def _within_the_clip(game: Spec) -> Advice | None:
+    """Adam and RMSProp move each weight by about eta, whatever it is clipped to (Arjovsky et al. 2017: 5e-5 in 0.01)."""
+    constraint, own = game["discriminator"].get("constraint") or {}, game["discriminator"].get("optimizer") or {}
+    if _type(constraint) != "clip" or _type(own) not in ("adam", "rmsprop"):
+        return None
+    c = largest(constraint.get("c", 0.01))
+    why = f"a step moves each weight by about eta, and they are clipped to {c:g}: it can only jump from end to end"
+    return _unless(_eta_of(game, "discriminator") < c / 20, *_pair(_set_eta(game, "discriminator", c / 100, why)))
+
+
 def _unrolled(game: Spec) -> Advice | None:
     cannot = game["discriminator"].get("constraint") or game.get("feature_matching") or game.get("unrolled")
     cannot = cannot or bool(_kinds(game["discriminator"]["layers"]) & set(BENT))
@@ -394,16 +418,22 @@ def _dropout(game: Spec, player: str = "discriminator") -> Advice | None:
 
 def _minibatch(game: Spec) -> Advice | None:
     layers = game["discriminator"]["layers"]
+    if not _draws_images(game):  # of points that hardly differ it says nothing that helps: docs/results/modes.md
+        return None
     alike = _kinds(layers) & {"minibatch_discrimination", "minibatch_std", "minibatch_closeness"}
     put = [] if alike or game.get("pack", 1) > 1 else put_in.before_the_last(layers, "minibatch_discrimination")
     return _rows(game, "discriminator", put, "a layer that sees the batch finds samples out that are alike")
 
 
+def _draws_images(game: Spec) -> bool:
+    last = next((layer for layer in reversed(game["generator"]["layers"]) if _type(layer) not in ("activation", "reshape")), {})
+    return _type(last).startswith("conv") or (isinstance(last, Mapping) and last.get("units", 0) > 16)
+
+
 def _batch_norm(game: Spec) -> Advice | None:
     layers = game["generator"]["layers"]
-    images = _type(layers[-1]) == "dense" and layers[-1].get("units", 0) > 16
     normal = _kinds(layers) & {"batch_norm", "layer_norm", "group_norm", "residual", "conditional_batch_norm"}
-    put = [] if normal or len(layers) < 3 or not images else put_in.normalised(layers)
+    put = [] if normal or len(layers) < 3 or not _draws_images(game) else put_in.normalised(layers)
     return _rows(game, "generator", put, "the inner layers of the generator learn little without it")
 
 
