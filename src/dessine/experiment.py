@@ -565,15 +565,14 @@ def _at_the_end(experiment: Experiment, run: Run, records: list[dict[str, Any]],
     """What `dessine diagnose` will say of the run, for it looks at the same; of one that is not completed, what its lines say,
     for the user waits for it to stop.
     """
-    game, steps, sampled = experiment.game, [0], list[Sampled]()
+    game, sampled = experiment.game, list[Sampled]()
     if status == "completed" and game.draws and records and records[-1]["step"] >= SHORTEST:
         now = {name: np.array(value) for name, value in game.state().items()}, game.streams.state()
         with suppress(RunError):  # then the lines tell their part
-            steps = [run.restore(experiment) or 0] * experiment.repeats
-            sampled = looked(experiment, run, steps)
+            sampled = looked(experiment, run, [run.restore(experiment) or 0] * experiment.repeats)
         game.restore(now[0])
         game.streams.restore(now[1])
-    return diagnosis(experiment, run, records, sampled, until=steps if sampled else ())
+    return diagnosis(experiment, run, records, sampled)
 
 
 def looked(

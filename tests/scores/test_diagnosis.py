@@ -400,6 +400,17 @@ def test_a_loss_far_above_that_of_knowing_nothing_is_no_learning_though_it_falls
     assert network(0.95, 30.0, **entropy).verdict == "healthy"
 
 
+def test_of_a_few_lines_that_get_better_the_last_one_counts():
+    """As a run of five epochs: the median of its last three lines is that of guessing."""
+    learns = network(lambda i: [0.1, 0.1, 0.1, 0.12, 0.92][i], lambda i: [2.2, 2.0, 1.8, 1.3, 0.6][i], n=5)
+    assert (learns.verdict, learns.words) == ("healthy", "it has learnt: test success 0.92")
+    on_its_way = network(lambda i: [0.1, 0.1, 0.1, 0.12, 0.6][i], lambda i: [2.2, 2.0, 1.8, 1.3, 0.9][i], n=5)
+    assert on_its_way.words == "it learns: test success 0.6 so far, but it is not good yet"
+    assert (
+        network(lambda i: [0.1, 0.1, 0.1, 0.1, 0.92][i], 2.3, n=5).verdict == "dead"
+    )  # one wild line of one that stands still
+
+
 def test_a_network_that_moves_nothing_is_dead():
     assert "no longer moves" in network(0.5, lambda i: 0.5 + wiggle(i), ratio=1e-9).words
     assert "no longer moves" in network(0.5, 0.5).words  # whatever its weights do

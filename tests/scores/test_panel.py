@@ -13,6 +13,7 @@ from dessine.data.mnist import Mnist
 from dessine.registry import SpecError
 from dessine.scores import table
 from dessine.scores.independent import independent
+from dessine.scores.own import Own
 from dessine.scores.panel import Panel
 from dessine.scores.table import ALL
 
@@ -231,3 +232,11 @@ def test_images_that_are_all_alike_have_no_regions():
     grey = Examples(np.full((100, 4, 4, 1), 7, np.uint8), None)
     told = Panel(Split(grey, grey), "float32").glance(grey.floats(np.arange(50), "float32"))
     assert "region_share" not in told
+
+
+def test_shares_of_regions_sum_to_one_however_few_the_examples_are():
+    for n in (120, 2500):
+        x = np.random.default_rng(0).integers(0, 256, size=(n, 6, 6, 1), dtype=np.uint8)
+        own = Own(Split(Examples(x, None), Examples(x[:50], None)), np.float32)
+        assert own.shares.sum() == pytest.approx(1)
+        assert own.glance(own._floats(own.data.train, 2000))["region_share"] == pytest.approx(1)

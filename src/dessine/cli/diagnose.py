@@ -100,7 +100,7 @@ def diagnosed(
         steps, sampled = (None, []) if missing else _samples(found, experiment, count, seed, average, at)
         if at != "last" and steps is not None:
             records = [record for record in records if record["step"] <= max(steps)]
-        told = diagnosis(experiment, found, records, sampled, resolved, steps or ())
+        told = diagnosis(experiment, found, records, sampled, resolved, (steps or ()) if at != "last" else ())
     if experiment.no_judge:
         told = replace(
             told, notes=(*told.notes, f"its judge cannot be read ({experiment.no_judge}): samples are looked at without")

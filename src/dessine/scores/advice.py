@@ -426,8 +426,10 @@ def _minibatch(game: Spec) -> Advice | None:
 
 
 def _draws_images(game: Spec) -> bool:
-    last = next((layer for layer in reversed(game["generator"]["layers"]) if _type(layer) not in ("activation", "reshape")), {})
-    return _type(last).startswith("conv") or (isinstance(last, Mapping) and last.get("units", 0) > 16)
+    inner = [layer for layer in game["generator"]["layers"] if _type(layer) not in ("activation", "reshape")]
+    return any(
+        _type(last).startswith("conv") or (isinstance(last, Mapping) and last.get("units", 0) > 16) for last in inner[-1:]
+    )
 
 
 def _batch_norm(game: Spec) -> Advice | None:

@@ -32,9 +32,16 @@ def wanted(case: Case) -> float:
     return max(float(case.game.get("learned", 0.9)), _guessing(case))
 
 
+def reached(case: Case) -> float:
+    """Test success over the last lines; of one that gets better, which has left their median behind, in the last one."""
+    rate = case.lines(case.lines.success)
+    last = rate[np.isfinite(rate)][-1:]
+    return max(success(case), float(last[0])) if len(last) and _improves(case) else success(case)
+
+
 def has_learnt(case: Case) -> bool:
-    """Whether it succeeds over the last lines."""
-    return success(case) >= wanted(case)
+    """Whether it succeeds."""
+    return reached(case) >= wanted(case)
 
 
 def _guessing(case: Case) -> float:
@@ -60,7 +67,10 @@ def _improves(case: Case) -> bool:
     before, now = case.lines.trend(case.lines(case.lines.loss))
     if now < (1 - FALLING) * before:
         return True
-    before, now = case.lines.trend(case.lines(case.lines.success))
+    rate = case.lines(case.lines.success)
+    if np.isfinite(rate).sum() < 6:  # of fewer, one lucky test would be the last third
+        return False
+    before, now = case.lines.trend(rate)
     return now - before > float(np.sqrt(now * (1 - now) / max(case.known.tests, 1)))
 
 
@@ -123,7 +133,9 @@ def at_chance(case: Case) -> Finding | None:
     rate, known = case.lines(case.lines.success), case.known
     if not known.tests:
         return None
-    limit, end = _guessing(case), success(case)
+    limit, end = _guessing(case), reached(case)
+    if end >= limit:
+        return None
     why = f"always naming the most frequent class gets {known.chance:.3g}; three standard errors of {known.tests:,} tests more"
     evidence = Evidence(case.lines.success, end, f"at least {limit:.3g}", why, end < limit, count=known.tests)
     if early := _too_early(case):
@@ -180,7 +192,7 @@ RULES: list[Rule] = [not_finite, risen, still, at_chance, by_heart, stopped, unt
 
 def healthy(case: Case) -> tuple[str, tuple[Evidence, ...]]:
     """What is said where no rule holds, and the number for it."""
-    end, limit = success(case), wanted(case)
+    end, limit = reached(case), wanted(case)
     why = "game.learned: test success from which a repeat counts as one that has learnt"
     evidence = Evidence(case.lines.success, end, f"at least {limit:.3g}", why, False, count=case.known.tests or None)
     if end >= limit:
@@ -192,7 +204,7 @@ def weak(case: Case) -> list[str]:
     """What is not good yet."""
     if has_learnt(case):
         return []
-    text = f"{_named(case)} is {success(case):.3g}, below {wanted(case):.3g}, from which a repeat counts as one that has learnt"
+    text = f"{_named(case)} is {reached(case):.3g}, below {wanted(case):.3g}, from which a repeat counts as one that has learnt"
     return [text]
 
 

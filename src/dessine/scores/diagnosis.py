@@ -167,7 +167,7 @@ def _of_all(told: Diagnosis, each: Sequence[Diagnosis], order: Sequence[int], sh
     """The diagnosis of one repeat as that of the run: how many repeats came to what, and which are worse."""
     counts, repeats = Counter(one.verdict for one in each), len(each)
     words = ", ".join(f"{counts[v]} of {repeats} repeats {v}" for v in VERDICTS if counts[v])
-    which = f"repeat {shown}: " if len(counts) > 1 or told.verdict not in ("healthy", "unknown") else "each: "
+    which = "each: " if len({one.words for one in each}) == 1 else f"repeat {shown}: "
     worse = [r for r in order if VERDICTS.index(each[r].verdict) < VERDICTS.index(told.verdict)]
     notes = [f"repeat {r} {each[r].verdict}: {each[r].words}" for r in worse[:5]]
     notes += [f"and {len(worse) - 5} more such repeats"] if len(worse) > 5 else []

@@ -58,10 +58,10 @@ class Lines:
         return float(np.median(found)) if len(found) else float("nan")
 
     def trend(self, values: Array) -> tuple[float, float]:
-        """Medians of the middle third of all lines with a number, and of the last third; NaN for fewer than six."""
+        """Medians of the middle third of all lines with a number, and of the last third; NaN for fewer than three."""
         found = values[np.isfinite(values)]
         third = len(found) // 3
-        if third < 2:
+        if not third:
             return float("nan"), float("nan")
         return float(np.median(found[-2 * third : -third])), float(np.median(found[-third:]))
 
