@@ -14,7 +14,8 @@ from dessine.cli.diagnose import _lines
 from dessine.cli.loading import load, open_run
 from dessine.experiment import Experiment, _accepts
 from dessine.games import Adversarial
-from dessine.scores.advice import MOST, Advice, advise
+from dessine.scores.advice import MOST, advise
+from dessine.scores.changes import Advice
 from dessine.scores.diagnosis import Diagnosis
 from dessine.scores.finding import VERDICTS
 from dessine.scores.lines import Lines

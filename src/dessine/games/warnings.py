@@ -19,7 +19,7 @@ from dessine.losses import GameLoss
 from dessine.nn import Activate, Activation, Layer
 from dessine.nn.shaping import Reshape
 from dessine.registry import Path, Problem, dotted
-from dessine.scores.advice import held, usual
+from dessine.scores.changes import held, usual
 from dessine.spec import inline
 
 Spec = Mapping[str, Any]

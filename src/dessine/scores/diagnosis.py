@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dessine.scores import classifier_rules, gan_rules, small_rules
-from dessine.scores.advice import Advice, advise, key_of
+from dessine.scores.advice import advise, key_of
+from dessine.scores.changes import Advice
 from dessine.scores.finding import SHORTEST, VERDICTS, Case, Evidence, Finding, Rule
 from dessine.scores.lines import Lines, Record, kind
 from dessine.scores.reference import Reference
