@@ -124,7 +124,7 @@ def test_docs_are_written_from_the_numbers(reproduce, no_pictures, tmp_path, mon
     code, _, err = reproduce("tiny", "--docs", "docs", "-j", "4")
     assert code == 0, err
     first = Path("docs/published.md").read_text()
-    assert "| two | error (%) | 50 [-10, 110] |" in first
+    assert "| two | error (%) | 50 [0, 100] |" in first
     Path("docs/published.md").unlink()
     assert reproduce("--docs", "docs")[0] == 0
     assert Path("docs/published.md").read_text() == first
