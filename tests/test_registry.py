@@ -1,6 +1,6 @@
 import pytest
 
-from dessine.nn import Layer, activations
+from dessine.nn import Activation, Layer, activations
 from dessine.nn.dense import Dense
 from dessine.node import Node
 from dessine.registry import Problem, Problems, Registry, SpecError, did_you_mean, dotted
@@ -42,9 +42,21 @@ def test_unknown_names_tell_what_is_known():
 
 def test_a_name_is_registered_once():
     family: Registry[Node] = Registry("thing")
-    family.register("a")(type("A", (Node,), {}))
+    base = type("Base", (Node,), {"registry": family})
+    family.register("a")(type("A", (base,), {}))
     with pytest.raises(ValueError, match="registered twice"):
-        family.register("a")(type("B", (Node,), {}))
+        family.register("a")(type("B", (base,), {}))
+
+
+def test_members_are_of_the_family_and_have_a_name():
+    family: Registry[Node] = Registry("thing")
+    base = type("Base", (Node,), {"registry": family})
+    for stranger in (object, Node, type("A", (Activation,), {}), base()):
+        with pytest.raises(TypeError, match="thing 'a' inherits from no thing"):
+            family.register("a")(stranger)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="expects a name"):
+        family.register("no name")(base)
+    assert not family.members
 
 
 def test_problems_of_independent_steps_are_told_together():

@@ -11,7 +11,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -76,8 +76,12 @@ def trusting(yes: bool = True) -> Iterator[None]:
 def read(path: Path) -> Plugin:
     """The file, not run. Raises SpecError where it cannot be read."""
     try:
-        if path.exists() and not path.is_file():
-            raise SpecError(f"{shown(path)} is no file: expects a Python file")
+        no_file = path.exists() and not path.is_file()
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    if no_file:
+        raise SpecError(f"{shown(path)} is no file: expects a Python file")
+    try:
         with path.open("rb") as file:
             source = file.read(LARGEST + 1)
     except FileNotFoundError:
@@ -107,12 +111,16 @@ def load(path: Path, named: Path | None = None) -> Plugin:
     sys.modules[name] = module  # where dataclasses look for their module
     _files.add(str(path))
     try:
-        exec(compile(plugin.source, str(path), "exec", dont_inherit=True), module.__dict__)
+        with redirect_stdout(sys.stderr):  # what it prints is no part of a command's answer
+            exec(compile(plugin.source, str(path), "exec", dont_inherit=True), module.__dict__)
         _check(LEDGER.entries[before:])
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         LEDGER.take_back(LEDGER.entries[before:])
-        del sys.modules[name]
-        raise SpecError(blamed(error) or str(error)) from None
+        sys.modules.pop(name, None)
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise SpecError(blamed(error) or (text if str(path) in text else f"{shown(path)}: {text}")) from None
     _entries[plugin.hash] = LEDGER.entries[before:]
     _home[plugin.hash] = named or path
     return plugin

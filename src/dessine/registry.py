@@ -326,6 +326,10 @@ class Registry(Generic[M]):
         """Class decorator: the spec calls this class `name`."""
 
         def add(member: type[M]) -> type[M]:
+            if not (isinstance(member, type) and issubclass(member, Described) and member.registry is self):
+                raise TypeError(f"{self.kind} {quoted(name)} inherits from no {self.kind}")
+            if not re.fullmatch(r"\w+", name):
+                raise ValueError(f"{self.kind} {quoted(name)}: expects a name of letters, digits and _")
             if name in self.members:
                 raise ValueError(f"{self.kind} '{name}' is registered twice")
             member.type = name

@@ -174,6 +174,12 @@ def test_a_moved_plugin_that_is_the_same_goes_on(run, example, dessine):
             "bad.py:4: A: the option 'k' has no type",
         ),
         ("from dessine.extend import *\n@score('off', better='small')\ndef f(a, b): pass\n", "higher, lower or near 1"),
+        ("x = '\0'\n", "bad.py"),
+        ("raise GeneratorExit\n", "bad.py:1: GeneratorExit"),
+        (
+            "from dessine.extend import *\n@layers.register('a')\nclass A: pass\n",
+            "bad.py:2: TypeError: layer 'a' inherits from no",
+        ),
     ],
 )
 def test_a_mistake_in_a_plugin_is_one_line_and_leaves_nothing(example, dessine, text, line):
@@ -185,6 +191,27 @@ def test_a_mistake_in_a_plugin_is_one_line_and_leaves_nothing(example, dessine, 
     assert len(answer.err.splitlines()) == 1
     assert not (example / "runs").exists()
     assert len(LEDGER.entries) == before
+
+
+def test_ctrl_c_while_one_is_loaded_leaves_nothing_of_it(example):
+    half = "from dessine.extend import *\n@layers.register('half')\nclass Half(Layer):\n  pass\n"
+    (example / "half.py").write_text(half + "raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        plugins.load(example / "half.py")
+    (example / "half.py").write_text(half)
+    plugins.load(example / "half.py")
+
+
+def test_what_one_prints_is_no_part_of_the_answer(example, dessine):
+    (example / "loud.py").write_text("print('hello')\n")
+    answer = dessine("list", "layers", "--plugin", "loud.py", "--json")
+    assert (answer.code, answer.err) == (0, "hello\n")
+    json.loads(answer.out)
+
+
+def test_what_is_no_file_is_said_once(example):
+    with pytest.raises(SpecError, match=r"^[^:]* is no file: expects a Python file$"):
+        plugins.read(example)
 
 
 def test_data_that_a_plugin_cannot_load_are_a_line_of_its_own(example, dessine):
