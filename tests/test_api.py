@@ -327,3 +327,41 @@ def test_import_is_light_and_offers_its_names() -> None:
     assert set(dessine.__all__) <= set(done.stdout.split())
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         _ = dessine.lode
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"count": 0},
+        {"count": 10**12},
+        {"count": 2.5},
+        {"count": "7"},
+        {"count": True},
+        {"count": None},
+        {"seed": -1},
+        {"seed": "a"},
+        {"repeat": -1},
+        {"repeat": 1},
+        {"truncate": float("nan")},
+        {"truncate": "x"},
+        {"step": "worst"},
+        {"step": None},
+        {"latents": [[1.0, 2.0], [3.0]]},
+    ],
+)
+def test_what_draw_cannot_take_is_a_line_of_its_own(tmp_path: Path, wrong: dict) -> None:
+    made = dessine.train(TEXT, run_dir=tmp_path / "run", progress=False, training__steps=2)
+    with pytest.raises(dessine.SpecError) as caught:
+        made.draw(**wrong)
+    assert len(str(caught.value).splitlines()) == 1
+    assert next(iter(wrong)) in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 10**12}, {"seed": -1}, {"step": "x"}])
+def test_nor_diagnose_and_scores(tmp_path: Path, wrong: dict) -> None:
+    made = dessine.train(TEXT, run_dir=tmp_path / "run", progress=False, training__steps=2)
+    with pytest.raises(dessine.SpecError, match=next(iter(wrong))):
+        made.diagnose(**wrong)
+    if wrong != {"count": 10**12}:  # examples of each side, at most
+        with pytest.raises(dessine.SpecError, match=next(iter(wrong))):
+            made.scores(**wrong)

@@ -23,9 +23,12 @@ import numpy as np
 
 from dessine import plugins
 from dessine.cli.asking import Wish
+from dessine.cli.diagnose import command as diagnose_command
 from dessine.cli.diagnose import diagnosed
 from dessine.cli.draw import ask_images, draw_images
+from dessine.cli.draw import command as draw_command
 from dessine.cli.evaluate import Question, measured
+from dessine.cli.evaluate import command as eval_command
 from dessine.cli.latents import playing
 from dessine.cli.loading import built, drawn_by, load_run, open_one, open_run
 from dessine.cli.named import spec_in
@@ -242,14 +245,13 @@ class SavedRun:
         repeat: which one, where the run has several, from 0
         """
         with _command(self._trust):
+            _take(draw_command, count=count, seed=seed, repeat=repeat, truncate=truncate, at=step)
             experiment = self._opened(step, repeat)
             drawn_by(experiment, average)
             wish = Wish.of(None if label is None else str(label), None if labels is None else [*map(str, labels)], None)
             z = None if latents is None else _latents(experiment, latents)
             if z is not None:
                 count = len(z)
-            if count < 1:
-                raise SpecError(f"count: expects at least 1, got {count}")
             if wish:
                 return ask_images(experiment, wish, count, seed, average, truncate, z).x
             return draw_images(experiment, count, seed, average, truncate, z)
@@ -274,6 +276,7 @@ class SavedRun:
         slow: the slow ones, too
         """
         with _command(self._trust):
+            _take(eval_command, count=count, seed=seed, repeat=repeat, at=step)
             ask = Question(count, seed, [ALL] if slow else list(only) if only else None, False, average, step, repeat)
             return Scores(measured(str(self.path), self.path.parent, ask, None))
 
@@ -283,6 +286,7 @@ class SavedRun:
         A dict: verdict, words, evidence, advice, notes. count: samples to look at
         """
         with _command(self._trust):
+            _take(diagnose_command, count=count, seed=seed, at=step)
             return Diagnosis(*diagnosed(str(self.path), self.path.parent, count, seed, average, step))
 
     @property
@@ -497,6 +501,22 @@ def _document(config: str | os.PathLike[str] | Mapping[str, Any], overrides: Seq
     return document
 
 
+def _take(command: click.Command, **given: Any) -> None:
+    """Options as the command takes them, with its bounds. Raises SpecError with the option that is wrong."""
+    known = {param.name: param for param in command.params}
+    for name, value in given.items():
+        if value is None and name == "truncate":  # none is asked for
+            continue
+        called = "step" if name == "at" else name
+        of_numbers = isinstance(known[name].type, click.IntRange)
+        if isinstance(value, bool) or (of_numbers and not isinstance(value, int | np.integer)):
+            raise SpecError(f"{called}: expects a whole number, got {value!r:.60}")
+        try:
+            known[name].type.convert(value if of_numbers else str(value), None, None)
+        except click.BadParameter as error:
+            raise SpecError(f"{called}: {error.message}") from None
+
+
 def _overrides(changes: Mapping[str, Any]) -> list[str]:
     return [f"{key.replace('__', '.')}={inline(_plain(value))}" for key, value in changes.items()]
 
@@ -524,7 +544,10 @@ def _of_layers(line: dict[str, Any], repeats: int) -> dict[str, list[float]]:
 def _latents(experiment: Experiment, latents: Array) -> Array:
     """(N, size). Raises SpecError for anything else."""
     game = playing(experiment)
-    z = np.asarray(latents)
+    try:
+        z = np.asarray(latents)
+    except ValueError:
+        raise SpecError(f"latents: expects N x {game.latent.size} finite numbers, got rows of unequal lengths") from None
     z = z[None] if z.ndim == 1 else z
     if z.ndim != 2 or z.shape[1] != game.latent.size or z.dtype.kind not in "fiu" or not len(z) or not np.isfinite(z).all():
         shape = " x ".join(map(str, z.shape))
