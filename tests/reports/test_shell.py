@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import dessine
-from dessine.reports import facts, figure, page, section, table
+from dessine.reports import facts, figure, page, prose, section, table
 
 EVIL = """<script>alert("x")</script>&'"""
 
@@ -25,6 +25,7 @@ def test_text_is_escaped_everywhere(tmp_path):
         figure(picture, EVIL),
         table([EVIL, EVIL], [[EVIL, EVIL]], EVIL),
         facts({EVIL: EVIL}),
+        prose(f"say `{EVIL}` {EVIL}"),
     ):
         assert "<script>" not in made
         assert "&lt;script&gt;" in made
@@ -75,3 +76,8 @@ def test_what_is_empty_is_left_out():
     assert section("h", "", "") == ""
     assert facts({"a": None, "b": ""}) == ""
     assert "b" not in facts({"a": 0, "b": None})
+
+
+def test_what_is_to_be_typed_stands_out_in_a_sentence():
+    assert prose("ask `dessine draw` and `a < b` now") == "ask <code>dessine draw</code> and <code>a &lt; b</code> now"
+    assert prose("one ` alone") == "one ` alone"

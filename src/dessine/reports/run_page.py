@@ -25,6 +25,7 @@ from dessine.reports.shell import (
     joined,
     page,
     preformatted,
+    prose,
     section,
     slider,
     table,
@@ -274,7 +275,7 @@ def diagnosed(told: dict[str, Any] | None) -> Markup:
         return Markup()
     sort = {"healthy": "good", "unknown": "quiet"}.get(told["verdict"], "bad")
     since = f" since step {told['first_bad_step']:,}" if told.get("first_bad_step") is not None else ""
-    said = Markup('<p><strong class="{}">{}</strong>{}: {}</p>').format(sort, told["verdict"], since, told["words"])
+    said = Markup('<p><strong class="{}">{}</strong>{}: {}</p>').format(sort, told["verdict"], since, prose(told["words"]))
     rows = [
         [one.get("name"), _source(one, told), one.get("threshold"), one.get("why"), one.get("value")]
         for one in told.get("evidence", [])
@@ -283,9 +284,9 @@ def diagnosed(told: dict[str, Any] | None) -> Markup:
     evidence = folded("The numbers behind it", numbers) if numbers else ""
     with_change, without = Markup("<li><code>{}</code>: {}</li>"), Markup("<li>{1}</li>")
     tried = [(one.get("override", ""), one.get("why", "")) for one in told.get("advice", [])]
-    items = Markup().join((with_change if change else without).format(change, why) for change, why in tried)
+    items = Markup().join((with_change if change else without).format(change, prose(why)) for change, why in tried)
     advice = Markup("<p>What to try, one thing at a time:</p><ul>{}</ul>").format(items) if items else ""
-    noted = [Markup('<p class="quiet">{}</p>').format(note) for note in told.get("notes", [])]
+    noted = [Markup('<p class="quiet">{}</p>').format(prose(note)) for note in told.get("notes", [])]
     return joined([said, evidence, advice, *noted])
 
 

@@ -123,6 +123,13 @@ def joined(parts: Iterable[str]) -> Markup:
     return Markup("\n").join(part for part in parts if part)
 
 
+def prose(text: str) -> Markup:
+    """A sentence, in which what stands between `backticks` is something to type."""
+    said, code = (Markup("{}"), Markup("<code>{}</code>"))
+    parts = text.split("`") if text.count("`") % 2 == 0 else [text]
+    return Markup().join((code if i % 2 else said).format(part) for i, part in enumerate(parts))
+
+
 def section(heading: str, *content: str) -> Markup:
     """Content under a heading; nothing at all where there is no content."""
     inner = joined(content)
