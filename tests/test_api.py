@@ -33,6 +33,10 @@ outputs: {metrics: 5, samples: 10, checkpoint: 10, plots: false, gif: false}
 """
 
 
+HOLDS_ITSELF: dict[str, Any] = {"data": "ring"}
+HOLDS_ITSELF["game"] = HOLDS_ITSELF
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("api")
@@ -196,6 +200,8 @@ def test_a_run_is_found_as_the_commands_find_it(run: dessine.SavedRun, folder: P
         ({"data": "xor"}, {}, "'game' is missing"),
         ("data: [\n", {}, "<config>:2: not YAML"),
         ({"data": "ring", 3: object()}, {}, "a config holds"),
+        (HOLDS_ITSELF, {}, "the config holds itself"),
+        *((one, {}, "expects a config: its path, its YAML as text, or a dict") for one in (None, 3, [TEXT], TEXT.encode())),
     ],
 )
 def test_a_mistake_is_an_exception_with_the_command_s_lines(config: Any, changes: dict[str, Any], line: str) -> None:
@@ -365,3 +371,22 @@ def test_nor_diagnose_and_scores(tmp_path: Path, wrong: dict) -> None:
     if wrong != {"count": 10**12}:  # examples of each side, at most
         with pytest.raises(dessine.SpecError, match=next(iter(wrong))):
             made.scores(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"runs", ["runs"]])
+def test_what_is_no_path_is_said_so(wrong: Any) -> None:
+    asked = [
+        lambda: dessine.runs(runs_dir=wrong),
+        lambda: dessine.load(wrong),
+        lambda: dessine.load("last", runs_dir=wrong),
+        lambda: dessine.train(TEXT, runs_dir=wrong, progress=False),
+    ]
+    for each in asked:
+        with pytest.raises(dessine.SpecError, match="expects a path, got"):
+            each()
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"x", ["status=completed"]])
+def test_a_filter_is_text(wrong: Any) -> None:
+    with pytest.raises(dessine.SpecError, match="is no filter: expects text"):
+        dessine.runs(wrong)

@@ -127,6 +127,11 @@ def runs(*filters: str, runs_dir: str | os.PathLike[str] = "runs", cells: bool =
 
     Raises `SpecError` for a filter that no run could fit.
     """
+    for one in filters:
+        if not isinstance(one, str):
+            raise SpecError(
+                f"{one!r:.60} is no filter: expects text, such as 'status=completed'; several are several arguments"
+            )
     with _command():
         rows = choose([row for row in survey(expanded(runs_dir), cells, spec_in) if row.kind == "run"], filters)
     return Runs(SavedRun(row.path, trust_plugins, row) for row in rows)
@@ -491,7 +496,13 @@ def _command(trust: bool = False) -> Iterator[None]:
 
 def _document(config: str | os.PathLike[str] | Mapping[str, Any], overrides: Sequence[str]) -> Document:
     if isinstance(config, Mapping):
-        return read_text(dump(_plain(config)), overrides)
+        try:
+            plain = _plain(config)
+        except RecursionError:
+            raise SpecError("the config holds itself, or is too deep: expects numbers, text, lists and mappings") from None
+        return read_text(dump(plain), overrides)
+    if not isinstance(config, str | os.PathLike):
+        raise SpecError(f"expects a config: its path, its YAML as text, or a dict; got {config!r:.60}")
     text = os.fspath(config)
     if isinstance(config, str) and ("\n" in text or text.lstrip().startswith("{")):
         return read_text(text, overrides)

@@ -14,9 +14,11 @@ LONGEST_NAME = 255
 def expanded(text: str | os.PathLike[str]) -> Path:
     """`text` with its home written out: no shell expands the `~` after a `=`.
 
-    Raises SpecError where there is no such user, or the system takes no such path.
+    Raises SpecError where it is no text (from Python), there is no such user, or the system takes no such path.
     """
-    path = os.path.expanduser(text)
+    if not isinstance(text, str | os.PathLike):
+        raise SpecError(f"expects a path, got {text!r:.60}")
+    path = os.fsdecode(os.path.expanduser(text))
     if path.startswith("~"):
         user = path[1:].split(os.sep)[0]
         missing = f"there is no user '{user}'" if user else "no home folder is known"

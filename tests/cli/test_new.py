@@ -62,3 +62,17 @@ def test_a_config_that_is_not_there_but_shipped_is_offered(dessine, tmp_path: Pa
     assert "did you mean gan_ring? `dessine new gan_ring`" in dessine("train", "gan_rin.yaml").err
     assert "sweeps/xor_eta" in dessine("sweep", "sweeps/xor_eta.yaml").err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_target_that_is_neither_a_folder_nor_named_as_a_config_is_refused(dessine, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "there" / "xor.yaml").mkdir(parents=True)
+    for words, line in (
+        (("notes.txt",), "notes.txt is no folder: expects one, or the name of a file that ends in .yaml"),
+        (("notes.txt/x.yaml", "--force"), "notes.txt is no folder: expects one, or the name of a file that ends in .yaml"),
+        (("there",), "there/xor.yaml is a folder: move it away, or name another place"),
+        (("there", "--force"), "there/xor.yaml is a folder: move it away, or name another place"),
+    ):
+        done = dessine("new", "xor", *words)
+        assert (done.code, done.out, done.err.strip()) == (2, "", line)
+    assert (tmp_path / "notes.txt").read_text() == "mine"

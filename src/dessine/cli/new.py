@@ -62,7 +62,11 @@ def _copy(config: Shipped, target: Path | None, force: bool) -> list[Path]:
         top = top.parent
     places = {top / path if path != here or not renamed else Path(str(target)): source for path, source in needed.items()}
     texts = {place: _text(source) for place, source in places.items()}
+    if top.exists() and not top.is_dir():
+        raise SpecError(f"{top} is no folder: expects one, or the name of a file that ends in .yaml")
     for place, text in texts.items():
+        if place.is_dir():
+            raise SpecError(f"{place} is a folder: move it away, or name another place")
         if (place.exists() or place.is_symlink()) and not force and not _holds(place, text):
             raise SpecError(f"{place} is there already: --force puts the shipped one in its place")
     for place, text in texts.items():
