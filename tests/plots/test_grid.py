@@ -125,3 +125,14 @@ def test_the_bar_of_a_gif_runs_as_the_steps_do(tmp_path):
         row = np.asarray(gif.convert("RGB"))[78]
         assert (row[:20] == BAR).all()
         assert (row[22:] == 255).all()
+
+
+def test_a_full_disk_is_told_with_the_file_s_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        save_grid(tmp_path / "samples.png", np.zeros((1, 4, 4, 1)), columns=1, caption="")
+    assert caught.value.filename == str(tmp_path / "samples.png")
+    assert not list(tmp_path.iterdir())

@@ -66,8 +66,8 @@ def picture(
             figure.savefig(beside, dpi=dpi)
             os.replace(beside, path)
         except OSError as error:
-            if error.filename == str(beside):
-                error.filename = str(path)  # the other name means nothing to a user
+            if error.errno is not None and error.filename in (None, str(beside)):
+                error.filename = str(path)  # the other name means nothing to a user, and what could not be written has none
             raise
         finally:
             beside.unlink(missing_ok=True)

@@ -239,7 +239,7 @@ def _save(image: Image.Image, path: Path, **options: object) -> Path:
         image.save(beside, **options)  # type: ignore[arg-type]
         os.replace(beside, path)
     except OSError as error:
-        if error.filename == str(beside):
+        if error.errno is not None and error.filename in (None, str(beside)):  # what could not be written has no name
             error.filename = str(path)
         raise
     finally:
