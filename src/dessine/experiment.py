@@ -291,16 +291,24 @@ class Experiment(Node):
                 raise Damaged(f"{name} is {a}")
             if name.endswith(".theta") and not np.isfinite(a[left]).all():
                 raise Damaged(f"{name} holds numbers that are not finite, which the run has never had")
-        streams = state.get("streams")
-        if not isinstance(streams, dict) or not set(self.game.streams.state()) <= set(streams):
+        streams = streams_of(state, self.repeats)
+        if not set(self.game.streams.state()) <= set(streams):
             raise Damaged("it lacks the state of random streams")
-        if not all(isinstance(states, list) and len(states) == self.repeats for states in streams.values()):
-            raise Damaged(f"its random streams are not those of {self.repeats} replicates")
         try:
             self.game.restore(arrays)
             self.game.streams.restore(streams)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             raise Damaged(f"its state is none of this run's ({type(error).__name__}: {error})") from None
+
+
+def streams_of(state: dict[str, Any], repeats: int) -> dict[str, list[Any]]:
+    """What a checkpoint says of each random stream, one state a replicate. Raises Damaged where it says something else."""
+    streams = state.get("streams")
+    if not isinstance(streams, dict):
+        raise Damaged("it lacks the state of random streams")
+    if not all(isinstance(states, list) and len(states) == repeats for states in streams.values()):
+        raise Damaged(f"its random streams are not those of {repeats} replicates")
+    return streams
 
 
 def early(period: int) -> tuple[int, ...]:

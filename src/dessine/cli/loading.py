@@ -18,7 +18,7 @@ from dessine import plugins
 from dessine.cli.errors import say
 from dessine.cli.paths import AtStep
 from dessine.data import Split
-from dessine.experiment import Experiment
+from dessine.experiment import Experiment, streams_of
 from dessine.games import Adversarial
 from dessine.games.pictures import of_one
 from dessine.games.warnings import warnings
@@ -279,9 +279,7 @@ class _OneOf:
         """The part of this one; numbers without a replicate axis are the same for all."""
         mine = slice(self.repeat, self.repeat + 1)
         own = {name: a[mine] if a.ndim else a for name, a in arrays.items()}
-        streams = state.get("streams")
-        if isinstance(streams, dict):
-            streams = {name: each[mine] if isinstance(each, list) else each for name, each in streams.items()}
+        streams = {name: each[mine] for name, each in streams_of(state, self.repeats).items()}
         self.experiment.restore(step, own, state | {"streams": streams}, {0} & {r - self.repeat for r in gone})
 
 
