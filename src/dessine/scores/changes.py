@@ -33,6 +33,7 @@ class Advice:
 
 
 def non_saturating(game: Spec) -> Advice | None:
+    """In place of the minimax loss."""
     why = "its gradient does not vanish where the discriminator wins"
     return unless(_type(game.get("loss")) != "minimax", "game.loss=non_saturating", why)
 
@@ -56,16 +57,19 @@ def slower_generator(game: Spec) -> Advice | None:
 
 
 def faster_generator(game: Spec, why: str) -> Advice | None:
+    """Where it is slower than such players usually are."""
     eta = usual(game, "generator")
     return unless(2 * _eta_of(game, "generator") > eta, *_pair(_set_eta(game, "generator", eta, why)))
 
 
 def slower_critic(game: Spec, why: str) -> Advice | None:
+    """Where it is faster than such players usually are."""
     eta = usual(game, "discriminator")
     return unless(_eta_of(game, "discriminator") < 2 * eta, *_pair(_set_eta(game, "discriminator", eta, why)))
 
 
 def more_moves(game: Spec, why: str) -> Advice | None:
+    """Of the discriminator in a turn, where it makes one."""
     other = game.get("n_critic", 1) != 1 or game.get("moves") or game.get("until")
     return unless(bool(other), "game.n_critic=5", f"more moves of the discriminator: {why}")
 
@@ -78,6 +82,7 @@ def calmer(game: Spec, player: str) -> Advice | None:
 
 
 def fastest_first(game: Spec) -> list[str]:
+    """The two players, the one furthest above a usual learning rate first."""
     return sorted(("discriminator", "generator"), key=lambda player: -_eta_of(game, player) / usual(game, player))
 
 
@@ -92,6 +97,7 @@ def usual(game: Spec, player: str) -> float:
 
 
 def more_examples(data: Spec) -> list[Advice | None]:
+    """What would give such data more of them: no limit, the full set, more points."""
     why = "more examples are harder to learn by heart"
     points, name = data.get("points"), "mnist" if _type(data) == "stacked_mnist" else _type(data)
     fetched = data.get("source") != "sample" or data.get("path")
@@ -114,6 +120,7 @@ def _pair(one: Advice | None) -> tuple[str, str]:
 
 
 def unless(needless: bool, override: str = "", why: str = "") -> Advice | None:
+    """The advice, or None where it is needless or there is none."""
     return None if needless or not (override or why) else Advice(override, why)
 
 
@@ -148,6 +155,7 @@ def held(game: Spec) -> Advice | None:
 
 
 def noise(game: Spec, why: str) -> Advice | None:
+    """On all that the discriminator sees, where there is none."""
     return unless(bool(game.get("instance_noise")), "game.instance_noise.sigma=0.1", why)
 
 
