@@ -20,6 +20,8 @@ from dessine.scores.reference import Reference
 from dessine.scores.table import read_names
 
 Array = np.ndarray
+PORTION = 2000
+"""Training examples that samples are held against at once."""
 COMPARED = 1000
 """Samples and test examples whose nearest training example is looked for."""
 
@@ -109,12 +111,13 @@ def _reach(data: Split, x: Array, dtype: Any) -> float:
 
 def _copies(data: Split, x: Array, dtype: Any) -> tuple[float, float]:
     """Share of copies, and closeness; NaN where the test part repeats the training part, so that it tells nothing."""
-    train = data.train.floats(np.arange(len(data.train)), dtype)
     other = data.watched
     test = other.floats(np.random.default_rng(0).permutation(len(other))[:COMPARED], dtype)
-    real = nearest(test, train)[0]
+    real, generated = np.full(len(test), np.inf), np.full(len(x), np.inf)
+    for i in range(0, len(data.train), PORTION):  # all of a large training part would not fit beside the run
+        train = data.train.floats(np.arange(i, min(i + PORTION, len(data.train))), dtype)
+        real, generated = np.minimum(real, nearest(test, train)[0]), np.minimum(generated, nearest(x, train)[0])
     middle = float(np.median(real))
     if not middle > 0:
         return nan, nan
-    generated = nearest(x, train)[0]
     return memorised(generated=generated, test=real)[0], float(np.median(generated)) / middle
