@@ -58,6 +58,11 @@ def test_samples_that_are_not_finite_tell_nothing(ring):
     assert np.isnan([s.diversity, s.reach, s.covered, s.copies, s.closeness]).all()
 
 
+def test_copies_of_any_training_example_are_found(ring):
+    """Training examples are looked through some at a time."""
+    assert look(ring, ring.data.train.floats(np.arange(2500, 3000), np.float64)).copies == 1
+
+
 def test_a_test_part_that_repeats_the_training_part_tells_nothing_of_copies():
     same = Examples(np.random.default_rng(0).normal(size=(200, 3)), None)
     s = look(Panel(Split(same, same), np.float64), same.x)
