@@ -1,3 +1,4 @@
+import ctypes
 import subprocess
 import sys
 
@@ -27,3 +28,22 @@ def test_memory_is_what_this_process_may_have():
     code = "import resource as r; r.setrlimit(r.RLIMIT_AS, (2**31, 2**31)); from dessine.machine import memory; print(memory())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert int(done.stdout) <= 2**31
+
+
+def test_memory_that_is_free_is_given_back():
+    code = """
+import sys
+from dessine.machine import give_back
+def kept():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+pieces = [bytes(10_000) for _ in range(10_000)]  # 100 MB in pieces that the C library keeps, as long as the last is held
+last = pieces[-1]
+del pieces
+before = kept()
+give_back()
+print(before - kept())
+"""
+    if not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "malloc_trim"):
+        pytest.skip("only glibc has it")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert int(done.stdout) > 50e6, done.stderr

@@ -24,6 +24,7 @@ from dessine.data import Dataset, Split
 from dessine.games import Context, Game
 from dessine.games.warnings import warnings
 from dessine.games.watch import Watch, told
+from dessine.machine import give_back
 from dessine.mistakes import Told
 from dessine.node import Node
 from dessine.paths import LONGEST_NAME, expanded
@@ -552,9 +553,11 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
         if run.info().get(key):
             summary[key] = run.info()[key]
     with np.errstate(all="ignore"):
+        give_back()  # what the turns have left free is not where the samples, or the pictures, find room
         summary["diagnosis"] = _at_the_end(experiment, run, records, status).plain()
     write_json(own(run.path, "summary.json"), summary)
     if experiment.outputs.plots and records:
+        give_back()
         with np.errstate(all="ignore"):
             pictures.draw(experiment.game.save_plots, run.plots, records, _context(experiment, step, pictures))
     frames = run.pictures()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dessine.data.mixtures import Ring
-from dessine.scores.neighbours import neighbours, radii
+from dessine.scores.neighbours import balls, neighbours, precision, radii
 
 
 def normal(n: int, seed: int, d: int = 4) -> np.ndarray:
@@ -64,6 +64,16 @@ def test_scores_are_those_of_the_definition():
     assert found.recall[0] == (cross <= own[1][:, None]).any(0).mean()
     assert found.density[0] == pytest.approx((cross <= own[0]).sum() / k / 30)
     assert found.coverage[0] == (cross <= own[0]).any(0).mean()
+
+
+@pytest.mark.parametrize("scale", [0.5, 1, 3])
+def test_precision_alone_is_that_of_the_four(scale):
+    real, generated = normal(90, 0), (scale * normal(70, 1)).astype(np.float32)
+    known = balls(real)
+    alone = precision(real=real, generated=generated, real_balls=known)
+    assert alone == neighbours(real=real, generated=generated, real_balls=known).precision[0]
+    generated[3] = np.nan
+    assert np.isnan(precision(real=real, generated=generated, real_balls=known))
 
 
 def test_duplicates_are_neighbours_at_distance_zero():

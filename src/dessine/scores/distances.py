@@ -8,7 +8,7 @@ import numpy as np
 
 Array = np.ndarray
 CHUNK = 2**18
-"""Numbers of one block of distances: 16 MB in float32."""
+"""Numbers of one block of distances: 1 MB in float32."""
 SOME = 500
 """Examples of which the median is taken."""
 FEW = 16
@@ -34,13 +34,13 @@ def blocks(a: Array, b: Array, lean: int = 0) -> Iterator[tuple[slice, Array]]:
     rounding is about 1e-6 (float32) of the two squared distances from that point: each pair has its own. lean: -1 for the least
     distance that rounding leaves possible, 1 for the largest. Nothing is below 0.
     """
-    middle = amidst(b)
-    a, b = (a - middle,) * 2 if a is b else (a - middle, b - middle)
+    middle, same = amidst(b), a is b
+    b = b - middle
     grown = 1 + lean * (4 + np.sqrt(b.shape[1])) * np.finfo(b.dtype).eps
     own = np.einsum("ij,ij->i", b, b) * b.dtype.type(grown)
     step = max(1, CHUNK // max(len(b), 1))
     for i in range(0, len(a), step):
-        part = a[i : i + step]
+        part = b[i : i + step] if same else a[i : i + step] - middle
         d = part @ b.T
         d *= -2
         d += own

@@ -14,7 +14,7 @@ from dessine.data import Examples, Split
 from dessine.scores.distances import blocks, rows
 from dessine.scores.mixture import reverse_kl
 from dessine.scores.ndb import k_means
-from dessine.scores.neighbours import Balls, K, balls, neighbours
+from dessine.scores.neighbours import Balls, K, balls, precision
 
 Array = np.ndarray
 KEPT, REFERENCE, REGIONS = 2000, 1000, 50
@@ -45,8 +45,7 @@ class Own:
         if self.has_regions:
             told["region_share"] = float(np.exp(-reverse_kl(self.region(x), self.shares)))
         if self.has_neighbours and len(x) > K:
-            made = rows(self._apart(x))
-            told["near_real"] = neighbours(real=self._real, generated=made, real_balls=self._balls, errors=False).precision[0]
+            told["near_real"] = precision(real=self._real, generated=self._apart(x), real_balls=self._balls)
         return told
 
     def region(self, x: Array) -> Array:

@@ -103,10 +103,10 @@ def _reader(panel: Panel) -> Callable[[Array], Array] | None:
 
 
 def _reach(data: Split, x: Array, dtype: Any) -> float:
-    real = rows(data.watched.floats(np.arange(min(len(data.watched), len(x))), dtype)).astype(np.float64)
-    middle = real.mean(0)
-    own, other = (float(np.sqrt(np.square(a - middle).sum(1).mean())) for a in (real, rows(x)))
-    return other / own if own > 0 else nan
+    real = rows(data.watched.floats(np.arange(min(len(data.watched), len(x))), dtype))
+    middle = real.mean(0, dtype=np.float64)
+    own, other = (np.mean([np.sqrt(np.square(one - middle).sum()) for one in a]) for a in (real, rows(x)))
+    return float(other / own) if own > 0 else nan
 
 
 def _copies(data: Split, x: Array, dtype: Any) -> tuple[float, float]:
