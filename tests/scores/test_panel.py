@@ -11,6 +11,7 @@ from dessine.data.dataset import Examples, Split
 from dessine.data.mixtures import Ring
 from dessine.data.mnist import Mnist
 from dessine.registry import SpecError
+from dessine.scores import panel as panel_module
 from dessine.scores import table
 from dessine.scores.independent import independent
 from dessine.scores.own import Own
@@ -240,3 +241,9 @@ def test_shares_of_regions_sum_to_one_however_few_the_examples_are():
         own = Own(Split(Examples(x, None), Examples(x[:50], None)), np.float32)
         assert own.shares.sum() == pytest.approx(1)
         assert own.glance(own._floats(own.data.train, 2000))["region_share"] == pytest.approx(1)
+
+
+def test_diversity_of_very_many_samples_is_that_of_the_first(plain, monkeypatch):
+    monkeypatch.setattr(panel_module, "DIVERSE", 100)
+    panel, x = Panel(plain, np.float32), np.random.default_rng(1).normal(3, 1, (250, 5))
+    assert panel.glance(x)["diversity"] == panel.glance(x[:100])["diversity"]

@@ -36,6 +36,8 @@ GLANCED = (
 )
 """Scores that lines of metrics have, as far as the data do."""
 OBEDIENCE = next(group for group in GROUPS if "obedience" in group.better)
+DIVERSE = 5000
+"""Samples of which every two are held together: of 25,000 it would take half a minute, and tell the same."""
 MOST_CLASSES = 30
 """That a picture can show beside each other."""
 
@@ -102,7 +104,8 @@ class Panel:
         kernel_distance, kernel_distance_error: of whatever a judge reads, to 2,000 images in its features (`kernel.py`): of
             the validation part, or training images where there is none
         region_share, near_real: of all but mixtures (`own.py`); no region_share of stacked digits
-        diversity: mean distance between two samples over that between two real ones; 1 is healthy, 0 collapsed, noise over 1
+        diversity: mean distance between two samples, of 5,000 at most, over that between two real ones; 1 is healthy, 0 collapsed,
+            noise over 1
         """
         return self._modes(x) | self._read(x) | self.own.glance(x) | {"diversity": self._diversity(x)}
 
@@ -161,6 +164,7 @@ class Panel:
         return {"modes": float(modes), "high_quality": good, "reverse_kl": lost}
 
     def _diversity(self, x: Array) -> float:
+        x = x[:DIVERSE]
         n = len(x)
         if n not in self._spreads:
             self._spreads[n] = mean_pairwise(rows(self._some(self.data.watched, n)))
