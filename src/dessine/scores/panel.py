@@ -104,8 +104,8 @@ class Panel:
         kernel_distance, kernel_distance_error: of whatever a judge reads, to 2,000 images in its features (`kernel.py`): of
             the validation part, or training images where there is none
         region_share, near_real: of all but mixtures (`own.py`); no region_share of stacked digits
-        diversity: mean distance between two samples, of 5,000 at most, over that between two real ones; 1 is healthy, 0 collapsed,
-            noise over 1
+        diversity: mean distance between two samples, of 5,000 at most, over that between two real ones; 1 is healthy, 0
+            collapsed, noise over 1
         """
         return self._modes(x) | self._read(x) | self.own.glance(x) | {"diversity": self._diversity(x)}
 
