@@ -125,6 +125,8 @@ class GameLoss(Node):
     """Whether the critic can be given labels between 0 and 1."""
     paired: ClassVar[bool] = False
     """Whether examples are judged against one another, so that nothing can be said of one side alone, or of its labels."""
+    zero_sum: ClassVar[bool] = False
+    """Whether the generator minimises what the critic maximises: what that says of real examples is part of it, too."""
 
     def critic_of_both(self, logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What the critic minimises, (R,), and its gradient by `logits`. target: as in `critic`."""
@@ -140,6 +142,15 @@ class GameLoss(Node):
         n, dlogits = logits.shape[1] // 2, np.zeros_like(logits)
         value, dlogits[:, n:] = self.generator(logits[:, n:])
         return value, dlogits
+
+    def generator_ahead(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same where the critic will have answered to the generator (unrolled): then that moves what is said of real
+        examples, too, and a zero-sum game counts it. Elsewhere that is a number the generator cannot change."""
+        if not self.zero_sum:
+            return self.generator_of_both(logits)
+        n = logits.shape[1] // 2
+        value, dlogits = self.critic_of_both(logits, np.repeat(np.array([1, 0], logits.dtype), n)[:, None])
+        return -value, -dlogits
 
     def generator_along(self, logits: np.ndarray, s: np.ndarray) -> np.ndarray:
         """How that gradient changes along s."""
@@ -175,6 +186,8 @@ class Minimax(GameLoss):
     D's loss is 2 log 2 = 1.39 where it cannot tell the two apart, and falls to 0 as it learns to. G's is negative, -0.69 at
     that point; its gradient vanishes where D wins.
     """
+
+    zero_sum = True
 
     def generator(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log(1 - D) = -softplus(l), whose gradient vanishes where the critic wins."""
@@ -279,6 +292,7 @@ class Wasserstein(Straight):
     """
 
     labelled = False
+    zero_sum = True
 
     def critic(self, logits: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(1 - 2 t) l: minus f for real, plus f for generated examples."""

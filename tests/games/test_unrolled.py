@@ -69,6 +69,29 @@ def test_the_gradient_is_that_of_the_value(name: str, loss: str) -> None:
     assert not network.grad.any()
 
 
+def test_a_zero_sum_game_counts_what_will_be_said_of_real_examples() -> None:
+    """The critic psi x of the bilinear game: ahead it is psi + k eta (x - g), and f is (psi + k eta (x - g)) (x - g)."""
+    network = Network([{"type": "dense", "units": 1, "bias": False}], 2, Streams(3, 2), np.float64)
+    generated, real = np.random.default_rng(2).normal(size=(2, 6, 2)), np.random.default_rng(1).normal(size=(2, 6, 2))
+    gap, psi = real.mean(1) - generated.mean(1), network.theta.reshape(2, 2)
+    labels, mode = (np.ones((2, 6, 1)), np.zeros((2, 6, 1))), Mode(network.streams, record=False)
+    value, dx = Unrolled(3, 0.3).error(network, GameLoss.of("wasserstein"), real, generated, labels, (mode, mode))
+    np.testing.assert_allclose(value, ((psi + 3 * 0.3 * gap) * gap).sum(-1), rtol=1e-12)
+    np.testing.assert_allclose(dx, np.repeat(-(psi + 2 * 3 * 0.3 * gap)[:, None], 6, 1) / 6, rtol=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["minimax", "non_saturating"])
+def test_only_the_zero_sum_loss_is_minus_the_critics(loss: str) -> None:
+    """Ahead by one step of nothing, eta being next to 0, both losses are those of the critic as it stands."""
+    network, generated = critic(HIDDEN["tanh"]), np.random.default_rng(2).normal(size=(2, 6, 2))
+    real, mode = np.random.default_rng(1).normal(size=(2, 6, 2)), Mode(network.streams, record=False)
+    labels = np.ones((2, 6, 1)), np.zeros((2, 6, 1))
+    value, _ = Unrolled(1, 1e-300).error(network, GameLoss.of(loss), real, generated, labels, (mode, mode))
+    d, g = (1 / (1 + np.exp(-network.forward(x, mode)[0][..., 0])) for x in (real, generated))
+    wanted = (np.log(d) + np.log(1 - g)).mean(1) if loss == "minimax" else -np.log(g).mean(1)
+    np.testing.assert_allclose(value, wanted, rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     "layer",
     [

@@ -24,8 +24,9 @@ class Unrolled(Scheduled, Node):
     steps: that the discriminator looks ahead, on the batch of this turn; it takes them back after
     eta: learning rate of these steps, if they are plain descent
     by: descent, or own: the discriminator's Adam with its eta and its means as they stand, as in the authors' program
-    Metz et al. 2017, equations 9 to 11; the gradient goes through Adam's two means, too. Each step takes about as long as 6
-    plain turns (gan_ring).
+    Metz et al. 2017, equations 9 to 11; the gradient goes through Adam's two means, too. In a zero-sum game, minimax or
+    wasserstein, what the discriminator will say of real examples is part of the loss, as it is of their f. Each step takes
+    about as long as 6 plain turns (gan_ring).
     """
 
     eta: float
@@ -72,15 +73,11 @@ class Unrolled(Scheduled, Node):
                 backward(part.reshape(y.shape), inputs=False)
             critic.theta[...] -= rule.step(_taken(critic))
         again()
-        y, backward = critic.forward(generated, modes[1])
-        if loss.paired:
-            y_real, backward_real = critic.forward(real, modes[0])
-            value, dy = loss.generator_of_both(_joined([y_real, y]))
-            backward_real(dy[:, :n].reshape(y_real.shape), inputs=False)
-            dy = dy[:, n:]
-        else:
-            value, dy = loss.generator(_joined([y]))
-        dx = backward(dy.reshape(y.shape))
+        passes = [critic.forward(x, mode) for x, mode in sides]
+        value, dy = loss.generator_ahead(_joined([y for y, _ in passes]))
+        (y, back_real), (y_made, back) = passes
+        back_real(dy[:, :n].reshape(y.shape), inputs=False)
+        dx = back(dy[:, n:].reshape(y_made.shape))
         assert dx is not None
         dtheta = _taken(critic)
         for theta in reversed(steps):
