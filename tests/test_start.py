@@ -36,11 +36,17 @@ def test_a_reader_that_goes_is_no_failure():
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-def test_a_full_screen_is_a_failure_in_one_line():
-    done = shell("list untils > /dev/full")
-    assert done.returncode == 1
-    assert done.stderr.strip().endswith(b"No space left on device")
-    assert b"Traceback" not in done.stderr
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["list untils", "--version", "runs list --json"])
+def test_a_full_screen_is_a_failure_in_one_line_that_names_it(command, unbuffered):
+    done = shell(f"{command} > /dev/full", PYTHONUNBUFFERED=unbuffered)
+    assert (done.returncode, done.stderr) == (1, b"standard output: No space left on device\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_mistake_stays_one_though_nobody_can_be_told(unbuffered):
+    assert shell("nope > /dev/full 2> /dev/full", PYTHONUNBUFFERED=unbuffered).returncode == 2
 
 
 def test_names_are_utf8_where_the_system_knows_only_ascii(tmp_path):

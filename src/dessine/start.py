@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from types import FrameType
+from typing import Any
 
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Ctrl-C, the end that a system asks for, and the terminal that closes: each stops a command in the same orderly way."""
@@ -68,11 +69,41 @@ def _open_streams() -> None:
     """A stream that was closed, as by `>&-`, leads nowhere: else the next file to be opened would take its place."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))  # noqa: SIM115
+            setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     codecs.register_error("shown", _shown)
-    for stream in (sys.stdout, sys.stderr):
+    for name, told in (("stdout", "standard output"), ("stderr", "standard error")):
+        stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="shown")
+            made = _telling(stream, told)
+            setattr(sys, name, made)
+            setattr(sys, f"__{name}__", made)
+
+
+class _Named(io.FileIO):
+    """What the system writes of a stream. An error of it has no file's name: it gets what the stream is called."""
+
+    told = ""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = self.told
+            raise
+
+
+def _telling(stream: io.TextIOWrapper, told: str) -> io.TextIOWrapper:
+    """`stream`, whose errors say where nothing could be written, and which has a way to write every letter."""
+    raw = getattr(stream.buffer, "raw", stream.buffer)  # there is no buffer under PYTHONUNBUFFERED
+    if type(raw) is not io.FileIO:  # a console of Windows
+        stream.reconfigure(errors="shown")
+        return stream
+    own, buffered = _Named(raw.fileno(), "w", closefd=False), stream.buffer is not raw
+    own.told = told
+    encoding, lines, through = stream.encoding, stream.line_buffering, stream.write_through
+    stream.detach()
+    buffer: Any = io.BufferedWriter(own) if buffered else own
+    return io.TextIOWrapper(buffer, encoding, "shown", line_buffering=lines, write_through=through)
 
 
 def _shown(error: UnicodeError) -> tuple[str | bytes, int]:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
+from typing import TextIO
 
 import click
 
@@ -21,11 +22,20 @@ def guarded(group: click.Group) -> int:
     try:
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # whoever read us has gone, as in `dessine list | head -1`: no failure
-            say(f"standard output: {error.strerror}")
-            return code or 1
+        _leads_nowhere(sys.stdout)
+        if not isinstance(error, BrokenPipeError) and not code:  # one who has gone, as in `dessine list | head -1`: no failure
+            say(explain(error))
+            code = 1
+    try:
+        sys.stderr.flush()
+    except OSError:  # there is nobody to tell
+        _leads_nowhere(sys.stderr)
     return code
+
+
+def _leads_nowhere(stream: TextIO) -> None:
+    """From now on: when Python ends, it would try again to write what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(group: click.Group) -> int:
