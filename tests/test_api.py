@@ -19,6 +19,7 @@ from click.testing import CliRunner
 import dessine
 from dessine import api
 from dessine.cli import group
+from dessine.runs.run import Run
 
 TEXT = """\
 data: {type: ring, points: 200, test_points: 200}
@@ -180,7 +181,9 @@ def test_runs_are_listed_as_the_command_filters_them(make_run: Any, make_sweep: 
     assert "one" not in {run.name for run in dessine.runs(runs_dir=here, cells=False)}
     with pytest.raises(dessine.SpecError, match="no run here has 'sead'; did you mean 'seed'"):
         dessine.runs("sead=3", runs_dir=here)
-    assert dessine.runs(runs_dir=here / "nothing") == []
+    for wrong, why in ((here / "nothing", "there is no such folder"), (first / "config.yaml", "is no folder")):
+        with pytest.raises(dessine.RunError, match=why):
+            dessine.runs(runs_dir=wrong)
 
 
 def test_a_run_is_found_as_the_commands_find_it(run: dessine.SavedRun, folder: Path) -> None:
@@ -289,6 +292,40 @@ def test_an_interrupt_saves_and_is_a_keyboard_interrupt(tmp_path: Path) -> None:
     run = stopped.value.run
     assert (run.status, signal.getsignal(signal.SIGINT)) == ("interrupted", before)
     assert run.resume(progress=False).status == "completed"
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_who_follows_may_stop_it_as_ctrl_c_does(tmp_path: Path, repeats: int, in_thread: bool) -> None:
+    def stop(step: int, record: dict[str, Any]) -> None:
+        if step >= 7:  # again and again: the end was asked for once, all the same
+            raise KeyboardInterrupt
+
+    def work() -> None:
+        with pytest.raises(dessine.Interrupted, match=r"run\.resume") as stopped:
+            dessine.train(TEXT, run_dir=tmp_path / "run", progress=stop, repeats=repeats)
+        made.append(stopped.value.run)
+
+    made: list[dessine.SavedRun] = []
+    if in_thread:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    else:
+        work()
+    run = made[0]
+    assert (run.status, run.step) == ("interrupted", Run(run.path).checkpoint_steps()[-1])
+    assert run.step >= 7
+    assert run.resume(progress=False).status == "completed"
+    straight = dessine.train(TEXT, run_dir=tmp_path / "straight", progress=False, repeats=repeats)
+    assert (run.path / "metrics.jsonl").read_text() == (straight.path / "metrics.jsonl").read_text()
+
+
+def test_who_follows_and_ends_the_program_leaves_no_run_that_seems_to_train(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        dessine.train(TEXT, run_dir=tmp_path / "run", progress=lambda step, record: sys.exit(3))
+    assert dessine.load(tmp_path / "run").status == "interrupted"
+    assert dessine.load(tmp_path / "run").info["reason"] == "SystemExit: 3"
 
 
 def test_it_trains_in_a_thread(run: dessine.SavedRun, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 
 FLOORS = [
     ["compiled", "mistakes"],
-    ["registry", "streams", "intervals", "threads", "letters", "start", "machine", "shipped"],
+    ["registry", "streams", "intervals", "threads", "letters", "start", "machine", "shipped", "installed"],
     ["schema", "paths"],
     ["node", "plugins"],
     ["schedules"],

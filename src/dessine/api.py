@@ -31,7 +31,7 @@ from dessine.cli.evaluate import Question, measured
 from dessine.cli.evaluate import command as eval_command
 from dessine.cli.latents import playing
 from dessine.cli.loading import built, drawn_by, load_run, open_one, open_run
-from dessine.cli.named import spec_in
+from dessine.cli.named import rows_in, spec_in
 from dessine.cli.progress import Line
 from dessine.cli.runs import choose
 from dessine.cli.train import Progress, begin, go_on, remarks_of
@@ -42,7 +42,7 @@ from dessine.nn import Network
 from dessine.paths import expanded, name_after
 from dessine.registry import Problem, SpecError
 from dessine.reports.shell import Markup
-from dessine.runs.collection import Row, read_row, survey
+from dessine.runs.collection import Row, read_row
 from dessine.runs.documents import read_summary
 from dessine.runs.files import RunError, own
 from dessine.runs.metrics import flat
@@ -125,7 +125,8 @@ def runs(*filters: str, runs_dir: str | os.PathLike[str] = "runs", cells: bool =
     filters: such as `"status=completed"`, `"test_loss<1"`, `"game.loss=hinge"`, or a word of the name; all must fit
     cells: whether the runs of sweeps are among them
 
-    Raises `SpecError` for a filter that no run could fit.
+    Raises `SpecError` for a filter that no run could fit, and `RunError` where there is no such folder; the usual one, `runs`,
+    is there with the first run.
     """
     for one in filters:
         if not isinstance(one, str):
@@ -133,7 +134,7 @@ def runs(*filters: str, runs_dir: str | os.PathLike[str] = "runs", cells: bool =
                 f"{one!r:.60} is no filter: expects text, such as 'status=completed'; several are several arguments"
             )
     with _command():
-        rows = choose([row for row in survey(expanded(runs_dir), cells, spec_in) if row.kind == "run"], filters)
+        rows = choose([row for row in rows_in(expanded(runs_dir), cells) if row.kind == "run"], filters)
     return Runs(SavedRun(row.path, trust_plugins, row) for row in rows)
 
 
@@ -479,6 +480,11 @@ def _trained(run: Run, do: Callable[[], None], trust: bool = True) -> SavedRun:
         do()
     except Stopped as stopped:
         raise Interrupted(f"{stopped}; saved in {run.path}, where run.resume() goes on", saved) from None
+    except KeyboardInterrupt:
+        if not (run.path / "config.yaml").is_file():  # nothing had begun
+            raise
+        text = f"stopped at once; {run.path} is what was saved, where run.resume() goes on from its last checkpoint"
+        raise Interrupted(text, saved) from None
     return saved
 
 

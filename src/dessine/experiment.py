@@ -350,20 +350,43 @@ def _signals() -> list[signal.Signals]:
     return [signal.SIGINT, signal.SIGTERM, *closing]
 
 
+class AtOnce(KeyboardInterrupt):
+    """A second signal: nothing more is waited for."""
+
+
+class Asked(threading.Event):
+    """Whether somebody has asked for the end, as a signal does, or whoever follows a training and raises KeyboardInterrupt."""
+
+    __call__ = threading.Event.is_set
+
+    def heeding(self, follow: Callable[..., None]) -> Callable[..., None]:
+        """`follow`, whose KeyboardInterrupt lets the step finish, as the first Ctrl-C does."""
+
+        def heeded(*told: Any) -> None:
+            try:
+                follow(*told)
+            except AtOnce:
+                raise
+            except KeyboardInterrupt:
+                self.set()
+
+        return heeded
+
+
 @contextmanager
-def stop_requests() -> Iterator[Callable[[], bool]]:
+def stop_requests() -> Iterator[Asked]:
     """Whether a signal to stop has come. The first lets the step finish; the second quits at once."""
-    asked = threading.Event()
+    asked = Asked()
 
     def ask(signum: int, frame: Any) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
+        if asked():
+            raise AtOnce
         asked.set()
 
     main = threading.current_thread() is threading.main_thread()
     before = {s: signal.signal(s, ask) for s in _signals()} if main else {}
     try:
-        yield asked.is_set
+        yield asked
     finally:
         for s, handler in before.items():
             signal.signal(s, handler)
@@ -384,6 +407,7 @@ def train(
     began, game, last = time.perf_counter(), experiment.game, experiment.steps
     pictures = pictures_of(run, say)
     with stop_requests() as stop, np.errstate(all="ignore"), one_blas_thread():
+        progress = stop.heeding(progress)
         watch, pace, stopping = _cut(experiment, run, step, say), Pace(), False
         noted = False
         best = None if experiment.best is None else Best(experiment.best, run, experiment.repeats, say)

@@ -14,17 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from dessine.installed import package as package_of
+from dessine.installed import points
 from dessine.paths import shown, unreadable
 from dessine.registry import LEDGER, Described, SpecError
 from dessine.schema import annotation
 
-GROUP = "dessine.plugins"
-"""Of entry points: packages that register something when they are imported."""
 TRUST = "--trust-plugins"
 """What a command is told, to load those of a run's folder."""
 LARGEST = 1_000_000
@@ -161,16 +161,16 @@ def hashes(paths: list[str]) -> list[str]:
 @cache
 def installed() -> tuple[dict[str, str], ...]:
     """Load what is installed, once: name, package and version of each; a line of the log for each that fails."""
-    return tuple(found for point in entry_points(group=GROUP) if (found := _installed(point)))
+    return tuple(found for point in points() if (found := _installed(point)))
 
 
 def _installed(point: EntryPoint) -> dict[str, str] | None:
-    before, dist = len(LEDGER.entries), point.dist
-    package = f"{dist.name} {dist.version}" if dist else point.module
+    before, package = len(LEDGER.entries), package_of(point)
     try:
-        point.load()
+        with redirect_stdout(sys.stderr):  # as of a file
+            point.load()
         _check(LEDGER.entries[before:])
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         LEDGER.take_back(LEDGER.entries[before:])
         logging.getLogger("dessine").warning(
             "the plugin %s of the package %s cannot be loaded (%s: %s)", point.name, package, type(error).__name__, error

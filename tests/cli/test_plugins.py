@@ -14,6 +14,7 @@ from tiny_run import CONFIGS, here
 
 from dessine import plugins
 from dessine.cli import group
+from dessine.cli.known import known
 from dessine.registry import LEDGER, SpecError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -266,6 +267,12 @@ def test_a_sweep_hands_it_to_its_runs_and_a_folder_of_one_must_be_trusted(exampl
     answer = dessine("sweep", "sweep")
     assert (answer.code, "is a program" in answer.err) == (2, True)
     assert dessine("sweep", "sweep", "--trust-plugins", "--quiet").code == 0
+    Path("sweep/results.csv").rename("before.csv")
+    (example / "mine.py").unlink()  # to read numbers nobody needs it
+    forget()
+    answer = dessine("sweep", "sweep", "--collect")
+    assert (answer.code, Path("sweep/results.csv").read_text()) == (0, Path("before.csv").read_text()), answer.err
+    assert "mine.py" in dessine("sweep", "sweep", "--collect", "--metric", "loss.generator").err  # which must be known
 
 
 def test_another_version_of_a_plugin_is_another_cell(example):
@@ -292,8 +299,11 @@ def test_an_installed_plugin_is_loaded_and_told(example, dessine, monkeypatch):
     info = example / "circles-1.2.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: circles\nVersion: 1.2\n")
-    (info / "entry_points.txt").write_text("[dessine.plugins]\ncircles = my_circles\nbroken = my_broken\n")
+    (example / "my_end.py").write_text("raise SystemExit\n")
+    (info / "entry_points.txt").write_text("[dessine.plugins]\ncircles = my_circles\nbroken = my_broken\nend = my_end\n")
     monkeypatch.syspath_prepend(str(example))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(example / "cache"))
+    before = len(LEDGER.entries)
     plugins.installed.cache_clear()
     try:
         answer = dessine("train", "circle.yaml", "plugins=[]", *FEW, "--run-dir", "run")
@@ -302,7 +312,18 @@ def test_an_installed_plugin_is_loaded_and_told(example, dessine, monkeypatch):
         told = json.loads(Path("run/run.json").read_text())["plugins"]
         assert told == [{"name": "circles", "package": "circles 1.2"}]
         assert dessine("draw", "run", "--out", "x.npz").code == 0  # who has installed it trusts it
+        assert "stretch" in json.loads(dessine("list", "layers", "--json").out)["layers"]
+        assert '"stretch"' in dessine("config", "schema").out
+        monkeypatch.setenv("_DESSINE_COMPLETE", "bash_complete")
+        for wanted in (["game.generator.layers.2.type=stretch"], []):  # as soon as it is installed, and no longer
+            known.cache_clear()
+            (example / "plain.yaml").write_text("game: {type: adversarial, generator: {layers: [{}, {}, {}]}}\n")
+            assert offered(example / "plain.yaml", "game.generator.layers.2.type=str") == wanted
+            (info / "entry_points.txt").write_text("")
+            plugins.installed.cache_clear()
+            LEDGER.take_back(LEDGER.entries[before:])
     finally:
+        known.cache_clear()
         plugins.installed.cache_clear()
 
 

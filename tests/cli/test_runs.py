@@ -151,6 +151,34 @@ def test_compare_averages_over_seeds_and_draws(dessine, two):
         assert drawn.width > 500
 
 
+def test_compare_makes_one_page_of_it_all(dessine, two, make_run):
+    make_run("evil", success=[0.1], spec={"training.batch_size": "</style><script>alert(1)</script>"}, samples=[10])
+    info = json.loads(Path("runs/evil/run.json").read_text())
+    Path("runs/evil/summary.json").write_text(
+        json.dumps({"diagnosis": {"verdict": "no <b>", "words": "it does not `learn`"}, "last": {}})
+    )
+    assert info["status"] == "completed"
+    answer = dessine("runs", "compare", "2020-01-01_a", "2020-01-02_b", "evil", "--html", "pages/both.html")
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines()[-2:] == [str(Path("runs/comparison.png")), str(Path("pages/both.html"))]
+    page = Path("pages/both.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "default-src 'none'" in page
+    assert "http" not in page.replace("http-equiv", "")
+    for heading in ("What differs", "What they reached", "Verdicts", "Curves", "Samples", "The runs"):
+        assert f"<h2>{heading}</h2>" in page
+    assert "no &lt;b&gt;</strong>" in page
+    assert "it does not <code>learn</code>" in page
+    assert page.count("<polyline") + page.count("<circle") == 2
+    assert page.count('src="data:image/png;base64,') == 1
+    told = json.loads(dessine("runs", "compare", "evil", "--html", "x.html", "--json").out)
+    assert told["page"] == "x.html"
+    assert "a name ending in .html" in dessine("runs", "compare", "evil", "--html", "x.png").err
+    Path("file").write_text("")
+    assert dessine("runs", "compare", "evil", "--html", "file/x.html").code == 1
+
+
 def test_compare_takes_the_completed_runs_of_a_sweep(dessine, make_sweep):
     make_sweep("s", {"a": {"seed": 1}, "b": {"seed": 2}, "c": {"seed": 3, "status": "failed"}})
     answer = dessine("runs", "compare", "s", "--json", "--out", "x.png")

@@ -54,6 +54,15 @@ def test_a_trial_takes_one_value_of_every_axis(folder):
     assert cell.values["n"] in range(1, 10)
 
 
+def test_the_folders_of_trials_are_found_without_making_a_cell(folder):
+    search = feed(folder, trials=2, seeds=2)
+    while (cell := search.take()) is not None:
+        end(search, cell, score=1.0)
+    search.planner.resolve = None
+    assert [len(names) for names in search.trials] == [2, 2]
+    assert {name for names in search.trials for name in names} == {path.name for path in folder.cells.iterdir()}
+
+
 def test_a_trial_is_worth_the_mean_over_its_seeds(folder):
     search = feed(folder, trials=1, seeds=2)
     first, second = search.take(), search.take()

@@ -1,6 +1,7 @@
 """What the Tab key needs to know of commands, configs and scores, kept in the user's cache: to load all that takes a second.
 
-It is made anew when any file of the package has changed. Where nothing can be kept, it is made each time.
+It is made anew when any file of the package, or an installed plugin, has changed. Where nothing can be kept, it is made each
+time.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ import json
 import sys
 import types
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from functools import cache
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -20,6 +22,7 @@ from click.shell_completion import CompletionItem
 from platformdirs import user_cache_path
 
 from dessine.cli.commands import COMMANDS
+from dessine.installed import stamps as of_plugins
 from dessine.runs.files import write_atomically
 
 Known = dict[str, Any]
@@ -30,7 +33,7 @@ def known() -> Known:
     """commands: name -> what `light` makes one of; classes, families: what `_Place` walks; scores, columns, statuses, time."""
     package = Path(__file__).parents[1]
     stamps = [(path.relative_to(package).as_posix(), path.stat().st_mtime_ns) for path in sorted(package.rglob("*.py"))]
-    stamp = json.loads(json.dumps([sys.version, stamps]))
+    stamp = json.loads(json.dumps([sys.version, stamps, of_plugins()]))
     place = user_cache_path("dessine") / "completion.json"
     with suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads(place.read_text(encoding="utf-8"))
@@ -45,6 +48,11 @@ def known() -> Known:
 
 
 def _made() -> Known:
+    from dessine import plugins
+    from dessine.cli.errors import notices
+
+    with redirect_stderr(StringIO()), notices(lambda text: None):  # a shell has no place for what a plugin says
+        plugins.installed()
     from dessine.runs.collection import FIELDS, WORST_FIRST
     from dessine.runs.naming import TIME
     from dessine.scores.table import GROUPS

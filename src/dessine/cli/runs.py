@@ -16,7 +16,7 @@ import click
 from dessine.cli.completion import filters
 from dessine.cli.drawn_together import save_samples_of
 from dessine.cli.errors import say
-from dessine.cli.named import find_any, spec_in
+from dessine.cli.named import find_any, rows_in, spec_in
 from dessine.cli.notes import note as note_command
 from dessine.cli.notes import tag as tag_command
 from dessine.cli.paths import FILE, PATH, RUN, json_option, runs_option
@@ -81,14 +81,7 @@ def list_runs(
 
     A sweep is one line: its status is that of its worst run, its spec that of its base.
     """
-    if not runs_dir.is_dir():
-        if runs_dir == Path("runs"):
-            rows: list[Row] = []
-        else:
-            raise click.UsageError(f"--runs-dir {runs_dir}: there is no such folder")
-    else:
-        rows = survey(runs_dir, every, spec_in)
-    rows = choose(rows, filters, sort, reverse)[:limit]
+    rows = choose(rows_in(runs_dir, every), filters, sort, reverse)[:limit]
     if as_json:
         click.echo(json.dumps(finite([row.plain() for row in rows]), indent=1))
         return
@@ -126,6 +119,7 @@ def choose(rows: list[Row], filters: Sequence[str], sort: str | None = None, rev
     "--against", type=click.Choice(["step", "epoch", "examples"]), default="step", show_default=True, help="What is across."
 )
 @click.option("--out", type=FILE, help="FILE.png  [default: comparison.png beside the runs]")
+@click.option("--html", "page", type=FILE, help="FILE.html: one page of it all, which opens without a network.")
 @click.option("--samples/--no-samples", default=True, help="Whether samples are drawn, too, where there are generators.")
 @click.option(
     "--format",
@@ -141,6 +135,7 @@ def compare(
     metrics: str,
     against: str,
     out: Path | None,
+    page: Path | None,
     samples: bool,
     how: str | None,
     as_json: bool,
@@ -149,7 +144,7 @@ def compare(
     """Compare runs, or whole sweeps. Shows what differs in their specs, what they reached, and a picture of the curves.
 
     Runs that differ only in their seed are one setting: its values are means over seeds and repeats, with their 95 %
-    interval. Of a sweep only the completed runs are taken. The last line of stdout is the picture.
+    interval. Of a sweep only the completed runs are taken. The last line of stdout is the picture, or the page of --html.
 
     Where there are generators, a second picture shows what the first run of each setting draws, from the same latents:
     comparison_samples.png.
@@ -158,6 +153,8 @@ def compare(
     """
     if out is not None and out.suffix != ".png":
         raise click.UsageError(f"--out {out}: expects a name ending in .png")
+    if page is not None and page.suffix not in (".html", ".htm"):
+        raise click.UsageError(f"--html {page}: expects a name ending in .html")
     if how and as_json:
         raise click.UsageError("--json and --format: give one of the two")
     rows = [row for text in runs for row in _rows(text, runs_dir)]
@@ -171,19 +168,29 @@ def compare(
     if not names:
         raise RunError("nothing to compare: these runs have no metrics yet")
     drawn, shown_too = _pictures(every, names, against, out or runs_dir / "comparison.png", samples)
+    pages = [_page(page, every, names, shown_too)] if page is not None else []
     if as_json:
         told = {"settings": [_setting(one, names) for one in every], "picture": drawn[0] if drawn else None}
-        click.echo(json.dumps(finite(told | {"samples": shown_too[0] if shown_too else None}), indent=1))
+        told |= {"samples": shown_too[0] if shown_too else None} | ({"page": pages[0]} if pages else {})
+        click.echo(json.dumps(finite(told), indent=1))
     elif how:
         click.echo(_written(every, names, how))
-        for made in (*shown_too, *drawn):
+        for made in (*shown_too, *drawn, *pages):
             say(made)
     else:
         _compared(every, names)
-        for made in (*shown_too, *drawn):
+        for made in (*shown_too, *drawn, *pages):
             click.echo(made)
     if out is not None and not drawn:
         raise click.exceptions.Exit(1)
+
+
+def _page(path: Path, every: list[Setting], names: list[str], samples: list[str]) -> str:
+    from dessine.reports.compare_page import save_comparison_page
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = {name: [_summary(one, name) for one in every] for name in names}
+    return str(save_comparison_page(path, every, names, told, map(Path, samples)))
 
 
 def _pictures(every: list[Setting], names: list[str], against: str, path: Path, samples: bool) -> tuple[list[str], list[str]]:
@@ -255,7 +262,7 @@ def rm(runs: tuple[str, ...], failed: bool, older_than: float | None, yes: bool,
         rows = [read_row(path, path.name, spec_in) or Row(path, path.name) for path in found]
         rows = list({row.path.resolve(): row for row in rows}.values())
     else:
-        rows = survey(runs_dir, read_spec=spec_in)
+        rows = rows_in(runs_dir)
     chosen = select(rows, filters)
     refused = [(row, reason) for row in chosen if (reason := refusal(row.path, force))]
     for row, reason in refused:

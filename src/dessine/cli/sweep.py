@@ -16,7 +16,7 @@ import click
 from dessine.cli.completion import keys
 from dessine.cli.errors import say
 from dessine.cli.paths import PATH
-from dessine.cli.sweep_plan import Plan, seconds_known
+from dessine.cli.sweep_plan import Kept, Plan, seconds_known
 from dessine.cli.sweep_screen import Screen, duration
 from dessine.cli.trust import trust_plugins
 from dessine.experiment import Experiment, stop_requests
@@ -115,13 +115,20 @@ def _sweep(config: Path, words: Sequence[str], o: dict[str, Any]) -> None:
         given, config = config, config / "sweep.yaml"
     elif o["collect"]:
         raise click.ClickException(f"--collect: {config} is not the folder of a sweep")
+    if o["collect"]:
+        folder = SweepFolder(config.parent)
+        known = folder.info().get("metrics")
+        if words or o["metric"] or known is None:  # then a cell must tell what can be compared
+            asked = Plan(config, words, o, alone=True)
+            asked.check()
+            asked.metrics = asked.metrics if o["metric"] or known is None else known
+            _collect(asked, folder, o["quiet"])
+        else:
+            _collect(Kept(folder, known), folder, o["quiet"])
+        click.echo(str(folder.path))
+        return
     plan = Plan(config, words, o, given is not None and config.parent == given)
     found = SweepFolder(given) if given else SweepFolder.find(o["runs_dir"], plan.identity)
-    if o["collect"]:
-        plan.check()
-        _collect(plan, SweepFolder(config.parent), o["quiet"])
-        click.echo(str(config.parent))
-        return
     states = {cell.identity: found.state(cell) for cell in plan.cells} if found else {}
     if plan.sweep.search:
         optuna()
@@ -287,12 +294,12 @@ def _complete(plan: Plan, folder: SweepFolder, feed: Feed) -> bool:
     return all(folder.state(cell) == "completed" for cell in plan.cells)
 
 
-def _collect(plan: Plan, folder: SweepFolder, quiet: bool, feed: Feed | None = None, pictures: bool = True) -> None:
+def _collect(plan: Plan | Kept, folder: SweepFolder, quiet: bool, feed: Feed | None = None, pictures: bool = True) -> None:
     """results.csv, and unless time presses the pictures and the page."""
     from dessine.sweeps.results import UNREADABLE, best_settings, collect, save_table
 
     own_folder(folder.path, "plots")
-    results = collect(folder, plan.sweep.axes, folder.info().get("metrics") or plan.metrics)
+    results = collect(folder, plan.sweep.axes, plan.metrics)
     save_table(results, folder.path / "results.csv")
     for row in results.rows:
         if row.status == UNREADABLE:

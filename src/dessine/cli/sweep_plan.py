@@ -29,6 +29,16 @@ MOST_TIMED = 12
 START = 1.5  # seconds that a run takes beside its steps: Python, data, pictures
 
 
+class Kept:
+    """What the folder of a sweep says of itself, enough to collect its results: no cell is made, and no plugin is loaded."""
+
+    def __init__(self, folder: SweepFolder, metrics: dict[str, str]):
+        document = read(folder.path / "sweep.yaml")
+        self.sweep: Sweep = check_document(document, Sweep).node
+        self.planner = Planner(self.sweep, read(folder.path / "base.yaml"), lambda d: d.data)
+        self.name, self.metrics = self.sweep.name or name_after(folder.path), metrics
+
+
 class Plan:
     """The sweep, its base and its cells; of a search, cells at the ends of its space. Raises BadSpec.
 

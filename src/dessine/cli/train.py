@@ -336,7 +336,7 @@ def _train(experiment: Experiment, run: Run, bar: Progress, step: int) -> None:
         bar.close()
         _say(f"{stopped}; go on with: {resume}")
         raise
-    except (Exception, KeyboardInterrupt) as error:
+    except BaseException as error:
         bar.close()
         with suppress(OSError, RunError):  # the very disk may be what failed
             _ended(run, error, time.monotonic() - began)
@@ -367,8 +367,10 @@ def _ended(run: Run, error: BaseException, seconds: float) -> None:
     with suppress(RunError):
         if run.info().get("status") != "running":
             return
-    stopped = isinstance(error, KeyboardInterrupt)
-    reason = "stopped at once, by a second signal or between two steps" if stopped else explain(error)
+    stopped = not isinstance(error, Exception)
+    reason = "stopped at once, by a second signal or between two steps"
+    if not isinstance(error, KeyboardInterrupt):
+        reason = explain(error)
     run.log(reason if stopped else f"failed: {reason}\n" + "".join(traceback.format_exception(error)).rstrip())
     run.end("interrupted" if stopped else "failed", seconds, reason=reason)
 

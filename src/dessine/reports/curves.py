@@ -114,6 +114,11 @@ class History:
         return first, rest
 
 
+def read(name: str) -> str:
+    """How to read a metric that has a panel of its own."""
+    return _read(name, _title(name))
+
+
 def _read(name: str, title: str) -> str:
     """How to read the panel of a metric: of a score what it is, and which way is better."""
     from dessine.plots.curves import SCORES

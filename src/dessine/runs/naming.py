@@ -55,6 +55,8 @@ def find(text: str, runs_dir: Path, sweeps: bool = False) -> Path:
     if found:
         names = ", ".join(path.name for path in found[:5]) + (", ..." if len(found) > 5 else "")
         raise RunError(f"{quoted(text)} fits {len(found)} runs: {names}; give more of the folder's name")
+    if not os.path.lexists(runs_dir) and runs_dir != Path("runs"):
+        raise RunError(f"no run {quoted(text)}, for there is no folder {runs_dir}")
     raise RunError(f"no run {quoted(text)} in {runs_dir}{did_you_mean(text, [path.name for path in folders])}")
 
 

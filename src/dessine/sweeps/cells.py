@@ -236,14 +236,17 @@ class Planner:
 
     def cell(self, values: dict[str, Any], seed: int | None) -> Cell:
         """One cell. Raises BadSpec."""
-        everything = values if seed is None else {**values, "seed": seed}
-        overrides = tuple(_written({**self.sweep.set, **everything}))
+        everything, overrides = _with_seed(values, seed), self.overrides(values, seed)
         spec = self.resolve(self.document(overrides))
         own = spec.get("plugins", [])
         resolved = json.dumps(spec, sort_keys=True) + "".join(plugins.hashes(own))
         label = " ".join(f"{self.short.get(key, key)}={shown(v)}" for key, v in everything.items())
         identity = hashlib.sha256(resolved.encode()).hexdigest()
         return Cell(values, seed, overrides, identity, label or "base", bool(own), modes_of(spec))
+
+    def overrides(self, values: dict[str, Any], seed: int | None) -> tuple[str, ...]:
+        """All that differs from the base in a cell, as `dessine train` takes it, and as its run.json has it."""
+        return tuple(_written({**self.sweep.set, **_with_seed(values, seed)}))
 
     def cells(self) -> list[Cell]:
         """All cells of a grid, seed by seed, so that early results cover every setting. Raises BadSpec with every mistake."""
@@ -264,6 +267,10 @@ class Planner:
         if wrong:
             raise BadSpec(list(wrong))
         return list(made.values())
+
+
+def _with_seed(values: dict[str, Any], seed: int | None) -> dict[str, Any]:
+    return values if seed is None else {**values, "seed": seed}
 
 
 def _written(values: dict[str, Any]) -> list[str]:

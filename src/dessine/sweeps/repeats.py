@@ -87,6 +87,7 @@ def _run_all(
     told: set[int] = set()
     asked = False
     with stop_requests() as stop:
+        progress = stop.heeding(progress)
         try:
             while running or (waiting and not stop()):
                 while waiting and len(running) < cores() and not stop():  # as many as the BLAS may have: a sweep shares cores

@@ -24,7 +24,7 @@ from dessine.runs.run import Run, RunError
 from dessine.spec import inline
 from dessine.sweeps.cells import Axes, Cell, Planner, Search
 from dessine.sweeps.folder import SweepFolder
-from dessine.sweeps.results import read_result, samples
+from dessine.sweeps.results import read_result, run_folders, samples
 from dessine.sweeps.running import Outcome, Running
 
 WARM_UP = 0.1
@@ -99,9 +99,16 @@ class SearchFeed:
 
     @property
     def trials(self) -> list[list[str]]:
-        """The run folders of every trial, in the order tried."""
-        known = self.study.get_trials(deepcopy=False)
-        return [[self.folder.run(cell).path.name for cell in self._cells(t.number, t.params)] for t in known if t.params]
+        """The run folders of every trial, in the order tried, found by what their runs were told: no cell is made for it."""
+        made = dict[tuple[str, ...], str]()
+        for path in run_folders(self.folder.path):
+            with suppress(RunError):
+                made[tuple(Run(path).info().get("overrides", ()))] = path.name
+        every = [t for t in self.study.get_trials(deepcopy=False) if t.params]
+        told = [
+            [self.planner.overrides(self._values(t.params), seed) for seed in self.planner.seeds(t.number)] for t in every
+        ]
+        return [[made[one] for one in trial if one in made] for trial in told]
 
     def all_well(self) -> bool:
         """Whether every trial has a value, or was given up."""
@@ -201,13 +208,17 @@ class SearchFeed:
         return len(self.study.get_trials(deepcopy=False)) - 1
 
     def _cells(self, number: int, params: dict[str, Any]) -> list[Cell]:
+        return [self.planner.cell(self._values(params), seed) for seed in self.planner.seeds(number)]
+
+    def _values(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Of the keys that vary, in a trial."""
         axes = self.planner.sweep.axes
         values: dict[str, Any] = {}
         for name, options in _choices(axes).items():
             values |= options[params[name]]
         for key, draw in axes.random.items():
             values[key] = params[key] if draw.whole else float(f"{params[key]:.6g}")
-        return [self.planner.cell(values, seed) for seed in self.planner.seeds(number)]
+        return values
 
     def _begin(self, number: int, params: dict[str, Any]) -> None:
         trial = Trial(number, self._cells(number, params), set())
