@@ -62,6 +62,27 @@ def test_a_run_and_its_file_are_one_judge(dessine, eye, packed):
     assert packed.stat().st_size < 1_000_000
 
 
+def test_a_judge_is_told_to_people(dessine, eye, packed, drawn, images):
+    runs = drawn.parent
+    told = dict(line.split(maxsplit=1) for line in dessine("judge", "show", packed, "--runs-dir", runs).out.splitlines())
+    lines = {line[:12].strip(): line[12:] for line in dessine("judge", "show", packed, "--runs-dir", runs).out.splitlines()}
+    known = json.loads(dessine("judge", "show", packed, "--json", "--runs-dir", runs).out)
+    assert lines["hash"] == known["hash"] == told["hash"].strip()
+    assert lines["reads"] == f"4 x 4 x 1 as one of 10 classes: {', '.join(map(str, range(10)))}"
+    assert lines["success"] == f"{known['test_success']:.4f} of 20 test examples read right"
+    assert lines["learnt from"] == f"mnist (40 examples, {images}), 8 steps, the run eye"
+    assert lines["trained by"].startswith("dessine train ")
+    assert lines["network"] == (
+        f"dense, batch_norm, dense: {known['parameters']} parameters, a file of {packed.stat().st_size:,} bytes"
+    )
+    assert lines["used by"] == f"1 run in {runs}: run"
+    assert known["used_by"] == [str(drawn)]
+    folder = dessine("judge", "show", eye).out
+    assert "of its test examples read right" in folder
+    assert "no run in runs" in folder
+    assert known["trained"]["examples"] == 40
+
+
 def test_who_judged_stands_beside_every_value(dessine, drawn, packed):
     known = json.loads(dessine("judge", "show", packed, "--json").out)
     judge = {"hash": known["hash"], "accuracy": known["test_success"]}

@@ -131,8 +131,6 @@ def _save(experiment: Experiment, out: Path, x: Array, names: list[str], title: 
         heads = [f"{sigma:+.0f} σ" if sigma else "0" for sigma in SIGMAS]
         save_table(out, [list(train.images(row)) for row in x], names, heads, title)
         return
-    if x.shape[-1] > 2:
-        raise click.UsageError(f"points of {x.shape[-1]} numbers are not drawn")
     from dessine.plots.paths import save_ways
 
     save_ways(out, experiment.split.behind(), x.astype(np.float64), FINE, [name.replace("\n", ": ") for name in names], title)

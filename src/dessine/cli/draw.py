@@ -185,9 +185,7 @@ def _scatter(experiment: Experiment, out: Path, drawn: dict[str, np.ndarray], ti
     """Points, (N, n) each, over real ones; a panel for each name."""
     from dessine.plots.compare import save_points
 
-    n = len(next(iter(drawn.values()))[0])
-    some = f" (the first two of {n} numbers)" if n > 2 else ""
-    save_points(out, drawn, dict.fromkeys(drawn, experiment.split.behind()), f"{title}{some}")
+    save_points(out, drawn, dict.fromkeys(drawn, experiment.split.behind()), title)
 
 
 def _save_asked(

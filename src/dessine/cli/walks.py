@@ -55,8 +55,6 @@ def save_trip(experiment: Experiment, trip: Trip, average: bool | None, out: Pat
         _save_images(out, images, z, at, names, caption)
     elif out.suffix.lower() == ".npz":
         _save_numbers(out, x.astype(np.float32), z)
-    elif x.shape[1] > 2:
-        raise click.UsageError(f"--out {out}: points of {x.shape[1]} numbers are not drawn; take an .npz")
     else:
         from dessine.plots.paths import save_path
 

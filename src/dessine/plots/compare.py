@@ -14,6 +14,7 @@ from dessine.intervals import limits, mean_interval
 from dessine.plots.curves import SCORES, mark, possible
 from dessine.plots.figure import heading, picture, shades
 from dessine.plots.fonts import plain
+from dessine.plots.plane import view_of
 
 Array = np.ndarray
 Curves = Mapping[str, tuple[Array, Array]]
@@ -84,28 +85,30 @@ def _thinned(x: Array, values: Array) -> tuple[Array, Array]:
 
 
 def save_points(path: Path, drawn: Mapping[str, Array], reals: Mapping[str, Array], title: str) -> Path:
-    """Points of each setting, label -> (N, n), beside each other on the same axes, over its real ones, label -> (M, n). Of more
-    than two numbers the first two are drawn. title: all before its first colon is a name"""
+    """Points of each setting, label -> (N, n), beside each other on the same axes, over its real ones, label -> (M, n); of more
+    than two numbers, as `plane.py` says. title: all before its first colon is a name"""
     real = np.concatenate(list(reals.values()))
+    view = view_of(real, real.shape[1])
+    real, title = view.of(real), f"{title} ({view.told})" if view.told else title
     columns, several = min(len(drawn), 4), len(drawn) > 1
     rows = -(-len(drawn) // columns)
     size = (max(3.0 * columns, 5), 3.1 * rows + 0.7) if several else (6.5, 4.5) if real.shape[1] == 1 else (5.5, 5.8)
     with picture(path, rows, columns, size, sharex=True, sharey=True) as (figure, grid):
         for axes, (label, x) in zip(grid.flat, drawn.items(), strict=False):
-            own, there = reals[label], x[np.isfinite(x).all(1)]
+            own, there = view.of(reals[label]), view.of(x[np.isfinite(x).all(1)])
             if real.shape[1] == 1:
                 edges = np.histogram_bin_edges(real if len(real) else there, 40)
                 for some, how in ((own, {"color": REAL, "alpha": 0.5}), (there, {"color": GENERATED, "histtype": "step"})):
                     axes.hist(some[:, 0], edges, density=True, **how)
                 axes.set(xlabel="x", ylabel="density")
             else:
-                axes.plot(*own[:, :2].T, ".", color=REAL, ms=3)
-                axes.plot(*there[:, :2].T, ".", color=GENERATED, ms=3 if several else 4)
-                axes.set(xlabel="x", ylabel="y", aspect="equal")
+                axes.plot(*own.T, ".", color=REAL, ms=3)
+                axes.plot(*there.T, ".", color=GENERATED, ms=3 if several else 4)
+                axes.set(xlabel=view.labels[0], ylabel=view.labels[1], aspect="equal")
             axes.label_outer()
             axes.set_title(label, fontsize="small", wrap=True)
         if real.shape[1] > 1 and len(real):
-            low, high = real.min(0)[:2], real.max(0)[:2]
+            low, high = real.min(0), real.max(0)
             margin = 0.35 * (high - low)
             grid.flat[0].set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
         for left in list(grid.flat)[len(drawn) :]:

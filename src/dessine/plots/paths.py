@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from dessine.plots.figure import COLOURS, picture, shades
 from dessine.plots.fonts import plain
 from dessine.plots.grid import save_frames
+from dessine.plots.plane import view_of
 
 Array = np.ndarray
 DPI = 100
@@ -23,11 +24,14 @@ TAIL, DOT = (213, 94, 0), (20, 20, 20)
 def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Sequence[str], caption: str) -> Path:
     """One way through the plane, (F, 2), or along the line, (F, 1), from stop to stop: at: their places on it, names: theirs.
 
-    real: (N, 1 or 2) real points. As a GIF the point moves and leaves its line behind.
+    real: (N, n) real points; of more than two numbers, both are seen as `plane.py` says. As a GIF the point moves and leaves its
+    line behind.
     """
+    view = view_of(real, way.shape[1])
+    real, way, caption = view.of(real), view.of(way), f"{caption} ({view.told})" if view.told else caption
     if path.suffix.lower() != ".gif":
         with picture(path, size=(5.5, 5.8), dpi=DPI) as (figure, ((axes,),)):
-            line = _ground(axes, real, way)
+            line = _ground(axes, real, way, view.labels)
             axes.plot(*line.T, ".-", color="C1", ms=4, lw=1, label="drawn on the way")
             _stops(axes, line, at, names)
             axes.legend(loc="upper right")
@@ -37,7 +41,7 @@ def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Seq
         ground = Path(folder) / "ground.png"
         with picture(ground, size=(5.5, 5.8), dpi=DPI) as (figure, ((axes,),)):
             figure.set_dpi(DPI)
-            line = _ground(axes, real, way)
+            line = _ground(axes, real, way, view.labels)
             _stops(axes, line, at, names)
             axes.plot([], [], "o", color="black", label="drawn now")
             axes.plot([], [], color="C1", label="drawn before")
@@ -52,9 +56,11 @@ def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Seq
 
 
 def save_ways(path: Path, real: Array, ways: Array, steps: Array, names: Sequence[str], caption: str) -> Path:
-    """Several ways, (K, F, 1 or 2), that meet at step 0, each with its name; a dot at each whole step. steps: (F,)."""
+    """Several ways, (K, F, n), that meet at step 0, each with its name; a dot at each whole step. steps: (F,)."""
+    view = view_of(real, ways.shape[2])
+    real, ways, caption = view.of(real), view.of(ways), f"{caption} ({view.told})" if view.told else caption
     with picture(path, size=(6.5, 6.8), dpi=DPI) as (figure, ((axes,),)):
-        _real(axes, real, (steps[0], steps[-1]))
+        _real(axes, real, (steps[0], steps[-1]), view.labels)
         axes.set(**({"xlabel": "standard deviations along the direction"} if ways.shape[2] == 1 else {}))
         colours = [f"C{i + 1}" for i in range(len(ways))] if len(ways) < len(COLOURS) else shades(len(ways))
         for way, name, colour in zip(ways, names, colours, strict=True):
@@ -67,10 +73,10 @@ def save_ways(path: Path, real: Array, ways: Array, steps: Array, names: Sequenc
     return path
 
 
-def _ground(axes: Any, real: Array, way: Array) -> Array:
+def _ground(axes: Any, real: Array, way: Array, labels: tuple[str, str]) -> Array:
     """Real points, and room for the way; returns what to plot of it, (F, 2)."""
     line = _line(way, np.arange(len(way)))
-    _real(axes, real, (0, len(way) - 1))
+    _real(axes, real, (0, len(way) - 1), labels)
     finite = line[np.isfinite(line).all(1)]
     axes.plot(*finite.T, alpha=0)  # so that the axes have room for it
     return line
@@ -80,11 +86,11 @@ def _line(way: Array, steps: Array) -> Array:
     return way if way.shape[1] == 2 else np.stack([steps, way[:, 0]], 1)
 
 
-def _real(axes: Any, real: Array, ends: tuple[float, float]) -> None:
+def _real(axes: Any, real: Array, ends: tuple[float, float], labels: tuple[str, str]) -> None:
     """(N, 2), or (N, 1) as lines from end to end."""
     if real.shape[1] == 2:
         axes.scatter(*real.T, s=6, color="C0", alpha=0.4, lw=0, label="real")
-        axes.set(xlabel="x", ylabel="y")
+        axes.set(xlabel=labels[0], ylabel=labels[1])
         axes.set_aspect("equal", "datalim")
     else:
         axes.hlines(real[:300, 0], *ends, color="C0", alpha=0.15, lw=0.6, label="real")

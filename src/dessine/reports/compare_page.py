@@ -162,4 +162,7 @@ def _runs(every: Sequence[Setting]) -> list[Markup]:
     left = sum(len(one.tracks) for one in every) - len(rows)
     caption = f"The first {len(rows)}; {left} more are compared" if left > 0 else ""
     commands = {row.name: row.info.get("command") for _, row in _told(every)}
-    return [table(heads, rows, caption, numbers_from=3), folded("Their commands", facts(commands)) if any(commands.values()) else Markup()]
+    return [
+        table(heads, rows, caption, numbers_from=3),
+        folded("Their commands", facts(commands)) if any(commands.values()) else Markup(),
+    ]

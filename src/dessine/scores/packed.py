@@ -62,16 +62,21 @@ def shipped(name: str) -> Judge:
 
 def find(path: Path) -> Judge:
     """The judge at `path`, a run's folder or a file. Raises SpecError saying what is wrong with it."""
+    return made(parts_of(path), path)
+
+
+def parts_of(path: Path) -> Parts:
+    """What it is made of, and what it says of itself. Raises SpecError."""
     what = mode(path)
     if not what:
         raise SpecError(f"there is no run and no file {shown(path)}{_meant(path)}")
     if stat.S_ISREG(what):
-        return made(of_file(path), path)
+        return of_file(path)
     if not stat.S_ISDIR(what):
         raise SpecError(f"{shown(path)} is neither a folder nor a file")
     try:
         run = Run.find(str(path), path.parent)
-        return made(of_run(run), path)
+        return of_run(run)
     except RunError as error:
         raise SpecError(f"{error}: a judge is the folder of a classification run, or a file of `dessine judge pack`") from None
 
@@ -134,7 +139,9 @@ def known_of(run: Run, config: Mapping[str, Any], step: int) -> dict[str, Any]:
     digits = options.get("digits")
     names = sorted(digits) if isinstance(digits, list) and all(type(d) is int for d in digits) else range(max(2, outputs))
     span = info.get("span") or ([0.0, 1.0] if squash else game.get("targets", [0.0, 1.0]))
-    accuracy, tested = _success(run, step)
+    accuracy, measured = _success(run, step)
+    about = {"name": config.get("name"), "step": step, "data": options.get("type") or data, "source": info.get("data")}
+    about |= {"examples": info.get("data_shape", [None])[0], "measured": measured}
     return {
         "judge": 1,
         "layers": layers or [],
@@ -145,8 +152,8 @@ def known_of(run: Run, config: Mapping[str, Any], step: int) -> dict[str, Any]:
         "span": [float(end) for end in span],
         "classes": list(info.get("classes") or map(str, names)),
         "accuracy": accuracy,
-        "tested": tested,
-        "run": {"name": config.get("name"), "step": step, **{key: info.get(key) for key in ("command", "versions", "git")}},
+        "tested": 0,
+        "run": {**about, **{key: info.get(key) for key in ("command", "versions", "git")}},
     }
 
 
@@ -155,10 +162,8 @@ def _shape(info: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(info.get("data_shape", [0, 28, 28, 1])[1:])
 
 
-def _success(run: Run, step: int) -> tuple[float, int]:
-    """In its test, or on its validation part where it was not tested at `step`; NaN where nobody knows. How many examples
-    that were is not known here.
-    """
+def _success(run: Run, step: int) -> tuple[float, str]:
+    """In its test, or on its validation part where it was not tested at `step`, and which; NaN where nobody knows."""
     last = read_summary(run.path)
     told = [line for line in read_metrics(run.path)[0] if line["step"] <= step]
     told += [last["last"]] if last.get("step") == step and last.get("last") else []
@@ -167,8 +172,8 @@ def _success(run: Run, step: int) -> tuple[float, int]:
             value = line.get(name)
             value = value[0] if isinstance(value, list) and value else value
             if isinstance(value, int | float):
-                return float(value), 0
-    return math.nan, 0
+                return float(value), name.removesuffix("_success")
+    return math.nan, ""
 
 
 def of_file(path: Path) -> Parts:

@@ -105,9 +105,7 @@ class SearchFeed:
             with suppress(RunError):
                 made[tuple(Run(path).info().get("overrides", ()))] = path.name
         every = [t for t in self.study.get_trials(deepcopy=False) if t.params]
-        told = [
-            [self.planner.overrides(self._values(t.params), seed) for seed in self.planner.seeds(t.number)] for t in every
-        ]
+        told = [[self.planner.overrides(self._values(t.params), seed) for seed in self.planner.seeds(t.number)] for t in every]
         return [[made[one] for one in trial if one in made] for trial in told]
 
     def all_well(self) -> bool:
