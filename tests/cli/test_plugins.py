@@ -26,8 +26,8 @@ def forget() -> None:
     """As a new process would begin."""
     for entries in plugins._entries.values():
         LEDGER.take_back(entries)
-    for known in (plugins._entries, plugins._home, plugins._at):
-        known.clear()
+    for kept in (plugins._entries, plugins._home, plugins._at):
+        kept.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -24,8 +24,8 @@ TAIL, DOT = (213, 94, 0), (20, 20, 20)
 def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Sequence[str], caption: str) -> Path:
     """One way through the plane, (F, 2), or along the line, (F, 1), from stop to stop: at: their places on it, names: theirs.
 
-    real: (N, n) real points; of more than two numbers, both are seen as `plane.py` says. As a GIF the point moves and leaves its
-    line behind.
+    real: (N, n) real points; of more than two numbers, both are seen as `plane.py` says. As a GIF the point moves and
+    leaves its line behind.
     """
     view = view_of(real, way.shape[1])
     real, way, caption = view.of(real), view.of(way), f"{caption} ({view.told})" if view.told else caption

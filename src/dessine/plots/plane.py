@@ -1,4 +1,4 @@
-"""Points of any number of numbers as a plane can show them: those of more than two along the axes on which real ones differ most."""
+"""Points of any number of numbers as a plane shows them: of more than two, along the axes on which real ones differ most."""
 
 from __future__ import annotations
 
