@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from dessine.reports import page, table
 from dessine.reports.run_page import save_run_page
@@ -97,6 +98,21 @@ def test_a_report_fits_a_narrow_screen(browser, report):
     try:
         browser.set_window_size(500, 900)
         open_page(browser, report)
+        assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    finally:
+        browser.set_window_size(1000, 900)
+
+
+def test_a_wide_picture_is_moved_sideways_on_a_phone(browser, report):
+    Image.new("L", (986, 442)).save(report.parent / "runs/a/samples/step_0000020.png")
+    save_run_page(read_row(report.parent / "runs/a", "a"), report)
+    try:
+        browser.set_window_size(500, 900)
+        open_page(browser, report)
+        width, room = browser.execute_script(
+            "const i = [...document.querySelectorAll('.samples img')].at(-1); return [i.width, i.parentElement.clientWidth]"
+        )
+        assert width > 800 > room
         assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
     finally:
         browser.set_window_size(1000, 900)

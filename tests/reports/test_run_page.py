@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dessine.reports.run_page import MOST_FRAMES, run_page
 from dessine.runs.checkpoint import BEST, save
@@ -55,6 +56,15 @@ def test_one_sample_needs_no_slider(make_run):
     made = page_of(make_run("a", samples=[10]))
     assert 'type="range"' not in made
     assert "Samples at step 10" in made
+
+
+@pytest.mark.parametrize(("size", "told"), [((160, 99), '<figure class="wide">'), ((160, 101), "<figure>")])
+@pytest.mark.parametrize("steps", [[10], [10, 20]])
+def test_pictures_of_panels_in_a_row_are_marked_as_wide(make_run, steps, size, told):
+    path = make_run("a", samples=steps)
+    for step in steps:
+        Image.new("L", size).save(path / f"samples/step_{step:07d}.png")
+    assert told in page_of(path).replace("\n", "")
 
 
 def test_of_many_samples_some_are_kept_with_the_first_and_the_last(make_run):

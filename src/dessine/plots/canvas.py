@@ -99,7 +99,9 @@ class Panel:
         smooth = Image.fromarray(np.where(known, values, 0)[::-1].astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
         there = np.asarray(Image.fromarray(known[::-1].astype(np.uint8)).resize(size, Image.Resampling.NEAREST)) > 0
         v = np.asarray(smooth)
-        index = (BANDS + np.digitize(v, levels)).astype(np.uint8)
+        index = np.full(v.shape, BANDS, np.uint8)
+        for level in levels:
+            index += v >= level
         over = v > 0
         edge = np.zeros_like(over)
         edge[:, 1:] |= over[:, 1:] != over[:, :-1]

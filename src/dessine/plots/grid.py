@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 from math import ceil
 from pathlib import Path
@@ -222,6 +223,7 @@ def _font(path: str, size: int) -> Any:
         return ImageFont.load_default(size=size)
 
 
+@lru_cache(maxsize=512)
 def _width(text: str, size: int) -> float:
     return sum(font.getlength(piece) for piece, font in _runs(text, size))
 

@@ -330,10 +330,23 @@ def samples(folder: Path) -> Markup:
         made = Markup('<img src="{0}" alt="Samples at {1}" data-step="{1}"{2}>')
         images.append(made.format(data_uri(frame), step, hidden))
     if not last:
-        return Markup("<figure>{}<figcaption>Samples at {}</figcaption></figure>").format(images[0], step)
-    shown = Markup('<div class="samples">{}\n<figure>\n{}\n</figure></div>').format(slider(last, step), joined(images))
+        return Markup("<figure{}>{}<figcaption>Samples at {}</figcaption></figure>").format(wide(frames[0]), images[0], step)
+    shown = Markup('<div class="samples">{}\n<figure{}>\n{}\n</figure></div>')
+    shown = shown.format(slider(last, step), wide(frames[-1]), joined(images))
     few = Markup('<p class="quiet">{} of {} pictures, evenly chosen.</p>').format(MOST_FRAMES, every)
     return shown + (few if every > MOST_FRAMES else "")
+
+
+WIDE = 1.6
+"""A picture that is so much wider than high keeps its size on a phone, and is moved sideways: its panels stand in a row."""
+
+
+def wide(path: Path) -> Markup:
+    """The class of a figure whose picture is wide."""
+    with path.open("rb") as file:
+        head = file.read(24)  # its width and its height end the head of a PNG
+    across, up = int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
+    return Markup(' class="wide"') if across > WIDE * up else Markup()
 
 
 def pictures(folder: Path, part: str, captions: dict[str, str], source: Source = data_uri) -> list[Markup]:

@@ -72,7 +72,8 @@ a { color: var(--mark); }
 :focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
 @media (max-width: 34rem) {
   .scroll td:last-child:not(.n) { min-width: 11rem; }
-  section:not(.samples) > figure { overflow-x: auto; } section:not(.samples) > figure > img { max-width: 40rem; }
+  section:not(.samples) > figure, figure.wide { overflow-x: auto; } section:not(.samples) > figure > img { max-width: 40rem; }
+  figure.wide > img { width: 52rem; max-width: none; max-height: none; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } main { padding-top: 1rem; }
 }
 @media print { :root { color-scheme: light; } main { max-width: none; } .slider { display: none; } }
