@@ -103,6 +103,9 @@ MOVING: dict[str, dict[str, Any]] = {
     "average": {"average": {"from": 0.1, "to": 0.9, "over": 4}},
     "unrolled": {"unrolled": {"steps": 2, "eta": LINEAR}},
     "optimistic": {"update": "optimistic", "optimizer": {"type": "adam", "eta": EXPONENTIAL}},
+    "code": {
+        "auxiliary": {"type": "code", "categorical": [2], "continuous": 1, "weight": LINEAR, "continuous_weight": EXPONENTIAL}
+    },
 }
 
 
@@ -110,7 +113,8 @@ def game(name: str, seed: int = 0, replicates: int = 1) -> Adversarial:
     options = dict(MOVING[name])
     optimizer, held = options.pop("optimizer", "adam"), options.pop("constraint", None)
     layers: list[Any] = [{"type": "dense", "units": 5, "activation": "tanh"}, *options.pop("layers", [])]
-    players = [Player([*layers, {"type": "dense", "units": n}], optimizer, c) for n, c in ((2, None), (1, held))]  # type: ignore[list-item]
+    said = 4 if "auxiliary" in options else 1
+    players = [Player([*layers, {"type": "dense", "units": n}], optimizer, c) for n, c in ((2, None), (said, held))]  # type: ignore[list-item]
     data = Examples(np.random.default_rng(0).normal(size=(40, 2)), None)
     made = Adversarial(*players, {"size": 3}, scored=0, **options)
     made.build(Split(data, data), 8, Streams(seed, replicates), np.float32)
@@ -260,6 +264,11 @@ def test_one_example_at_a_time_follows_the_schedule_too() -> None:
         ({"loss": "wasserstein", "real_labels": [{"from": 1, "to": 0.9, "over": 3}, 1.0]}, "has no labels to smooth"),
         ({"loss": "relativistic", "label_swap": {"from": 0, "to": 0.1, "over": 3}}, "has no labels to swap"),
         ({"real_labels": [{"from": 0.5, "to": 1, "over": 3}, 0.9]}, "expects an interval"),
+        (
+            {"real_labels": [{"from": 0.5, "to": 0.9, "over": 3}, {"from": 0.6, "to": 1.0, "over": 10**9}]},
+            "expects an interval",
+        ),
+        ({"real_labels": {"from": 0.5, "to": 0.9, "over": 3}}, r"a list, each .*, over: 3\}$"),
     ],
     ids=str,
 )

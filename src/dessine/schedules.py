@@ -133,6 +133,9 @@ class Scheduled:
 
 
 def is_interval(low: Any, high: Any) -> bool:
-    """Whether low <= high, at the start and in the end."""
-    ends = ((one.start, one.end) if isinstance(one, Schedule) else (one, one) for one in map(moving, (low, high)))
-    return all(a <= b for a, b in zip(*ends, strict=True))
+    """Whether low <= high, in each turn; of more than a thousand that move, in a thousand."""
+    both = [moving(one) for one in (low, high)]
+    last = max((one.over for one in both if isinstance(one, Schedule)), default=0) + 1
+    turns = sorted({round(1 + (last - 1) * i / 999) for i in range(1_000)})
+    ways = ([one.at(turn) for turn in turns] if isinstance(one, Schedule) else [one] * len(turns) for one in both)
+    return all(a <= b for a, b in zip(*ways, strict=True))

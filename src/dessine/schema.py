@@ -423,7 +423,8 @@ def problems(error: ValidationError, cls: type[Described], also: tuple[str, ...]
             nearest = did_you_mean(value, get_args(hint)) if get_origin(hint) is Literal else ""
             large = ", which is too large a number" if hasattr(value, "word") and abs(value) == math.inf else ""
             odd = lookalikes(value) if isinstance(value, str) else ""
-            still = ": this number cannot move" if isinstance(value, dict) and {"from", "to"} <= value.keys() else ""
+            moves = isinstance(value, dict) and {"from", "to"} <= value.keys() and get_origin(hint) is not list
+            still = ": this number cannot move" if moves else ""
             message = f"expects {wants}, got {shown(value)}{large}{nearest}{odd}{still}"
             wrong.append(Problem(path, message, text=kind == "string_type"))
     above = {p.path[:n] for p in [*found, *wrong] for n in range(len(p.path))}

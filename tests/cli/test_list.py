@@ -22,7 +22,8 @@ def test_every_member_is_told():
     assert {name: list(members) for name, members in told.items() if name != CONFIG} == {
         name: sorted(family.members) for name, family in FAMILIES.items()
     }
-    assert {"experiment", "training", "outputs", "player", "latent"} <= set(told[CONFIG])
+    assert {"experiment", "training", "outputs", "player", "latent", "schedule"} <= set(told[CONFIG])
+    assert "described" not in told[CONFIG]  # which is no part of a config
 
 
 def test_options_tell_what_they_accept_and_their_default():

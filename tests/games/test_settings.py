@@ -219,6 +219,14 @@ def test_a_replicate_is_its_single_run_bit_for_bit(name: str) -> None:
             np.testing.assert_array_equal(one, value[0] if np.ndim(value) else value, err_msg=key)
 
 
+def test_how_far_the_field_turns_is_that_of_the_single_run_on_a_line_too() -> None:
+    """One number each: views of one batch for all repeats would lie in memory, and be summed, otherwise."""
+    critic = [{"type": "dense", "units": 6, "activation": "tanh"}, {"type": "dense", "units": 1}]
+    together, single = (made(4, n, np.float32, points(shape=(1,)), critic=critic) for n in (3, 1))
+    w = np.random.default_rng(0).normal(size=(1, sum(p.network.theta.shape[1] for p in single.players.values())))
+    np.testing.assert_array_equal(Jacobian(together).along(w.repeat(3, 0))[0], Jacobian(single).along(w)[0])
+
+
 def test_the_estimate_of_w_is_there_with_moves_of_one_side_too() -> None:
     seen = made(loss="wasserstein", constraint="clip", moves={"real": 1, "shared": 1}).turn(measure=True)
     np.testing.assert_array_equal(seen["w_estimate"], seen["d_real"]["mean"] - seen["d_generated"]["mean"])

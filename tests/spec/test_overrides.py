@@ -34,6 +34,15 @@ def test_an_option_below_a_bare_name_makes_it_a_mapping(document):
     assert document.data["game"]["layers"][1] == {"type": "dense", "units": 5}
 
 
+def test_an_end_of_its_way_makes_a_number_a_schedule_that_starts_from_it(document):
+    change(document, ["game.layers[0].units.to=5", "game.layers[0].units.over=9"])
+    assert document.data["game"]["layers"][0] == {"type": "dense", "units": {"from": 1, "to": 5, "over": 9}}
+    with pytest.raises(BadSpec, match=r"command line .*eta.to=0.1: .*'over' is missing"):
+        check_document(read(CONFIG, ["game.generator.optimizer.eta.to=0.1"]), Experiment)
+    with pytest.raises(BadSpec, match=r"command line .*this number cannot move"):
+        check_document(read(CONFIG, ["training.steps.to=5"]), Experiment)
+
+
 def test_a_whole_mapping_can_be_given(document):
     change(document, ["game.latent={size: 3}"])
     assert document.data["game"]["latent"] == {"size": 3}

@@ -76,7 +76,7 @@ def command(family: str | None, as_json: bool) -> None:
 
 def _members(family: str) -> dict[str, type[Described]]:
     if family == CONFIG:
-        return {_key(cls): cls for cls in map(_told, nodes_below(Experiment)) if cls.registry is None}
+        return {_key(cls): cls for cls in map(_told, (one for one in nodes_below(Experiment) if one.registry is None))}
     return dict(sorted(FAMILIES[family].members.items()))
 
 

@@ -202,6 +202,8 @@ class Adversarial(Pair, Game):
             yield "instance_noise", self.instance_noise
         if self.unrolled is not None:
             yield "unrolled", self.unrolled
+        if self.auxiliary is not None:
+            yield "auxiliary", self.auxiliary
         if self.average is not None:
             yield "average", self.average
         if isinstance(self.update, Scheduled):

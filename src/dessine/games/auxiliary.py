@@ -14,7 +14,8 @@ from dessine.games.kinds import Kinds
 from dessine.games.latent import Latent
 from dessine.losses import SoftmaxCrossEntropy
 from dessine.node import Node
-from dessine.registry import NonNegative, Registry, SpecError
+from dessine.registry import Registry, SpecError
+from dessine.schedules import MovingNonNegative, Scheduled
 from dessine.streams import Streams
 
 Array = np.ndarray
@@ -29,7 +30,7 @@ class Asked(NamedTuple):
     latent: Array | None = None
 
 
-class Auxiliary(Node):
+class Auxiliary(Scheduled, Node):
     """A task that both players share: the discriminator learns to answer, the generator to be answered rightly."""
 
     registry = auxiliaries
@@ -58,8 +59,9 @@ class Classifier(Auxiliary):
     The last layer of the discriminator has 1 + classes outputs.
     """
 
-    def __init__(self, weight: NonNegative = 1.0, on: Literal["both", "real"] = "both"):
-        self.weight, self.on = weight, on
+    def __init__(self, weight: MovingNonNegative = 1.0, on: Literal["both", "real"] = "both"):
+        self.hold(weight=weight)
+        self.on = on
 
     def outputs(self, kinds: Kinds | None) -> int:
         if kinds is None:
@@ -88,17 +90,19 @@ class Code(Auxiliary):
     discriminator has one output more for each number of the code.
     """
 
+    continuous_weight: float
+
     def __init__(
         self,
         categorical: Annotated[list[Several], MaxLen(20)] = [10],  # noqa: B006
         continuous: Annotated[int, Ge(0), Le(1_000)] = 2,
-        weight: NonNegative = 1.0,
-        continuous_weight: NonNegative = 0.1,
+        weight: MovingNonNegative = 1.0,
+        continuous_weight: MovingNonNegative = 0.1,
     ):
         if not categorical and not continuous:
             raise SpecError("there is no code: give categorical or continuous", ("categorical",))
         self.categorical, self.continuous = tuple(categorical), continuous
-        self.weight, self.continuous_weight = weight, continuous_weight
+        self.hold(weight=weight, continuous_weight=continuous_weight)
         self.size = sum(categorical) + continuous
 
     def outputs(self, kinds: Kinds | None) -> int:

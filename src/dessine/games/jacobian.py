@@ -32,7 +32,8 @@ class Jacobian:
         if batch is None:
             n = min(pair.batch_size, len(pair.examples))
             one = pair.examples.floats(np.arange(n), pair.dtype)
-            self.real = packed(np.broadcast_to(one, (streams.replicates, *one.shape)), pair.pack)
+            each = np.repeat(one[None], streams.replicates, 0)  # a view would make arrays of its own layout, summed otherwise
+            self.real = packed(each, pair.pack)
             self.z = pair.latent.draw(streams, n, pair.dtype)
             known = None if pair.kinds is None else pair.kinds.indices(pair.examples, np.arange(n))
             classes = pair.classes_of(streams, n, known)

@@ -10,6 +10,8 @@ from yaml import ScalarNode
 
 from dessine.registry import Path as KeyPath
 from dessine.registry import SpecError, dotted
+from dessine.schedules import Schedule
+from dessine.schema import signature
 from dessine.spec.document import BadSpec, Document, Fault, Place
 from dessine.spec.text import Budget, Builder, Spent, compose
 
@@ -37,7 +39,8 @@ def put(document: Document, overrides: Sequence[str]) -> list[Fault]:
         document.forget(path)
         document.words |= {(*path, *below): word for below, word in words.items()}
         for n in range(1, len(path) + 1):
-            if n == len(path) or path[:n] not in document.places:
+            changed = n < len(path) and bool(document.words.pop(path[:n], ""))  # a number before, a mapping now
+            if n == len(path) or changed or path[:n] not in document.places:
                 document.places[path[:n]] = place
     return faults
 
@@ -99,6 +102,8 @@ def _set(holder: Any, path: KeyPath, new: Any) -> KeyPath:
             below = holder.get(key) if isinstance(holder, dict) else holder[key]
             if isinstance(below, str):  # a bare name is short for {type: name}
                 below = {"type": below}
+            elif isinstance(below, int | float) and not isinstance(below, bool) and path[n + 1] in signature(Schedule):
+                below = {"from": below}  # a number that is to move starts from where it stood still
             holder[key] = {} if below is None else below
             holder = holder[key]
     return gone
