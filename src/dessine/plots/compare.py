@@ -14,7 +14,7 @@ from dessine.intervals import limits, mean_interval
 from dessine.plots.curves import SCORES, mark, possible
 from dessine.plots.figure import heading, picture, shades
 from dessine.plots.fonts import plain
-from dessine.plots.plane import view_of
+from dessine.plots.view import view_of
 
 Array = np.ndarray
 Curves = Mapping[str, tuple[Array, Array]]

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from dessine.plots.figure import COLOURS, picture, shades
 from dessine.plots.fonts import plain
 from dessine.plots.grid import save_frames
-from dessine.plots.plane import view_of
+from dessine.plots.view import view_of
 
 Array = np.ndarray
 DPI = 100

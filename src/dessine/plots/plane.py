@@ -1,41 +1,91 @@
-"""Points of any number of numbers as a plane shows them: of more than two, along the axes on which real ones differ most."""
+"""The plane of a game of two numbers, one of each player: where the field leads, the way that was taken, and the theory's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from dessine.plots.figure import heading, logarithmic, picture
 
 Array = np.ndarray
 
 
-class View(NamedTuple):
-    """of: (..., n) -> (..., 2), and as it is where n is 1 or 2; told: what is seen, in words, empty where that is all there is.
+class Window(NamedTuple):
+    """What is seen of the plane: theta to the right, psi upwards."""
 
-    labels: of both axes
+    low: Array
+    high: Array
+
+    @staticmethod
+    def around(points: Array) -> Window:
+        """A square with all the finite ones of (N, 2) in it."""
+        there = points[np.isfinite(points).all(1)]
+        low, high = there.min(0), there.max(0)
+        half = max(float((high - low).max()) * 0.58, 1e-300)
+        return Window((low + high) / 2 - half, (low + high) / 2 + half)
+
+    def grid(self, n: int) -> Array:
+        """(n * n, 2) points in even rows."""
+        x, y = (np.linspace(a, b, n + 2)[1:-1] for a, b in zip(self.low, self.high, strict=True))
+        return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+
+
+def save_plane(
+    path: Path,
+    window: Window,
+    field: tuple[Array, Array],
+    ways: Array,
+    orbit: Array | None,
+    rest: Array | None,
+    distances: tuple[Array, Array, Array | None],
+    told: str,
+    title: str,
+) -> Path:
+    """field: (N, 2) points, and where descent leads from them; ways: (R, T, 2) from the start on; orbit: (n, 2), the theory's.
+
+    distances: from rest, the steps (T,), (R, T), and by the theory (n,), one a turn; told: what stands beside the pictures
     """
+    with picture(path, 1, 2, (9.5, 5.4), 150) as (figure, ((plane, beside),)):
+        at, v = field
+        length = np.linalg.norm(v, axis=1, keepdims=True)
+        arrows = v / np.where(length > 0, np.sqrt(length), 1)  # long ones would hide the short ones
+        plane.quiver(*at.T, *arrows.T, color="0.72", angles="xy", width=0.004, zorder=1)
+        for i, way in enumerate(ways):
+            plane.plot(
+                *way.T, color="C0", lw=1.1, alpha=1 if len(ways) == 1 else 0.6, label="taken" if not i else None, zorder=2
+            )
+        plane.plot(*ways[:, 0].T, "o", color="C0", ms=6, label="start", zorder=4)
+        if orbit is not None:
+            plane.plot(*orbit.T, color="C1", ls="--", lw=1.1, label="theory, near rest", zorder=3)
+        if rest is not None:
+            plane.plot(*rest, "+", color="black", ms=11, mew=2, label="rest", zorder=5)
+        plane.set(xlim=(window.low[0], window.high[0]), ylim=(window.low[1], window.high[1]))
+        plane.set(xlabel="theta, the generator", ylabel="psi, the discriminator")
+        plane.set_aspect("equal")
+        _distances(beside, *distances)
+        handles, labels = plane.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+        beside.set_title(told, loc="left", fontsize="small")
+        figure.suptitle(heading(title, "every turn of the game in its plane", 80))
+    return path
 
-    of: Callable[[Array], Array]
-    told: str
-    labels: tuple[str, str]
+
+def save_distance(path: Path, distances: tuple[Array, Array, Array | None], told: str, title: str) -> Path:
+    """distance.png, of a game of more than two numbers: the right half of its `save_plane`."""
+    with picture(path) as (_, ((axes,),)):
+        _distances(axes, *distances)
+        axes.set_title(f"{heading(title, 'how far the players are from rest')}\n{told}")
+    return path
 
 
-def view_of(real: Array, n: int) -> View:
-    """How to look at points of `n` numbers: along the first two principal axes of the real ones, (N, n).
-
-    Without real ones that differ, by the first two of their numbers. Each axis points to where its largest part is positive, so
-    that the same data are seen alike everywhere.
-    """
-    if n <= 2:
-        return View(lambda x: x, "", ("x", "y"))
-    middle = real.mean(0) if len(real) else np.zeros(n)
-    values, vectors = np.linalg.eigh((real - middle).T @ (real - middle)) if len(real) > 2 else (np.zeros(n), np.eye(n))
-    if not values[-1] > 0:
-        return View(lambda x: x[..., :2], f"the first two of {n} numbers", ("first number", "second number"))
-    axes = vectors[:, :-3:-1]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(0), [0, 1]])
-    shares = np.maximum(values[:-3:-1], 0) / values.sum()
-    told = f"of {n} numbers the two principal axes of the real points, {100 * shares.sum():.0f} % of their variance"
-    first, second = (f"{name} axis ({100 * share:.0f} %)" for name, share in zip(("first", "second"), shares, strict=True))
-    return View(lambda x: (x - middle) @ axes, told, (first, second))
+def _distances(axes: Any, steps: Array, measured: Array, theory: Array | None) -> None:
+    for i, one in enumerate(measured):
+        axes.plot(steps, np.where(one > 0, one, np.nan), color="C0", lw=1.3, label="taken" if not i else None)
+    if theory is not None:
+        at = np.arange(len(theory))
+        axes.plot(at, np.where(theory > 0, theory, np.nan), color="C1", ls="--", lw=1.3, label="theory, near rest")
+    axes.set(xlabel="turns", ylabel="distance from rest")
+    if np.isfinite(measured).any() and (measured > 0).any():
+        logarithmic(axes)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dessine.plots import compare, paths
-from dessine.plots.plane import view_of
+from dessine.plots.view import view_of
 
 RNG = np.random.default_rng(0)
 REAL = RNG.normal(size=(300, 4)) * [0.1, 3.0, 0.2, 1.0] + 5
