@@ -8,7 +8,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dessine.plots.grid import BAR, FOOT, GAP, HEADER, MOST_FRAMES, save_gif, save_grid, save_labelled, save_pairs
+from dessine.plots.grid import (
+    BAR,
+    FEWEST_FRAMES,
+    FOOT,
+    GAP,
+    HEADER,
+    MOST_BYTES,
+    MOST_FRAMES,
+    SMALLEST,
+    _smaller,
+    save_gif,
+    save_grid,
+    save_labelled,
+    save_pairs,
+)
 
 
 def cells(path: Path, columns: int, side: int, n: int) -> list[np.ndarray]:
@@ -125,6 +139,39 @@ def test_the_bar_of_a_gif_runs_as_the_steps_do(tmp_path):
         row = np.asarray(gif.convert("RGB"))[78]
         assert (row[:20] == BAR).all()
         assert (row[22:] == 255).all()
+
+
+def restless(folder: Path, count: int, size: tuple[int, int], mode: str) -> list[Path]:
+    """Pictures of which half is noise; the palette is white, red and 14 greys more."""
+    rng, frames = np.random.default_rng(0), [folder / f"{i:03}.png" for i in range(count)]
+    for frame in frames:
+        pixels = np.zeros((size[1], size[0]), np.uint8)
+        pixels[: size[1] // 2] = rng.integers(0, 16, (size[1] // 2, size[0]))
+        image = Image.fromarray(pixels)
+        image.putpalette([255, 255, 255, 255, 0, 0, *(c for i in range(14) for c in (16 * i,) * 3)])
+        image.convert(mode).save(frame)
+    return frames
+
+
+@pytest.mark.parametrize("mode", ["P", "RGB"])
+def test_a_gif_that_would_be_large_has_fewer_frames_and_smaller_ones(tmp_path: Path, mode: str) -> None:
+    frames = restless(tmp_path, 80, (250, 200), mode)
+    assert sum(frame.stat().st_size for frame in frames) > MOST_BYTES
+    path = save_gif(tmp_path / "a.gif", frames)
+    assert path.stat().st_size <= MOST_BYTES
+    with Image.open(path) as gif:
+        assert FEWEST_FRAMES <= gif.n_frames < 80
+        assert SMALLEST < gif.width / 250 < 1
+
+
+def test_smaller_frames_keep_thin_lines_whole_and_letters_smooth(tmp_path: Path) -> None:
+    image = Image.new("P", (100, 100))
+    image.putpalette([255, 255, 255, 200, 0, 0, 128, 128, 128, 0, 0, 0])
+    image.paste(1, (0, 37, 100, 38))  # a red line, and a grey that becomes paler
+    image.paste(3, (51, 0, 52, 20))
+    small = np.asarray(_smaller(image, (70, 70)).convert("RGB"))
+    assert (small == (200, 0, 0)).all(-1).any(0).all()
+    assert set(map(tuple, small[:10].reshape(-1, 3).tolist())) == {(255, 255, 255), (128, 128, 128)}
 
 
 def test_a_full_disk_is_told_with_the_file_s_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

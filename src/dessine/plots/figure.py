@@ -62,9 +62,9 @@ def picture(
         figure = Figure(figsize=size, layout="constrained" if fitted else None)
         yield figure, figure.subplots(rows, columns, squeeze=False, **axes)
         _spell(figure)
-        if fitted:  # here, once: `savefig` would draw the whole figure one time more for it, unseen
+        if (layout := figure.get_layout_engine()) is not None:
             figure.set_dpi(dpi)
-            figure.get_layout_engine().execute(figure)
+            layout.execute(figure)  # here, once: `savefig` would draw the whole figure one time more for it, unseen
             figure.set_layout_engine(None)
         try:
             figure.savefig(beside, dpi=dpi)

@@ -26,7 +26,9 @@ STEP, PAUSE = 70, 700
 """Milliseconds of a frame, and of one that waits."""
 TILE = 84
 """Pixels of an image in a table, at least: its head is as wide."""
-MOST_FRAMES = 200
+MOST_FRAMES, FEWEST_FRAMES = 200, 64
+MOST_BYTES, SMALLEST = 1_000_000, 0.6
+"""Of a GIF, so that a page with it loads at once; and how small its frames may become for that."""
 PAPER, INK, BAR = (238, 238, 238), (20, 20, 20), (31, 95, 168)
 
 
@@ -130,39 +132,95 @@ def save_frames(path: Path, frames: Iterator[Image.Image], waits: Sequence[bool]
 def save_gif(path: Path, frames: Sequence[Path], at: Sequence[float] = (), seconds: float = 10.0) -> Path:
     """The pictures in order, with a bar that shows how far they are; the last one stays longer. About `seconds` for all.
 
-    Of more than MOST_FRAMES some are chosen evenly, the first and the last among them.
+    Of more than MOST_FRAMES some are chosen evenly, the first and the last among them. Where all would take more than
+    MOST_BYTES, they are fewer, and then smaller, both within limits.
     at: the step of each, so that the bar runs as the steps do, however they are spaced; else it runs evenly
     """
-    chosen = np.unique(np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int))
-    steps = np.array(at if len(at) else range(len(frames)), float)[chosen]
-    sizes = []
+    every, expected = len(frames), sum(frame.stat().st_size for frame in frames)  # a GIF takes nearly what its PNGs do
+    many = min(every, MOST_FRAMES, max(FEWEST_FRAMES, int(every * MOST_BYTES / max(expected, 1))))
+    chosen = np.unique(np.linspace(0, every - 1, many).round().astype(int))
+    steps = np.array(at if len(at) else range(every), float)[chosen]
+    shares = (steps - steps[0]) / max(steps[-1] - steps[0], 1e-12)
+    sizes, modes = [], set()
     for i in chosen:
         with Image.open(frames[i]) as file:
             sizes.append(file.size)
+            modes.add(file.mode)
     size = max(wide for wide, _ in sizes), max(high for _, high in sizes)  # a caption may take a line more
-    shares = (steps - steps[0]) / max(steps[-1] - steps[0], 1e-12)
+    colours = _palette([frames[i] for i in chosen[[0, len(chosen) // 2, -1]]]) if modes != {"P"} else None
     each = int(min(250, 1000 * seconds / len(chosen)))
     durations = [each] * (len(chosen) - 1) + [2000]
-    made = (_with_bar(frames[i], size, share) for i, share in zip(chosen, shares, strict=True))
-    return _save(next(made), path, save_all=True, append_images=made, duration=durations, loop=0)
+    scale, takes = 1.0, 0.9 * expected * len(chosen) / every
+    while True:
+        if takes > MOST_BYTES:
+            less = (0.95 * MOST_BYTES / takes) ** 0.64  # as measured: between what lines and what areas take
+            scale = max(SMALLEST, less * scale)
+        made = (_with_bar(frames[i], size, scale, share, colours) for i, share in zip(chosen, shares, strict=True))
+        _save(next(made), path, save_all=True, append_images=made, duration=durations, loop=0)
+        takes = path.stat().st_size
+        if takes <= MOST_BYTES or scale == SMALLEST:
+            return path
 
 
-def _with_bar(frame: Path, size: tuple[int, int], share: float) -> Image.Image:
-    """A picture, in colours of a palette, on a sheet of this size, and a bar along the lower edge that is so far."""
+def _palette(frames: Sequence[Path]) -> Image.Image:
+    """The colours of some pictures, for all that are like them, PAPER and BAR: many would take a third more room."""
+    strip = []
+    for frame in frames:
+        with Image.open(frame) as file:
+            strip.append(np.asarray(file.convert("RGB")).reshape(1, -1, 3))
+    least = Image.fromarray(np.concatenate(strip, 1)).quantize(254, dither=Image.Dither.NONE)
+    least.putpalette([*_colours(least)[:254].ravel().tolist(), *PAPER, *BAR])
+    return least
+
+
+def _with_bar(frame: Path, size: tuple[int, int], scale: float, share: float, colours: Image.Image | None) -> Image.Image:
+    """A picture on a sheet of this size, which is then made smaller, in its own palette or in that of `colours`, with a bar
+    along the lower edge that is so far."""
     with Image.open(frame) as file:
         one = file.copy() if file.mode == "P" else file.convert("RGB")
-    bar = (0, size[1] - 5, round(size[0] * share), size[1])
+    corner: Any = one.getpixel((0, one.height - 1))
+    canvas = Image.new(one.mode, size, PAPER if one.mode == "RGB" else corner)
     if one.mode == "P":  # its own few colours serve, which saves choosing them
-        colours = np.array(one.getpalette()).reshape(-1, 3)
-        canvas = Image.new("P", size, int(one.getpixel((0, one.height - 1))))  # type: ignore[arg-type]
-        canvas.putpalette(colours.ravel().tolist())
-        canvas.paste(one)
-        ImageDraw.Draw(canvas).rectangle(bar, fill=int(np.square(colours - BAR).sum(1).argmin()))
-        return canvas
-    canvas = Image.new("RGB", size, PAPER)
+        canvas.putpalette(_colours(one).ravel().tolist())
     canvas.paste(one)
-    ImageDraw.Draw(canvas).rectangle(bar, fill=BAR)
-    return canvas.convert("P", palette=Image.Palette.ADAPTIVE)
+    if scale < 1:
+        canvas = _smaller(canvas, (round(size[0] * scale), round(size[1] * scale)))
+    if canvas.mode == "RGB":
+        canvas = canvas.quantize(palette=colours, dither=Image.Dither.NONE)
+    bar = (0, canvas.height - 5, round(canvas.width * share), canvas.height)
+    ImageDraw.Draw(canvas).rectangle(bar, fill=int(np.square(_colours(canvas) - BAR).sum(1).argmin()))
+    return canvas
+
+
+def _smaller(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Of a picture in few colours only the greys are smoothed, which letters are made of: smooth edges of areas would take as
+    much room as the larger picture. Elsewhere the darkest of the pixels that become one is taken, so that no line breaks."""
+    if image.mode == "RGB":
+        return image.resize(size, Image.Resampling.BOX)
+    colours, index = _colours(image), Image.fromarray(np.asarray(image))
+    order = np.argsort(colours.sum(1), kind="stable").astype(np.uint8)
+    dark = np.asarray(index.point(_table(np.argsort(order))))
+    for axis, n in enumerate(reversed(size)):
+        ends = np.arange(n + 1) * dark.shape[axis] / n
+        first, last = np.floor(ends[:-1]).astype(int), np.ceil(ends[1:]).astype(int) - 1
+        dark = np.minimum(dark.take(first, axis), dark.take(last, axis))
+    near, grey = Image.fromarray(dark).point(_table(order)), colours.max(1) == colours.min(1)
+    if grey.any():
+        levels, there = (index.point(_table(one)).resize(size, Image.Resampling.BOX) for one in (colours[:, 0], 255 * grey))
+        nearest = np.flatnonzero(grey)[np.abs(np.arange(256)[:, None] - colours[grey, 0]).argmin(1)]
+        near.paste(levels.point(nearest.tolist()), mask=there.point([255 * (c == 255) for c in range(256)]))
+    near.putpalette(colours.ravel().tolist())
+    return near
+
+
+def _colours(image: Image.Image) -> Array:
+    """(n, 3): the palette of a picture in few colours."""
+    return np.array(image.getpalette()).reshape(-1, 3)
+
+
+def _table(values: Array) -> list[int]:
+    """Of 256 bytes what each becomes, where there are fewer colours."""
+    return [*values.tolist(), *[0] * (256 - len(values))]
 
 
 def _coloured(images: Array) -> Array:
