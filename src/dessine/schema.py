@@ -321,6 +321,8 @@ def accepted(hint: Any) -> str:
         longest = next((limit.max_length for limit in args[1:] if isinstance(limit, MaxLen)), 0) if args[0] is str else 0
         if longest:
             return f"text of at most {longest} letters"
+        if args[0] is str and any(isinstance(limit, MinLen) for limit in args[1:]):
+            return "text of at least one letter"
         return accepted(args[0]).replace("a list", "a list" + _length(args[1:]), 1) + _bounds(args[1:])
     if origin in (Union, types.UnionType):
         return " or ".join(accepted(a) for a in _meant(args))
@@ -332,6 +334,8 @@ def accepted(hint: Any) -> str:
         if hint.registry:
             return _a(hint.registry.kind)
         return f"a mapping of {', '.join(signature(hint))}"
+    if origin is dict:
+        return "a mapping"
     plain = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
     return plain.get(hint, str(hint))
 

@@ -11,7 +11,7 @@ from dessine.runs.run import Run
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.judging import Value, _evaluated, _parts, _values, judge, load_values, save_values
 from dessine.sweeps.published import Column, Published
-from dessine.sweeps.published_page import counted
+from dessine.sweeps.published_page import counted, reasons, told
 from dessine.sweeps.results import Result
 
 
@@ -55,6 +55,24 @@ def test_a_standard_error_becomes_students_interval_of_its_trials():
     assert alone.high == pytest.approx(225 + 1.96 * 2, abs=1e-2)
 
 
+def test_a_row_has_only_the_columns_that_mean_something_for_it():
+    options = {
+        "columns": [{"name": "modes", "metric": "scores.modes"}, {"name": "near", "metric": "scores.near_real"}],
+        "rows": [{"name": "ring", "columns": ["modes"]}, {"name": "roll", "columns": ["near"]}, {"name": "both"}],
+    }
+    judged, _ = judge(Published.of({"source": "s", "table": "t", **options}), [])
+    assert [(j.row, j.column) for j in judged] == [("ring", "modes"), ("roll", "near"), ("both", "modes"), ("both", "near")]
+
+
+def test_a_reason_is_told_once_with_the_rows_that_it_is_the_reason_of():
+    own = values(7.0, 7.0) + values(7.0, 7.0, row="r1", steps=4) + values(7.0, 7.0, row="r2", steps=4)
+    judged, _ = judge(published([7, 7, 7]), own)
+    assert reasons(judged) == ["r1; r2: not comparable because our runs make only 4 of 10 steps"]
+    assert {row[-1] for row in told(judged)} == {"match", "not comparable"}
+    assert reasons(judged[1:]) == ["not comparable because our runs make only 4 of 10 steps"]
+    assert reasons(judged[:1]) == []
+
+
 @pytest.mark.parametrize(
     ("own", "because"),
     [
@@ -63,7 +81,11 @@ def test_a_standard_error_becomes_students_interval_of_its_trials():
             values(7.0, 7.0) + values(7.0, status="unfinished", steps=4),
             "2 of 3 runs are completed; they have made 4 to 10 of 10 steps",
         ),
-        (values(7.0, 7.0, steps=4), "only 4 of 10 steps were asked for"),
+        (
+            values(7.0) + values(math.nan, status="failed") + values(math.nan, status="unreadable"),
+            "1 of 3 runs are completed, 1 failed, 1 cannot be read; they have made 10 of 10 steps",
+        ),
+        (values(7.0, 7.0, steps=4), "our runs make only 4 of 10 steps"),
         (values(7.0, math.nan), "1 of 2 runs tell no scores.modes"),
         (values(7.0), "one run tells no interval"),
         ([], "it has not been run yet"),
@@ -71,7 +93,8 @@ def test_a_standard_error_becomes_students_interval_of_its_trials():
 )
 def test_what_cannot_be_compared_says_why(own, because):
     own = [Value(v.row, v.column, seed, v.value, v.error, v.status, v.steps, v.of) for seed, v in enumerate(own)]
-    assert verdict(7.0, own).told == f"not comparable because {because}"
+    judged = verdict(7.0, own)
+    assert (judged.told, judged.because) == ("not comparable", because)
 
 
 def test_one_run_is_enough_where_luck_has_no_part_or_it_tells_its_own_error():
@@ -100,8 +123,18 @@ def test_only_the_order_counts_where_the_scale_is_another():
     assert order.spearman == pytest.approx(0.9)
     assert order.chance == pytest.approx(5 / 120)
     assert order.verdict == "match"
+    assert counted(judged, [order]) == "order by modes: match"
     _, (against,) = judge(published([5, 4, 3, 2, 1], column={"compare": "order"}), own)
     assert (against.spearman, against.verdict) == (pytest.approx(-0.9), "miss")
+
+
+def test_two_rows_have_no_order():
+    own = [v for i, x in enumerate([10.0, 20.0]) for v in values(x, x, row=f"r{i}")]
+    _, (order,) = judge(published([1, 2], column={"compare": "order"}), own)
+    assert order.told == "order of 2 rows by modes: three are needed, not all alike: not comparable"
+    alike = [v for i in range(3) for v in values(5.0, 5.0, row=f"r{i}")]
+    _, (order,) = judge(published([1, 2, 3], column={"compare": "order"}), alike)
+    assert order.verdict == "not comparable"
 
 
 def test_equal_figures_share_their_rank():
@@ -133,11 +166,12 @@ def test_a_damaged_csv_is_named(tmp_path, text):
 @pytest.mark.parametrize(
     ("figures", "message"),
     [
-        ({"mods": 7}, "no such column"),
+        ({"mods": 7}, "no column 'mods'; did you mean 'modes'"),
         ({"modes": [1, 2, 3]}, "expects a figure"),
         ({"modes": [1, -2]}, "expects a figure"),
         ({"modes": "seven"}, "expects a figure"),
         ({"modes": True}, "expects a figure"),
+        ({"modes": "7"}, r"error of at least 0, got '7'"),
     ],
 )
 def test_a_wrong_figure_is_named(figures, message):
@@ -150,6 +184,17 @@ def test_a_wrong_figure_is_named(figures, message):
                 "rows": [{"name": "r", "figures": figures}],
             }
         )
+
+
+def test_a_standard_deviation_needs_the_number_of_runs():
+    for options in ({}, {"trials": 1}):
+        with pytest.raises(SpecError, match="how many runs were there"):
+            published([[6.3, 0.5]], error="standard_deviation", **options)
+
+
+def test_names_are_told_apart():
+    with pytest.raises(SpecError, match="another name for each of the rows, got 'r' twice"):
+        Published.of({"source": "s", "table": "t", "columns": [{"name": "c", "metric": "m"}], "rows": [{"name": "r"}] * 2})
 
 
 def test_a_score_of_eval_is_found_with_its_error_repeat_by_repeat(tmp_path):
@@ -206,7 +251,7 @@ def test_a_match_of_wide_intervals_is_weak(figure, numbers, said):
 def of_cells(figure, numbers, modes=25, column=None, **options):
     cell = Cell({}, 0, (), "", "base", modes=modes)
     own = values(*numbers, error=options.pop("own", None))
-    return judge(published([figure], column=column, **options), own, [cell])[0][0]
+    return judge(published([figure], column=column, **options), own, {"r0": [cell]})[0][0]
 
 
 def test_no_interval_goes_beyond_what_the_figure_can_be():

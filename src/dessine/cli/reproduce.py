@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,17 @@ from dessine.cli import sweep
 from dessine.cli.errors import say
 from dessine.cli.evaluate import measure
 from dessine.cli.paths import PATH, json_option
+from dessine.cli.published_table import Table, is_folder, open_table, options
 from dessine.cli.runs import finite
-from dessine.cli.sweep_plan import Plan
 from dessine.cli.terminal import room, table
-from dessine.registry import SpecError, did_you_mean
 from dessine.runs.files import write_atomically
-from dessine.runs.run import RunError
-from dessine.shipped import folder as shipped_folder
+from dessine.runs.inside import FORBIDDEN
 from dessine.shipped import tables
-from dessine.spec import BadSpec
 from dessine.sweeps.folder import SweepFolder
-from dessine.sweeps.judging import Judgement, Order, Value, check_rows, judge, load_values, measured, save_values, unmeasured
+from dessine.sweeps.judging import Judgement, Order, judge, load_values, measured, save_values, unmeasured
 from dessine.sweeps.launchers import LauncherError
 from dessine.sweeps.places import launcher
-from dessine.sweeps.published import Published
-from dessine.sweeps.published_page import HEADS, counted, markdown, save_page, told
+from dessine.sweeps.published_page import HEADS, counted, markdown, overview, reasons, save_page, told
 
 EPILOG = """\b
 Examples:
@@ -84,94 +80,56 @@ def command(name: str | None, words: tuple[str, ...], as_json: bool, **o: Any) -
         raise click.ClickException(str(error)) from None
 
 
-@dataclass
-class Table:
-    """A published table with what is known of our runs of it."""
-
-    name: str
-    published: Published
-    plan: Plan
-    folder: SweepFolder | None
-
-    def values(self) -> list[Value]:
-        return measured(self.published, self.folder, self.plan.cells, self.plan.steps)
-
-
-def _options(o: dict[str, Any]) -> dict[str, Any]:
-    """What `dessine sweep` would be told."""
-    return dict.fromkeys(str(param.name) for param in sweep.command.params) | {"executor": "local"} | o
-
-
-def _open(name: str, words: Sequence[str], o: dict[str, Any]) -> Table:
-    """The table of that name, or in that file or folder. Raises BadSpec or RunError where there is none."""
-    judged, given = o.get("folder"), _is_folder(name)
-    if given and judged:
-        raise click.UsageError(f"--folder: {name} is a folder already")
-    judged = Path(name) if given else judged
-    if judged and not SweepFolder.is_one(judged):
-        raise RunError(f"{judged} is not the folder of a sweep")
-    if judged and words:
-        raise click.UsageError("KEY=VALUES change runs, and the runs of a folder are only judged")
-    config = judged / "sweep.yaml" if given and judged else _config(name)
-    plan = Plan(config, words, _options(o))
-    published = plan.sweep.published
-    if published is None:
-        raise BadSpec([f"{config}: has no block `published`: theirs to hold the runs against"])
-    runs = Plan(judged / "sweep.yaml", (), _options(o)) if judged and not given else plan
-    try:
-        check_rows(published, runs.cells)
-    except SpecError as error:
-        raise BadSpec([f"{config}: {error}"]) from None
-    found = SweepFolder(judged) if judged else SweepFolder.find(o["runs_dir"], plan.identity)
-    return Table(plan.name, published, runs, found)
-
-
-def _is_folder(name: str) -> bool:
-    """A table that comes with dessine is meant before a folder of the same name, which ./NAME is."""
-    return name not in tables() and Path(name).is_dir()
-
-
-def _config(name: str) -> Path:
-    known, path = tables(), Path(name)
-    if name in known:
-        return known[name]
-    if path.suffix in (".yaml", ".yml"):
-        return path
-    listed = ", ".join(known) or f"none in {shipped_folder() / 'published'}"
-    raise BadSpec([f"no published table '{name}'{did_you_mean(name, known)} (known: {listed}; or a sweep's YAML or folder)"])
-
-
 def _one(name: str, words: Sequence[str], as_json: bool, o: dict[str, Any]) -> None:
-    it = _open(name, words, o)
-    complete = True
-    if not o["folder"] and not _is_folder(name):
-        plan = it.plan
-        done = [c for c in plan.cells if it.folder and it.folder.state(c) == "completed"]
-        if len(done) < len(plan.cells):
-            plan.check(done)
-            with closing(launcher("local", {})) as where:
-                it.folder, complete = sweep.run(plan, where, None, _options(o), lambda _: None)
-        for (path, repeat), missing in (unmeasured(it.published, it.folder) if it.folder else {}).items():
-            if not o["quiet"]:
-                say(f"measures {', '.join(missing)} of {path.name}{f', repeat {repeat}' * (repeat > 0)} ...")
-            measure(path, missing, repeat)
+    it = open_table(name, words, o)
+    changed = it.changed()
+    if o["docs"] and changed:
+        row, text = next(iter(changed.items()))
+        raise click.UsageError(f"--docs keeps numbers of the table's own settings, and the runs of '{row}' have {text}")
+    complete = True if o["folder"] or is_folder(name) else _run(it, o)
     values = it.values()
-    judged, orders = judge(it.published, values, it.plan.cells)
+    judged, orders = judge(it.published, values, it.meant, changed)
     if it.folder:
-        again = f"dessine reproduce {it.name}"
-        made = save_page(it.published, judged, orders, it.folder.path / "published.html", it.name, again)
-        if not o["quiet"]:
-            say(f"page: {made}")
+        _keep_page(it, it.folder, judged, orders, o["quiet"])
     if o["docs"]:
         (o["docs"] / "published").mkdir(parents=True, exist_ok=True)
         save_values(values, o["docs"] / "published" / f"{it.name}.csv")
-        _write_docs(o["docs"], o)
+        _write_docs(o["docs"], o, it)
     if as_json:
         click.echo(json.dumps(finite(_plain(it, judged, orders)), indent=1))
     else:
         _show(it, judged, orders)
     if not complete:
         raise click.exceptions.Exit(1)
+
+
+def _run(it: Table, o: dict[str, Any]) -> bool:
+    """Run and measure what is missing; whether all is done then."""
+    plan, complete = it.runs, True
+    done = [c for c in plan.cells if it.folder and it.folder.state(c) == "completed"]
+    if len(done) < len(plan.cells):
+        plan.check(done, look=it.check_metrics)
+        with closing(launcher("local", {})) as where:
+            it.folder, complete = sweep.run(plan, where, None, options(o), lambda _: None)
+    for (path, repeat), missing in (unmeasured(it.published, it.folder) if it.folder else {}).items():
+        if not o["quiet"]:
+            say(f"measures {', '.join(missing)} of {path.name}{f', repeat {repeat}' * (repeat > 0)} ...")
+        measure(path, missing, repeat)
+    return complete
+
+
+def _keep_page(it: Table, folder: SweepFolder, judged: Sequence[Judgement], orders: Sequence[Order], quiet: bool) -> None:
+    """Beside the runs; those of a colleague, or on a read-only disk, are judged without it."""
+    page = folder.path / "published.html"
+    try:
+        save_page(it.published, judged, orders, page, it.name, f"dessine reproduce {it.name}")
+    except OSError as error:
+        if error.errno not in FORBIDDEN:
+            raise
+        say(f"{page} cannot be written ({error.strerror}): there is no page")
+        return
+    if not quiet:
+        say(f"page: {page}")
 
 
 def _plain(it: Table, judged: Sequence[Judgement], orders: Sequence[Order]) -> dict[str, Any]:
@@ -185,13 +143,13 @@ def _show(it: Table, judged: Sequence[Judgement], orders: Sequence[Order]) -> No
     click.echo(f"{it.published.source}: {it.published.table}")
     for line in table(HEADS, told(judged), room(), right=(4, 5), text=(6,), optional=(4, 5), colours={6: COLOURS}):
         click.echo(line)
-    for order in orders:
-        click.echo(order.told)
+    for text in (*reasons(judged), *(order.told for order in orders)):
+        click.echo(text)
     for text in it.published.differs:
         click.echo(f"differs: {text}")
     for text in it.published.notes:
         click.echo(f"note: {text}")
-    click.echo(f"{it.name}: {counted(judged)}")
+    click.echo(f"{it.name}: {counted(judged, orders)}")
 
 
 def _all(as_json: bool, o: dict[str, Any]) -> None:
@@ -202,8 +160,8 @@ def _all(as_json: bool, o: dict[str, Any]) -> None:
         _write_docs(o["docs"], o)
     rows, plain = [], []
     for name in tables():
-        it = _open(name, (), o)
-        states = [it.folder.state(cell) if it.folder else "missing" for cell in it.plan.cells]
+        it = open_table(name, (), o)
+        states = [it.folder.state(cell) if it.folder else "missing" for cell in it.runs.cells]
         done, p = states.count("completed"), it.published
         where = f"{done} of {len(states)} runs" if it.folder else "not run here yet"
         rows.append((name, f"{p.source}: {p.table}", p.time, where))
@@ -223,19 +181,25 @@ Written by `dessine reproduce --docs docs` from the numbers in docs/published; d
 table anew. A figure of theirs stands with its 95 % interval: from the error that is printed, or else what rounds to the printed
 digits. Ours is the mean over seeds with Student's interval. *match*: the two meet; *weakly*, where one of them is wider than
 half of its figure, so that it says little. *miss*: they do not. *not comparable*: not enough has been run, or the paper tells
-too little. *order*: only the order of the rows is compared.
+too little; why stands below the table. *order*: only the order of the rows is compared.
 """
 
 
-def _write_docs(docs: Path, o: dict[str, Any]) -> None:
-    """published.md, of every table whose numbers are in `docs`/published; of the others, that they have not been run."""
-    parts = [TOP]
-    for name in tables():
-        it = _open(name, (), o | {"folder": None})
+def _write_docs(docs: Path, o: dict[str, Any], own: Table | None = None) -> None:
+    """published.md, of every table whose numbers are in `docs`/published; of the others, that they have not been run.
+
+    own: a table that may not be one of those that come with dessine
+    """
+    there = {name: open_table(name, (), o | {"folder": None}) for name in tables() if own is None or name != own.name}
+    there |= {own.name: own} if own else {}
+    parts, verdicts = list[str](), dict[str, str]()
+    for name, it in sorted(there.items()):
         file = docs / "published" / f"{name}.csv"
-        values = load_values(file) if file.is_file() else measured(it.published, None, it.plan.cells, {})
-        parts.append(markdown(name, it.published, *judge(it.published, values, it.plan.cells), f"dessine reproduce {name}"))
+        values = load_values(file) if file.is_file() else measured(it.published, None, it.behind)
+        judged, orders = judge(it.published, values, it.meant)
+        parts.append(markdown(name, it.published, judged, orders, f"dessine reproduce {name}"))
+        verdicts[name] = counted(judged, orders)
     docs.mkdir(parents=True, exist_ok=True)
-    write_atomically(docs / "published.md", "\n".join(parts))
+    write_atomically(docs / "published.md", "\n".join([TOP, overview(verdicts), *parts]))
     if not o["quiet"]:
         say(f"written: {docs / 'published.md'}")

@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from dessine.paths import expanded, name_after
 from dessine.registry import Path as KeyPath
 from dessine.registry import SpecError, dotted
 from dessine.runs.metrics import flat, full_name
-from dessine.schema import paths_in
+from dessine.schema import paths_in, signature
 from dessine.spec import BadSpec, Document, anchor, anchored, change, check_document, read
 from dessine.spec.document import Place
 from dessine.sweeps.axes import Words, parse
@@ -43,17 +43,19 @@ class Plan:
     """The sweep, its base and its cells; of a search, cells at the ends of its space. Raises BadSpec.
 
     asked: options that stand for keys of the file: name, samples, sampler, trials, metric, direction, pruner
-    alone: it is what a sweep's folder says of itself, which may be a stranger's
+    alone: it is what a sweep's folder says of itself, which may be a stranger's; base: stands in place of the one it names
     """
 
-    def __init__(self, config: Path, words: Sequence[str], asked: dict[str, Any], alone: bool = False):
+    def __init__(
+        self, config: Path, words: Sequence[str], asked: dict[str, Any], alone: bool = False, base: Path | None = None
+    ):
         try:
             self.words = parse(words)
         except SpecError as error:
             raise BadSpec([str(error)]) from None
         document = read(config)
         self.source, self.places = document.source, document.places
-        own = "base" in document.data
+        own = not document.data.keys().isdisjoint(signature(Sweep).keys() - signature(Experiment).keys())
         if not own:  # an ordinary config
             document = Document({"base": str(config.absolute())}, document.source, {(): Place("command line")})
             self.places = {}
@@ -64,7 +66,7 @@ class Plan:
         schema = check_document(document, Sweep)
         self.sweep: Sweep = schema.node
         try:
-            base = config.parent / expanded(self.sweep.base) if own else config
+            base = base or (config.parent / expanded(self.sweep.base) if own else config)
         except SpecError as error:
             raise BadSpec([f"{self.places[('base',)]}: base: {error}"]) from None
         try:
@@ -100,6 +102,14 @@ class Plan:
             placed.append(f"{there[0]}: {line.removeprefix('command line ')}" if there else line)
         return list({line.split(": ", 1)[-1]: line for line in reversed(placed)}.values())[::-1]
 
+    def spec(self, cell: Cell) -> dict[str, Any]:
+        """The cell's resolved config."""
+        return self.planner.resolve(self.planner.document(cell.overrides))
+
+    def refusal(self, error: SpecError) -> BadSpec:
+        """What is wrong in the sweep's file, with its lines."""
+        return BadSpec(Document({}, self.source, self.places).lines(error.problems))
+
     @property
     def identity(self) -> str:
         """By which the same command finds its folder again: what is run, not how, nor where."""
@@ -122,9 +132,12 @@ class Plan:
             raise BadSpec([f"{cell.label}: does not fit into memory: {error or 'make it smaller'}"]) from None
         return experiment
 
-    def check(self, done: Sequence[Cell] = (), time_them: bool = False) -> dict[str, float]:
+    def check(
+        self, done: Sequence[Cell] = (), time_them: bool = False, look: Callable[[Cell, Experiment], None] | None = None
+    ) -> dict[str, float]:
         """Build one cell of every setting that has cells left, and know the metrics. Raises BadSpec with every mistake.
 
+        look: gets each of them, built
         Returns setting -> seconds of one run, of up to MOST_TIMED settings, if asked to time them.
         """
         finished = {cell.identity for cell in done}
@@ -141,6 +154,8 @@ class Plan:
             if time_them and i % every == 0:
                 seconds[setting] = START + experiment.steps * seconds_per_step(experiment)
             self.experiment, self.steps[setting] = experiment, experiment.steps
+            if look:
+                look(cell, experiment)
         if wrong:
             raise BadSpec(list(wrong))
         self.metrics = self._metrics()
@@ -153,8 +168,7 @@ class Plan:
         asked = search.metric if search else self.metric
         if not asked:
             return dict(game.goals)
-        told = game.turn(measure=True) | game.report() | ({} if search else game.tested())  # nothing is sought by the test
-        known = [*game.goals, *flat(told, self.experiment.repeats)]
+        known = told_by(self.experiment, tested=not search)  # nothing is sought by the test
         try:
             name = full_name(asked, dict.fromkeys(known))
         except SpecError as error:
@@ -176,6 +190,13 @@ class Plan:
                 f"train some networks twice; seeds {span} apart do not (seeds: {len(seeds)} in a sweep's YAML)"
             )
         return ""
+
+
+def told_by(experiment: Experiment, tested: bool = True) -> list[str]:
+    """The metrics of a built experiment, from a turn of it; tested: those of the test part, too."""
+    game = experiment.game
+    told = game.turn(measure=True) | game.report() | (game.tested() if tested else {})
+    return [*game.goals, *flat(told, experiment.repeats)]
 
 
 def _way(metric: str, known: Mapping[str, str]) -> str:

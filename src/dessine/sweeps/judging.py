@@ -10,18 +10,19 @@ import csv
 import io
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
 from dessine.intervals import Limits, limits, mean_interval
-from dessine.registry import SpecError
 from dessine.runs.documents import read_scores, repeat_part
 from dessine.runs.files import RunError, write_atomically
+from dessine.sweeps.behind import Behind
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.launchers import is_half_made
@@ -33,6 +34,7 @@ Array = np.ndarray
 HEADS = ("row", "column", "seed", "value", "error", "status", "steps", "of")
 EVAL = "eval."
 """Begins the name of a score that `dessine eval` measures."""
+NONE: Mapping[str, Any] = MappingProxyType({})
 CERTAIN = 0.05
 """Chance of an order as close as ours, or closer, among all orders, up to which it is called the same."""
 
@@ -93,15 +95,16 @@ class Judgement:
 
     @property
     def told(self) -> str:
-        """The verdict in words."""
-        if self.because:
-            return f"{self.verdict} because {self.because}"
+        """The verdict in a word or two; why stands in `because`."""
         return f"{self.verdict}, weakly" if self.weak else self.verdict
 
 
 @dataclass(frozen=True)
 class Order:
-    """How alike two orders of the same rows are. chance: of one as close or closer, among all orders."""
+    """How alike two orders of the same rows are. chance: of one as close or closer, among all orders.
+
+    Both are NaN where there is no order to compare: of fewer than three rows, or of rows that are all alike.
+    """
 
     column: str
     rows: int
@@ -111,26 +114,30 @@ class Order:
 
     @property
     def told(self) -> str:
+        if math.isnan(self.spearman):
+            return f"order of {self.rows} rows by {self.column}: three are needed, not all alike: {self.verdict}"
         return (
             f"order of {self.rows} rows by {self.column}: Spearman {self.spearman:.2f}, as close or closer by chance "
             f"{self.chance:.2g}: {self.verdict}"
         )
 
 
-def measured(published: Published, folder: SweepFolder | None, cells: Sequence[Cell], steps: dict[str, int]) -> list[Value]:
-    """What the runs in `folder` tell of every figure; a run that is not there tells that. steps: setting -> turns of a run.
+def measured(published: Published, folder: SweepFolder | None, runs: Behind) -> list[Value]:
+    """What the runs in `folder` tell of every figure; a run that is not there, or is damaged, tells that.
 
     A run is known by what was asked for, not by its cell's identity, which a new option of a later version changes.
     """
-    runs = _by_overrides(folder) if folder else {}
+    there = _by_overrides(folder) if folder else {}
     found = []
     for row in published.rows:
-        for cell in (c for c in cells if fits(row, c)):
-            of = row.steps or published.steps or steps.get(cell.setting, 0)
-            for result in _parts(runs.get(cell.overrides)):
-                made = steps_made(result.run) if result else 0
-                for column in published.columns:
-                    found += _values(row.name, column, cell, result, made, of)
+        for cell in runs[row.name]:
+            result = there.get(cell.overrides)
+            missing = UNREADABLE if folder and result is None and folder.state(cell) == UNREADABLE else "missing"
+            for part in _parts(result):
+                made = steps_made(part.run) if part else 0
+                of = row.steps or published.steps or (part and part.run.info().get("steps")) or 0
+                for column in (c for c in published.columns if row.has(c.name)):
+                    found += _values(row.name, column, cell, part, made, of, missing)
     return found
 
 
@@ -171,14 +178,11 @@ def unmeasured(published: Published, folder: SweepFolder) -> dict[tuple[Path, in
     return left
 
 
-def fits(row: Row, cell: Cell) -> bool:
-    """Whether the cell's runs stand behind the row."""
-    return all(key in cell.values and str(cell.values[key]) == str(value) for key, value in row.cell.items())
-
-
-def _values(row: str, column: Column, cell: Cell, result: Result | None, made: int, of: int) -> list[Value]:
-    """One for each repeat; a run that goes on tells what it has last measured."""
-    status = result.status if result else "missing"
+def _values(
+    row: str, column: Column, cell: Cell, result: Result | None, made: int, of: int, missing: str = "missing"
+) -> list[Value]:
+    """One for each repeat; a run that goes on tells what it has last measured. missing: the status of a run without result"""
+    status = result.status if result else missing
     nothing = [Value(row, column.name, cell.seed or 0, math.nan, None, status, made, of)]
     if result is None:
         return nothing
@@ -230,21 +234,23 @@ def _last(result: Result, metric: str) -> list[float]:
     return [float(v) for v in curve[-1]] if len(curve) else []
 
 
-def judge(published: Published, values: Iterable[Value], cells: Sequence[Cell] = ()) -> tuple[list[Judgement], list[Order]]:
+def judge(
+    published: Published, values: Iterable[Value], runs: Behind = NONE, changed: Mapping[str, str] = NONE
+) -> tuple[list[Judgement], list[Order]]:
     """Every figure of the table, row by row, and the orders of those columns of which only the order is compared.
 
-    cells: of the sweep, whose data tell how many modes there are to be found
+    runs: whose data tell how many modes there are to be found; changed: row -> settings in which its runs are not the table's
     """
     values = list(values)
     columns = {column.name: column for column in published.columns}
     judged = []
     for row in published.rows:
-        modes = max((cell.modes for cell in cells if fits(row, cell)), default=math.inf)
-        for name, column in columns.items():
+        modes = max((cell.modes for cell in runs.get(row.name, ())), default=math.inf)
+        for name, column in ((name, column) for name, column in columns.items() if row.has(name)):
             own = [v for v in values if v.row == row.name and v.column == name]
             figure, within = row.figures.get(name), _within(column, modes)
             theirs = None if figure is None else published.theirs(figure, within)
-            judged.append(_figure(row, column, theirs, own, within))
+            judged.append(_figure(row, column, theirs, own, within, changed.get(row.name, "")))
     orders = [_order(name, [j for j in judged if j.column == name]) for name, c in columns.items() if c.compare == "order"]
     return judged, [order for order in orders if order is not None]
 
@@ -257,17 +263,16 @@ def _within(column: Column, modes: float) -> Limits:
     return low, high
 
 
-def _figure(row: Row, column: Column, theirs: Theirs | None, own: list[Value], within: Limits) -> Judgement:
-    """One cell of the table. within: what such a figure can be"""
-    ended = [
-        v for v in own if v.status == "completed"
-    ] or own  # what a run says on the way is no result beside those that ended
+def _figure(row: Row, column: Column, theirs: Theirs | None, own: list[Value], within: Limits, changed: str) -> Judgement:
+    """One cell of the table. within: what such a figure can be; changed: settings that are not the table's"""
+    # What a run says on the way is no result beside those that ended.
+    ended = [v for v in own if v.status == "completed"] or own
     there = {v.seed: v for v in ended if math.isfinite(v.value)}
     x = np.array([v.value for v in there.values()])
     mean, low, high = _interval(column, x, [v.error for v in there.values()], within)
     runs = sum(v.status == "completed" for v in own), len(own)
     steps, of = min((v.steps for v in own), default=0), max((v.of for v in own), default=0)
-    verdict, because = "not comparable", _obstacle(row, column, theirs, own, x, (low, high))
+    verdict, because = "not comparable", _obstacle(row, column, theirs, own, x, (low, high), changed)
     if not because and theirs:
         meets = theirs.low <= high + _slack(theirs) and low <= theirs.high + _slack(theirs)
         verdict = "order" if column.compare == "order" else "match" if meets else "miss"
@@ -295,26 +300,32 @@ def _interval(column: Column, x: Array, errors: list[float | None], within: Limi
     return float(mean), float(low), float(high)
 
 
-def _obstacle(row: Row, column: Column, theirs: Theirs | None, own: list[Value], x: Array, ends: tuple[float, float]) -> str:
+def _obstacle(
+    row: Row, column: Column, theirs: Theirs | None, own: list[Value], x: Array, ends: tuple[float, float], changed: str
+) -> str:
     """Why the figure cannot be compared; empty if it can."""
     states = {v.status for v in own}
     done = sum(v.status == "completed" for v in own)
     if states <= {"missing"}:
         return "it has not been run yet"
+    if row.because:
+        return row.because
+    if theirs is None:
+        return "no figure is printed"
+    if changed:
+        return f"our runs have other settings than the table: {changed}"
     least, of = min(v.steps for v in own), max(v.of for v in own)
     if done < len(own):
         most = max(v.steps for v in own)
         made = f"{least:,}" if least == most else f"{least:,} to {most:,}"
         far = f"; they have made {made} of {of:,} steps" if of else ""
-        return f"{done} of {len(own)} runs are completed{far}"
+        lost = {"failed": "failed", UNREADABLE: "cannot be read"}
+        counts = [f", {n} {word}" for state, word in lost.items() if (n := sum(v.status == state for v in own))]
+        return f"{done} of {len(own)} runs are completed{''.join(counts)}{far}"
     if any(v.steps < v.of for v in own):
-        return f"only {least:,} of {of:,} steps were asked for"
+        return f"our runs make only {least:,} of {of:,} steps"
     if len(x) < len(own):
         return f"{len(own) - len(x)} of {len(own)} runs tell no {column.metric}"
-    if row.because:
-        return row.because
-    if theirs is None:
-        return "no figure is printed"
     if column.compare == "interval" and not (math.isfinite(ends[0]) and math.isfinite(ends[1])):
         return "one run tells no interval"
     return ""
@@ -323,11 +334,11 @@ def _obstacle(row: Row, column: Column, theirs: Theirs | None, own: list[Value],
 def _order(column: str, judged: list[Judgement]) -> Order | None:
     """Spearman's correlation of the ranks, equal figures sharing theirs; its chance is counted over all orders."""
     both = [(j.theirs.mean, j.mean) for j in judged if j.theirs and j.verdict == "order"]
-    if len(both) < 3:
+    if not both:
         return None
     theirs, ours = (_ranks(np.array(side)) for side in zip(*both, strict=True))
-    if not np.ptp(theirs) or not np.ptp(ours):
-        return None
+    if len(both) < 3 or not np.ptp(theirs) or not np.ptp(ours):
+        return Order(column, len(both), math.nan, math.nan, "not comparable")
     rho = _correlation(theirs, ours)
     if len(both) <= 8:
         every = [_correlation(theirs, np.array(p)) for p in itertools.permutations(ours)]
@@ -378,10 +389,3 @@ def load_values(path: Path) -> list[Value]:
         except ValueError:
             raise RunError(f"{path}:{i}: expects {','.join(HEADS)}, with whole numbers for seed, steps and of") from None
     return found
-
-
-def check_rows(published: Published, cells: Sequence[Cell]) -> None:
-    """Raises SpecError for a row that no run of the sweep stands behind."""
-    for i, row in enumerate(published.rows):
-        if not any(fits(row, cell) for cell in cells):
-            raise SpecError("no cell of this sweep has these values", ("published", "rows", i, "cell"))

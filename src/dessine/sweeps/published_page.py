@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from pathlib import Path
 
 from markupsafe import Markup
@@ -18,7 +19,7 @@ HEADS = ("row", "figure", "theirs", "ours", "seeds", "steps", "verdict")
 
 
 def told(judged: Iterable[Judgement]) -> list[tuple[str, ...]]:
-    """The rows of the table as text. Of ours: mean and 95 % interval."""
+    """The rows of the table as text. Of ours: mean and 95 % interval. Why a figure is not comparable stands in `reasons`."""
     return [
         (
             j.row,
@@ -31,6 +32,22 @@ def told(judged: Iterable[Judgement]) -> list[tuple[str, ...]]:
         )
         for j in judged
     ]
+
+
+def reasons(judged: Sequence[Judgement]) -> list[str]:
+    """Why figures are not comparable: each reason once, with the rows and figures that it is the reason of, if not of all."""
+    every: dict[str, list[Judgement]] = {}
+    for j in judged:
+        if j.because:
+            every.setdefault(j.because, []).append(j)
+    lines = []
+    for because, those in every.items():
+        names = dict.fromkeys(
+            j.row if all(k in those for k in judged if k.row == j.row) else f"{j.row}, {j.column}" for j in those
+        )
+        whose = "" if len(those) == len(judged) else f"{'; '.join(names)}: "
+        lines.append(f"{whose}not comparable because {because}")
+    return lines
 
 
 def _of_theirs(j: Judgement) -> str:
@@ -48,20 +65,19 @@ def between(mean: float, low: float, high: float) -> str:
     return f"{mean:.{max(digits, 3)}g} [{low:.{max(digits, 3)}g}, {high:.{max(digits, 3)}g}]"
 
 
-def counted(judged: Sequence[Judgement]) -> str:
-    """Such as: 3 match, 1 miss."""
-    kinds = ("match", "match, weakly", "miss", "order", "not comparable")
-    counts = {kind: sum((j.verdict if j.because else j.told) == kind for j in judged) for kind in kinds}
-    return ", ".join(
-        f"{n} {'in order' if kind == 'order' else kind.replace(', weakly', ' weakly')}" for kind, n in counts.items() if n
-    )
+def counted(judged: Sequence[Judgement], orders: Sequence[Order] = ()) -> str:
+    """Such as: 3 match, 1 miss. Of an order it is the order that matches or not, no row of it."""
+    kinds = ("match", "match, weakly", "miss", "not comparable")
+    counts = {kind: sum(j.told == kind for j in judged) for kind in kinds}
+    rows = [f"{n} {kind.replace(', weakly', ' weakly')}" for kind, n in counts.items() if n]
+    return ", ".join([*rows, *(f"order by {order.column}: {order.verdict}" for order in orders)])
 
 
 def save_page(
     published: Published, judged: Sequence[Judgement], orders: Sequence[Order], path: Path, title: str, command: str
 ) -> Path:
     """Write the page."""
-    facts_of = {"source": published.source, "table": published.table, "verdicts": counted(judged), "command": command}
+    facts_of = {"source": published.source, "table": published.table, "verdicts": counted(judged, orders), "command": command}
     how = (
         "Theirs and ours with 95 % intervals; a match means that they meet, and is weak where one is wider than half of its "
         "figure. Ours are those at the end of the runs."
@@ -71,7 +87,9 @@ def save_page(
         Markup("<h1>{}</h1>").format(title),
         facts(facts_of | {"time": published.time}),
         section(
-            "Theirs and ours", table(HEADS, _in_cells(told(judged)), how, len(HEADS), best), *(_line(o.told) for o in orders)
+            "Theirs and ours",
+            table(HEADS, _in_cells(told(judged)), how, len(HEADS), best),
+            *(_line(text) for text in (*reasons(judged), *(order.told for order in orders))),
         ),
         section("What differs", *(_line(text) for text in published.differs)),
         section("Notes", *(_line(text) for text in published.notes)),
@@ -94,17 +112,29 @@ def _line(text: str) -> Markup:
 
 def markdown(name: str, published: Published, judged: Sequence[Judgement], orders: Sequence[Order], command: str) -> str:
     """One section of docs/published.md."""
-    lines = [f"## {name}", "", f"{published.source}, {published.table}.", "", "```sh", command, "```", ""]
-    if published.time:
-        lines += [f"Time: {published.time}.", ""]
-    lines += [_row(HEADS), _row(["---"] * len(HEADS)), *(_row(row) for row in told(judged)), ""]
-    lines += [f"- {order.told}" for order in orders]
-    if published.differs:
-        lines += ["", "What differs:", "", *(f"- {text}" for text in published.differs)]
-    if published.notes:
-        lines += ["", *(f"{text}" for text in published.notes)]
-    return "\n".join(lines).rstrip() + "\n"
+    time = [f"Time: {_text(published.time)}."] if published.time else []
+    rows = "\n".join([_row(HEADS), _row(["---"] * len(HEADS)), *map(_row, told(judged))])
+    said = _bullets([*reasons(judged), *(order.told for order in orders)])
+    differs = ["What differs:", *_bullets(published.differs)] if published.differs else []
+    notes = ["\n".join(map(_text, published.notes))] if published.notes else []
+    head = [f"## {_text(name)}", f"{_text(published.source)}, {_text(published.table)}.", f"```sh\n{command}\n```"]
+    return "\n\n".join([*head, *time, rows, *said, *differs, *notes]) + "\n"
+
+
+def overview(verdicts: Mapping[str, str]) -> str:
+    """The verdicts of all tables, above their sections. verdicts: name -> what is counted there"""
+    rows = [_row((f"[{name}](#{name})", text)) for name, text in verdicts.items()]
+    return "\n".join([_row(("table", "verdicts")), _row(("---", "---")), *rows]) + "\n"
+
+
+def _bullets(texts: Sequence[str]) -> list[str]:
+    return ["\n".join(f"- {_text(text)}" for text in texts)] if texts else []
+
+
+def _text(text: str) -> str:
+    """As it stands in Markdown: on one line, and no HTML."""
+    return escape(" ".join(text.split()), quote=False)
 
 
 def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    return "| " + " | ".join(_text(cell).replace("|", "\\|") for cell in cells) + " |"
