@@ -46,6 +46,11 @@ def test_stairs_between_numbers_of_either_sign_are_of_equal_height() -> None:
     assert [schedule.at(t) for t in range(1, 6)] == pytest.approx([-0.5, -0.25, 0, 0.25, 0.5])
 
 
+def test_as_many_stairs_as_turns_are_one_a_turn() -> None:
+    schedule = NonNegativeSchedule(0, 100, 100, "steps", 100)
+    assert [schedule.at(t) for t in range(1, 102)] == pytest.approx(range(101))
+
+
 @pytest.mark.parametrize(
     ("eta", "message"),
     [

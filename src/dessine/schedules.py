@@ -48,11 +48,11 @@ class Schedule(Node):
 
     def at(self, turn: int) -> float:
         """Its value in turn `turn`, from 1 on."""
-        share = max(turn - 1, 0) / self.over
-        if share >= 1:
+        gone = max(turn - 1, 0)
+        if gone >= self.over:
             return self.end
-        if self.shape == "steps":
-            share = math.floor(share * self.stairs) / self.stairs
+        # In whole numbers: 29 / 100 of 100 stairs is less than 29 of them in floating point.
+        share = gone * self.stairs // self.over / self.stairs if self.shape == "steps" else gone / self.over
         if self.shape == "cosine":
             return self.end + (self.start - self.end) * (1 + math.cos(math.pi * share)) / 2
         if self.shape == "linear" or min(self.start, self.end) <= 0:

@@ -24,6 +24,7 @@ from dessine.games.fitting import outline, refuse_contradictions, tell_classes
 from dessine.games.game import FIXED_SEED, LOOKED_REPEATS, Array, Context, Game, Probe, games
 from dessine.games.kinds import Kinds
 from dessine.games.latent import Latent
+from dessine.games.look import Look
 from dessine.games.measures.gap import gap
 from dessine.games.measures.glance import scores
 from dessine.games.measures.said import losses, said
@@ -31,7 +32,7 @@ from dessine.games.measures.standing import standing, summed_up
 from dessine.games.measures.steepness import critic_gradient
 from dessine.games.measures.turning import turning
 from dessine.games.measures.verdict import verdicts
-from dessine.games.pair import Pair, answers, as_logits
+from dessine.games.pair import Batch, Pair
 from dessine.games.pictures.curves import save_curves
 from dessine.games.pictures.plane import save_plane
 from dessine.games.pictures.samples import caption, show
@@ -39,7 +40,7 @@ from dessine.games.pictures.walk import save_samples
 from dessine.games.play import Alternating, Ratios, Rule
 from dessine.games.player import Player, measured
 from dessine.games.recovery import recover
-from dessine.games.remedies import Augment, Average, FeatureMatching, InstanceNoise, Labels, Unrolled, packed, unpacked
+from dessine.games.remedies import Augment, Average, FeatureMatching, InstanceNoise, Labels, Unrolled
 from dessine.games.small import Small
 from dessine.losses import GameLoss
 from dessine.nn import Mode
@@ -359,33 +360,18 @@ class Adversarial(Pair, Game):
         return {"drawn_by": self.drawn_by(average), **told, **both}
 
     def probes(self) -> list[Probe]:
-        g, d, batch = self.generator.network, self.discriminator.network, self.batch()
-        real, sides = packed(batch.real, self.pack), (batch.classes, batch.asked)
-        n, of = real.shape[1], {side: batch.of(side) for side in ("real", "generated")}
-        generated, labels = self.shown(batch.made), np.repeat(np.array([1, 0], self.dtype), n)[None, :, None]
+        """As they play: with penalty, remedies, augmentation and noise, and what an auxiliary task adds."""
+        batch = self.batch()
 
-        def critic(mode: Mode) -> Array:
-            passes = [d.forward(x, mode.told(own)) for x, own in zip((real, generated), sides, strict=True)]
-            outputs = np.concatenate([answers(y) for y, _ in passes], 1)
-            value, dlogits = self.loss.critic_of_both(outputs[..., :1], labels)
-            dy, asked = self._asked(dlogits, outputs, of)
-            for (y, backward), part in zip(passes, (dy[:, :n], dy[:, n:]), strict=True):
-                backward(part.reshape(y.shape), inputs=False)
-            return np.asarray(value + sum(asked.values()))
+        def lost(look_at: Callable[[Batch], Look]) -> Callable[[Mode], Array]:
+            def loss(_: Mode) -> Array:
+                look = look_at(batch).gradient()
+                return np.asarray(look.loss + sum(look.asked.values()))
 
-        def generator(mode: Mode) -> Array:
-            x, generator_backward = g.forward(batch.latent, mode.told(batch.asked))
-            made = packed(x.reshape(*x.shape[:2], *self.examples.shape), self.pack)
-            y, backward = d.forward(made, mode.told(batch.asked))
-            y_real, _ = d.forward(real, mode.told(batch.classes))
-            value, dlogits = self.loss.generator_of_both(np.concatenate([as_logits(y_real), as_logits(y)], 1))
-            dy, asked = self._asked(dlogits[:, n:], answers(y), {"own": of["generated"]})
-            dx = backward(dy.reshape(y.shape), params=False)
-            assert dx is not None
-            generator_backward(unpacked(dx, self.pack).reshape(x.shape), inputs=False)
-            return np.asarray(value + sum(asked.values()))
+            return loss
 
-        return [Probe("discriminator", d, critic), Probe("generator", g, generator)]
+        looks = {"discriminator": self.critic_look, "generator": self.generator_look}
+        return [Probe(name, self.player(name).network, lost(look)) for name, look in looks.items()]
 
 
 def _below(prefix: str, state: dict[str, Array]) -> dict[str, Array]:
