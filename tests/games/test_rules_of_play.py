@@ -80,6 +80,16 @@ def test_on_the_bilinear_game_a_turn_has_the_spectral_radius_of_the_theory(
     assert spectral_radius(bilinear(momentum, update=update)) == pytest.approx(expected, rel=1e-7)
 
 
+@pytest.mark.parametrize("by", ["optimizer", "descent"])
+def test_extragradient_looks_at_weight_decay_where_it_looks(by: str) -> None:
+    """Decay is a part of the field, v(w) = A w, and a turn I - eta A + eta^2 A^2, as in the authors' program."""
+    game, a = bilinear(update={"type": "extragradient", "by": by}), np.array([[0.5, 1], [-1, 0.5]])
+    for player in game.players.values():
+        player.optimizer = Optimizer.of({"type": "gradient_descent", "eta": ETA, "weight_decay": 0.5})
+    turn = np.eye(2) - ETA * a @ (np.eye(2) - ETA * a)
+    assert spectral_radius(game) == pytest.approx(float(np.abs(np.linalg.eigvals(turn)).max()), rel=1e-9)
+
+
 def test_negative_momentum_converges_where_plain_descent_circles_and_positive_momentum_does_not() -> None:
     assert in_turn(-0.5) < 1 < in_turn(0.5)
 

@@ -203,13 +203,20 @@ class Player(Node):
         """Of limited steps."""
         self.limited, self.counted = np.zeros(len(self.network.theta), np.int64), 0
 
+    def decay_from(self, there: Array) -> None:
+        """Let the gradient be such that the next step has the weight decay of `there`, (R, P), and not of where it starts."""
+        if decay := self.optimizer.weight_decay:
+            self.network.grad += (there - self.moved) * self.network.dtype.type(decay)
+
     def look_ahead(self, plain: bool = False) -> None:
-        """A step, not measured, to where one looks and comes back. plain: theta - eta * gradient, whatever the optimizer."""
+        """A step, not measured, to where one looks and comes back. plain: theta - eta * gradient, whatever the optimizer, with
+        its weight decay."""
         net, held = self.network, self.held
         if not plain:
             held.step(net, self.optimizer)
             return
         w = self.moved
+        self.decay_from(w + w)
         w -= net.grad * net.dtype.type(self.optimizer.eta)
         net.grad.fill(0)
         held.apply_(net)

@@ -21,7 +21,8 @@ class Extragradient(Ordered):
     order: simultaneous, one move of each player; or alternating, as often as n_critic and its like say: then both look ahead
         for each move, and only the one whose turn it is moves
     first: who begins a turn, if they alternate
-    Constraints hold at w', too. Two gradients a move.
+    Constraints hold at w', too, and v(w') has the weight decay of w'; with a limit, by what it differs from that of w
+    counts as gradient. Two gradients a move.
     """
 
     def __init__(
@@ -42,6 +43,9 @@ class Extragradient(Ordered):
             look.player.look_ahead(plain=self.by == "descent")
         looks = pair.looks(names, batch.again() if self.second == "same" else None)
         looks = [look.gradient(first=True).pull_back() for look in looks]
+        ahead = [look.player.moved.copy() for look in looks]
         for way in back:
             way()
+        for look, there in zip(looks, ahead, strict=True):
+            look.player.decay_from(there)
         return [look.step() for look in looks]
