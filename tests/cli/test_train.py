@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -207,6 +208,43 @@ def test_failure_while_running_keeps_all_and_names_the_cause(config, tmp_path, c
         assert Run(run).status() == "failed"
         assert "MemoryError" in (run / "log.txt").read_text()
         assert "Traceback" in (run / "log.txt").read_text()
+
+
+def full_disk(monkeypatch, *fails: str, kept: bool = True) -> None:
+    """Where what these methods of `Run` write finds no room, but for what the lock keeps. kept: whether it keeps any"""
+
+    def failing(name: str) -> None:
+        write = getattr(Run, name)
+
+        def method(run: Run, *args, **fields) -> None:
+            if not kept or (run.path / ".lock").stat().st_size:
+                raise OSError(errno.ENOSPC, "No space left on device", f"run/{name}")
+            write(run, *args, **fields)
+
+        monkeypatch.setattr(Run, name, method)
+
+    for name in fails:
+        failing(name)
+
+
+@pytest.mark.parametrize("first", ["log", "save_checkpoint", "append_metrics"])
+def test_a_full_disk_is_told_by_the_run_itself(dessine, config, tmp_path, monkeypatch, first):
+    full_disk(monkeypatch, first, "update")
+    answer = dessine("train", config, "--run-dir", "run")
+    told = f"run/{first}: No space left on device"
+    run = Run(tmp_path / "run")
+    assert (answer.code, answer.err.splitlines()[-1]) == (1, told)
+    assert (run.status(), run.info()["reason"]) == ("failed", told)
+    assert f"failed: {told}" in (run.path / "log.txt").read_text()
+
+
+def test_where_not_even_that_can_be_written_it_is_said_and_listed(dessine, config, tmp_path, monkeypatch):
+    full_disk(monkeypatch, "save_checkpoint", "update", "log", kept=False)
+    answer = dessine("train", config, "--run-dir", "runs/run")
+    assert answer.code == 1
+    assert "runs/run: how it ended could not be written there (run/update: No space left on device)" in answer.err
+    (row,) = json.loads(dessine("runs", "list", "--json").out)
+    assert (row["status"], row["reason"]) == ("lost", "its process is gone without a word: killed, or its disk was full")
 
 
 def test_interrupted_before_the_folder_is_made(config, tmp_path, capfd, monkeypatch):

@@ -9,7 +9,7 @@ import platform
 import pytest
 
 from dessine.runs.lock import is_held, locked
-from dessine.runs.run import Run, RunError
+from dessine.runs.run import ROOM, Run, RunError
 
 fcntl = pytest.importorskip("fcntl")
 MISSING = [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, errno.EIO]
@@ -42,6 +42,20 @@ def test_held_lock_is_seen_and_kept(tmp_path):
         with pytest.raises(BlockingIOError), locked(path):
             pass
     assert is_held(path) is False
+
+
+def test_a_lock_has_room_that_is_given_back_while_it_is_held(tmp_path):
+    run = Run.create_at(tmp_path / "run")
+    (run.path / ".lock").write_bytes(b"left by a killed process" * 10_000)
+    with run.lock():
+        assert (run.path / ".lock").stat().st_size == ROOM
+        run.make_room()
+        assert (run.path / ".lock").stat().st_size == 0
+        with pytest.raises(RunError, match="is being trained"), run.lock():
+            pass
+    with run.lock():
+        pass
+    assert (run.path / ".lock").stat().st_size == 0
 
 
 def test_pipe_in_place_of_a_lock_is_not_waited_for(tmp_path):

@@ -151,11 +151,7 @@ def begin(run: Run, loaded: Loaded, called: str, overrides: Sequence[str], remar
     info = _about(experiment, resolved) | {"command": called, "overrides": list(overrides), "resumes": []}
     with run.lock(_say):
         run.start(dump(resolved), document.source, info)
-        _keep_plugins(run, experiment)
-        run.log(f"started: {called}")
-        for notice in remarks:
-            run.log(notice)
-        _train(experiment, run, make(experiment, run), 0)
+        _train(experiment, run, make(experiment, run), 0, [f"started: {called}", *remarks])
 
 
 def _keep_plugins(run: Run, experiment: Experiment) -> None:
@@ -229,12 +225,9 @@ def go_on(run: Run, loaded: Loaded, called: str, make: Make, restart: bool = Fal
         again = f"{_resuming(run, experiment)} --restart"
         raise RunError(f"{error}; to begin again at step 0, with all that is there put aside: {again}") from None
     run.resume(dump(resolved), called, **about)
-    _keep_plugins(run, experiment)
-    run.log(f"resumed: {called}")
     for line in told:  # a step back is told whatever was asked not to be
         _say(line)
-        run.log(line)
-    _train(experiment, run, bar, step)
+    _train(experiment, run, bar, step, [f"resumed: {called}", *told])
 
 
 def _resuming(run: Run, experiment: Experiment) -> str:
@@ -319,10 +312,13 @@ def _resolved(run: Run) -> Any:
     return json.loads(json.dumps(finite(began)))
 
 
-def _train(experiment: Experiment, run: Run, bar: Progress, step: int) -> None:
-    """Train from `step`, with progress; whatever happens, run.json and log.txt say how it ended."""
+def _train(experiment: Experiment, run: Run, bar: Progress, step: int, first: Sequence[str]) -> None:
+    """Train from `step`, with progress; whatever happens, run.json and log.txt say how it ended. first: lines of the log"""
     began, resume = time.monotonic(), _resuming(run, experiment)
     try:
+        _keep_plugins(run, experiment)
+        for line in first:
+            run.log(line)
         how = train_repeats if train_apart(experiment) else partial(train, step=step)
         with notices(_quiet if bar.quiet else bar.say), _watched(experiment, run, bar) if bar.profile else nullcontext():
             summary = how(experiment, run, bar.step, bar.say)
@@ -338,8 +334,10 @@ def _train(experiment: Experiment, run: Run, bar: Progress, step: int) -> None:
         raise
     except BaseException as error:
         bar.close()
-        with suppress(OSError, RunError):  # the very disk may be what failed
+        try:
             _ended(run, error, time.monotonic() - began)
+        except (OSError, RunError) as more:  # the very disk may be what failed
+            _say(f"{run.path}: how it ended could not be written there ({explain(more)}): it is listed as lost")
         if isinstance(error, KeyboardInterrupt):
             _say(f"stopped at once; go on from the last checkpoint with: {resume}")
         if isinstance(error, RunError):  # damaged meanwhile: no mistake in what was asked for
@@ -364,6 +362,7 @@ def _watched(experiment: Experiment, run: Run, bar: Progress) -> AbstractContext
 
 def _ended(run: Run, error: BaseException, seconds: float) -> None:
     """Note the end that the loop could not note itself."""
+    run.make_room()
     with suppress(RunError):
         if run.info().get("status") != "running":
             return
@@ -371,8 +370,8 @@ def _ended(run: Run, error: BaseException, seconds: float) -> None:
     reason = "stopped at once, by a second signal or between two steps"
     if not isinstance(error, KeyboardInterrupt):
         reason = explain(error)
-    run.log(reason if stopped else f"failed: {reason}\n" + "".join(traceback.format_exception(error)).rstrip())
     run.end("interrupted" if stopped else "failed", seconds, reason=reason)
+    run.log(reason if stopped else f"failed: {reason}\n" + "".join(traceback.format_exception(error)).rstrip())
 
 
 class Progress:

@@ -165,7 +165,7 @@ def _tell(row: Row) -> None:
     """Take over what run.json says."""
     info = row.info
     row.status = status_of(info, row.path)
-    row.reason = info.get("reason")
+    row.reason = info.get("reason") or (LOST if row.status == "lost" else None)
     row.step, row.steps, row.seed, row.seconds = (info.get(key) for key in ("step", "steps", "seed", "seconds"))
     row.repeats = info.get("spec", {}).get("repeats")
     results = info.get("results")
@@ -182,6 +182,9 @@ def _tell(row: Row) -> None:
         known = [v for record in records for v in _numbers(record, goal)]
         if known:
             row.results[goal] = sum(known) / len(known)
+
+
+LOST = "its process is gone without a word: killed, or its disk was full"
 
 
 def _numbers(record: Any, name: str) -> list[float]:

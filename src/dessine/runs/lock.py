@@ -11,7 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PATIENCE = 0.3
@@ -19,8 +19,10 @@ PATIENCE = 0.3
 
 
 @contextmanager
-def locked(path: Path, wait: bool = False) -> Iterator[str]:
+def locked(path: Path, wait: bool = False, room: int = 0) -> Iterator[str]:
     """Hold the lock of the file `path`. Yields "", or why there are no locks here: then nothing keeps others out.
+
+    room: bytes that the file has meanwhile, which `give_back` frees where the disk is full, for a last word
 
     Raises BlockingIOError if another process holds it and we do not wait.
     """
@@ -29,8 +31,23 @@ def locked(path: Path, wait: bool = False) -> Iterator[str]:
     except ImportError:
         yield "this system has none"
         return
-    with path.open("a") as file:
-        yield _take(file.fileno(), fcntl.LOCK_EX, float("inf") if wait else PATIENCE)
+    with path.open("ab", buffering=0) as file:
+        none = _take(file.fileno(), fcntl.LOCK_EX, float("inf") if wait else PATIENCE)
+        if room:
+            give_back(path)  # what a killed process has left
+            with suppress(OSError):
+                file.write(os.urandom(room))  # what does not shrink on disks that pack files
+        try:
+            yield none
+        finally:
+            if room:
+                give_back(path)
+
+
+def give_back(path: Path) -> None:
+    """Free what the file of a lock has room for. It is opened by nobody: on some systems that would end the lock."""
+    with suppress(OSError):
+        os.truncate(path, 0)
 
 
 def is_held(path: Path) -> bool | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -87,7 +86,7 @@ def change(folder: Path, how: Callable[[Notes], None]) -> Notes:
             how(known)
             write_json(own(folder, "notes.json"), {"tags": known.tags, "notes": known.notes})
     except OSError as error:
-        if error.errno in (*FORBIDDEN, errno.ENOSPC):
+        if error.errno in FORBIDDEN:
             raise RunError(f"{folder} cannot be written to ({error.strerror}): nothing was noted") from None
         raise
     return known

@@ -23,7 +23,7 @@ from dessine.runs import checkpoint
 from dessine.runs.checkpoint import Damaged
 from dessine.runs.documents import read_info, read_metrics
 from dessine.runs.files import RunError, append, finite, own, own_folder, write_atomically, write_json
-from dessine.runs.lock import is_held, locked
+from dessine.runs.lock import give_back, is_held, locked
 from dessine.runs.naming import called, find, folder_name, time_in
 
 Array = np.ndarray
@@ -47,6 +47,9 @@ MADE = (
 """What a training makes; with it goes what can be drawn from it."""
 FILES = ("config.yaml", *FIRST, "metrics.jsonl", "summary.json", "log.txt")
 FOLDERS = ("checkpoints", "samples", "plots", "repeats")
+
+ROOM = 1 << 16
+"""Bytes that a run has in hand while it trains, to say how it has ended where the disk is full: run.json and a page of log.txt."""
 
 Say = Callable[[str], None]
 T = TypeVar("T")
@@ -255,7 +258,7 @@ class Run:
         """
         with ExitStack() as stack:
             try:
-                none = stack.enter_context(locked(own(self.path, ".lock")))
+                none = stack.enter_context(locked(own(self.path, ".lock"), room=ROOM))
             except BlockingIOError:
                 raise RunError(f"{self.path} is being trained by {self.trainer()}") from None
             if none:
@@ -266,6 +269,10 @@ class Run:
                     )
                 say(f"there are no locks here ({none}): take care that no other process trains in {self.path}")
             yield
+
+    def make_room(self) -> None:
+        """For a last word on a full disk: what the lock has kept is free."""
+        give_back(self.path / ".lock")
 
     def is_held(self) -> bool | None:
         """Whether some process holds the lock; None where nobody can tell."""

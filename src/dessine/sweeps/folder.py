@@ -53,7 +53,11 @@ class SweepFolder:
             found = SweepFolder.find(runs_dir, identity)
             if found is None:
                 found = SweepFolder(Run.create(runs_dir, f"sweep_{name}").path)
-                write_json(found.path / "sweep.json", {"identity": identity})
+                try:
+                    write_json(found.path / "sweep.json", {"identity": identity})
+                except OSError:  # a full disk: an empty folder says nothing
+                    found.path.rmdir()
+                    raise
         return found
 
     def write(self, sweep: str, base: str, source: str, info: dict[str, Any]) -> None:
