@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import pickle
+from io import BufferedWriter, RawIOBase
 from pathlib import Path
 
 import pytest
@@ -68,3 +71,51 @@ def test_the_turns_of_a_game_are_timed():
     each, first = doctor.turn_time(0.01)
     assert 0 < each < 60
     assert first > 0
+
+
+def test_a_damaged_cache_of_compiled_loops_is_told(dessine, quick, monkeypatch, tmp_path):
+    pytest.importorskip("numba")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    cache = tmp_path / "home/dessine/compiled/x"
+    cache.mkdir(parents=True)
+    whole = pickle.dumps("0.1") + pickle.dumps(("stamp", {"key": "name" * 100}))
+    for name, content in {"a.nbi": whole, "b.nbc": whole[:-30], "c.nbc": b"", "d.nbi": b"\xff" * 50}.items():
+        (cache / name).write_bytes(content)
+    found = checks(dessine("doctor", "--json", "--no-speed"))["compiled loops"]
+    assert found["state"] == "note"
+    assert "3 damaged (b.nbc, c.nbc, d.nbi), whose loops are compiled anew" in found["told"]
+    assert found["do"] == f"rm -r {cache.parent}"
+
+
+def test_a_folder_that_takes_no_bytes_is_told(dessine, quick, monkeypatch):
+    class RawFull(RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    class Held(BufferedWriter):
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", lambda dir: Held(RawFull(), buffer_size=16))
+    found = checks(dessine("doctor", "--json", "--no-speed"))
+    assert [found[name]["state"] for name in ("cache", "temporary files", "runs")] == ["note", "broken", "broken"]
+    assert "No space left on device" in found["cache"]["told"]
+
+
+def test_what_is_wrong_in_the_cache_is_told_and_what_mends_it(dessine, quick, monkeypatch, tmp_path):
+    cache = tmp_path / "data"
+    monkeypatch.setenv("DESSINE_DATA", str(cache))
+    (cache / "mnist").mkdir(parents=True)
+    (cache / "mnist/train-images-idx3-ubyte").write_bytes(b"cut off")
+    (cache / "holiday.jpg").write_bytes(b"")
+    answer = dessine("doctor", "--json", "--no-speed")
+    found = checks(answer)
+    assert answer.code == 1
+    file = found[str(cache / "mnist/train-images-idx3-ubyte")]
+    assert (file["state"], file["do"]) == ("broken", "dessine data fetch mnist")
+    assert file["told"] == "is damaged, or another file: 7 bytes with another checksum"
+    assert found[str(cache)]["told"] == "holiday.jpg is none of dessine's files"
+    assert f"rm -r {cache / 'holiday.jpg'}" in dessine("doctor", "--no-speed").out

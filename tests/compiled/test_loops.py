@@ -39,6 +39,7 @@ def test_a_loop_is_compiled_once_and_told_so(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[:100])
     damaged = run(tmp_path)
     assert NOTICE in damaged.stderr
+    assert run(tmp_path).stderr == ""  # it was mended
     assert run(tmp_path, DESSINE_COMPILED="0").stderr == ""
     assert {first.stdout, second.stdout, damaged.stdout} == {run(tmp_path, DESSINE_COMPILED="0").stdout}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickletools
 import platform
 import shlex
 import shutil
@@ -33,7 +34,11 @@ EXTRAS = {
     "mlflow": ("mlflow", "sqlalchemy", "alembic"),
 }
 LITTLE_DISK, NO_DISK = 2e9, 5e7
+TRIED = 1 << 16
+"""Bytes that are written where something will be: a folder may take files, and no more bytes."""
 LITTLE_MEMORY, LARGE_CACHE = 2e9, 3e8
+MOST_FAULTS = 12
+"""Of the cache, each told in a line."""
 CONFIG = "gan_mnist"
 """Whose turns tell the speed."""
 WELL, NOTE, BROKEN = "ok", "note", "broken"
@@ -65,6 +70,7 @@ def command(speed: bool, as_json: bool, runs_dir: Path) -> None:
         ("compiled loops", _compiled),
         ("memory", _memory),
         ("data", _data),
+        ("temporary files", _temporary),
         ("runs", lambda: _runs(runs_dir)),
         *([("speed", _speed)] if speed else []),
     ]
@@ -178,23 +184,41 @@ def _compiled() -> Iterator[Check]:
     from dessine.compiled import loops
 
     cache = user_cache_path("dessine") / "compiled"
-    files = [path for path in cache.rglob("*.nb?") if path.is_file()] if cache.is_dir() else []
+    files = sorted(path for path in cache.rglob("*.nb?") if path.is_file()) if cache.is_dir() else []
     size = sum(path.stat().st_size for path in files)
     text = f"Numba {loops.numba.__version__}; {len(files)} files, {size / 1e6:.0f} MB in {cache}"
-    why = _unwritable(cache)
+    why, damaged = _unwritable(cache), [path for path in files if size <= LARGE_CACHE and not is_whole_pickle(path)]
     if why:
         yield Check("compiled loops", NOTE, f"{text}: {why}, so that each process compiles anew", "set XDG_CACHE_HOME")
+    elif damaged:
+        some = ", ".join(path.name for path in damaged[:3]) + (", ..." if damaged[3:] else "")
+        told = f"{text}: {len(damaged)} damaged ({some}), whose loops are compiled anew"
+        yield Check("compiled loops", NOTE, told, f"rm -r {shlex.quote(str(cache))}")
     elif size > LARGE_CACHE:
         yield Check("compiled loops", NOTE, text, f"rm -r {shlex.quote(str(cache))}: most of it is of older versions")
     else:
         yield Check("compiled loops", WELL, text)
 
 
+def is_whole_pickle(path: Path) -> bool:
+    """Whether a file of Numba's cache ends where it should. It is not unpickled: what is in it could run."""
+    try:
+        with path.open("rb") as file:
+            while True:  # an index is two, one after the other
+                for _ in pickletools.genops(file):
+                    pass
+                if not file.peek(1):
+                    return True
+    except (OSError, ValueError, UnicodeDecodeError):
+        return False
+
+
 def _unwritable(folder: Path) -> str:
     """Why nothing can be written there, or would be if it were made; empty if it can."""
     there = next((path for path in (folder, *folder.absolute().parents) if path.exists()), Path("/"))
     try:
-        with tempfile.TemporaryFile(dir=there):
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(bytes(TRIED))
             return ""
     except OSError as error:
         return f"{there}: {error.strerror}"
@@ -210,13 +234,31 @@ def _memory() -> Iterator[Check]:
 
 def _data() -> Iterator[Check]:
     from dessine.data import datasets
+    from dessine.data.cache import faults
     from dessine.data.fetch import cache_folder
+    from dessine.paths import shown
 
     rows = [row for _, member in sorted(datasets.members.items()) for row in member.available() if row.where]
     told = [f"{row.name} ({row.source}, {row.train:,} examples)" for row in rows]
     full = any(row.name == "mnist" and row.source == "full" for row in rows)
     yield Check("data", WELL, ", ".join(told), "" if full else "dessine data fetch mnist: all 60,000 images, if you want them")
     yield _place("cache", cache_folder(), "set DESSINE_DATA=FOLDER")
+    found = faults()
+    for one in found[:MOST_FAULTS]:
+        yield Check(shown(one.path), BROKEN if one.wrong else NOTE, one.why, one.do)
+    if found[MOST_FAULTS:]:
+        yield Check("cache", NOTE, f"and {len(found) - MOST_FAULTS} more such things")
+
+
+def _temporary() -> Iterator[Check]:
+    """Where pictures are made before they are whole."""
+    try:
+        folder = Path(tempfile.gettempdir())
+    except OSError as error:
+        yield Check("temporary files", BROKEN, str(error), "set TMPDIR=FOLDER")
+        return
+    check = _place("temporary files", folder, "set TMPDIR=FOLDER")
+    yield check._replace(state=BROKEN) if _unwritable(folder) else check
 
 
 def _place(name: str, folder: Path, do: str) -> Check:

@@ -55,8 +55,12 @@ class Kept(FunctionCache):
         """Keep a compiled loop, if that can be done."""
         try:
             super().save_overload(sig, data)
-        except Exception:  # no room, or an index that cannot be read
-            self.disable()
+        except Exception:  # an index that cannot be read is begun anew: else every process would compile again
+            try:
+                self._cache_file.flush()
+                super().save_overload(sig, data)
+            except Exception:  # no room
+                self.disable()
 
 
 def loop(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:

@@ -104,7 +104,7 @@ def place(name: str) -> Path:
 def changed(folder: Path, files: dict[str, str]) -> str | None:
     """The first of the files that is not there, or has another MD5."""
     for name, md5 in files.items():
-        if not mode(folder / name) or _digest(folder / name, "md5") != md5:
+        if not mode(folder / name) or digest(folder / name, "md5") != md5:
             return name
     return None
 
@@ -124,8 +124,8 @@ def fetch_set(name: str, say: Say, progress: bool = False, source: str | None = 
 def fetch_emnist(split: str, say: Say, progress: bool = False, source: str | None = None) -> Path:
     """Get one split of EMNIST, out of an archive of 536 MB that holds all of them, which is not kept; as `fetch_set` else."""
     held, folder, files = SETS["emnist"], place("emnist"), emnist_files(split)
-    seen = _seen()
-    if all(mode(folder / file) and seen.get(f"emnist/{file}") == _digest(folder / file, "sha256") for file in files):
+    seen = remembered()
+    if all(mode(folder / file) and seen.get(f"emnist/{file}") == digest(folder / file, "sha256") for file in files):
         say("already here, as it came")
         return folder
 
@@ -139,7 +139,7 @@ def fetch_emnist(split: str, say: Say, progress: bool = False, source: str | Non
                     got[file].write_bytes(packed.read(f"gzip/{file}"))  # the archive has the published checksum
         except (KeyError, zipfile.BadZipFile) as error:
             raise FetchError(f"EMNIST's archive is not as it is described: {error}") from None
-        _remember({f"emnist/{file}": _digest(path, "sha256") for file, path in got.items()})
+        _remember({f"emnist/{file}": digest(path, "sha256") for file, path in got.items()})
         return got
 
     return keep(folder, get)
@@ -153,10 +153,10 @@ def fetch_quickdraw(
     accept: take a file that is another than the one that was fetched first. Raises SpecError for what nobody was asked to draw,
     FetchError where it cannot be had, or has changed.
     """
-    folder, seen, mirror = place("quickdraw"), _seen(), _folder(source or QUICKDRAW)
+    folder, seen, mirror = place("quickdraw"), remembered(), _folder(source or QUICKDRAW)
     for name in (names := [_thing(name) for name in names]):
         file, key = f"{name}.npy", f"quickdraw/{name}.npy"
-        if mode(folder / file) and _digest(folder / file, "sha256") == seen.get(key):
+        if mode(folder / file) and digest(folder / file, "sha256") == seen.get(key):
             say(f"{name}: already here, as it was fetched first")
             continue
 
@@ -168,7 +168,7 @@ def fetch_quickdraw(
                 _tell_if_full(error)
                 raise FetchError(f"{name} could not be fetched\n  {mirror}: {short(error)}") from None
             _check_bitmaps(got, name)
-            found = _digest(got, "sha256")
+            found = digest(got, "sha256")
             if accept or seen.get(key, found) == found:
                 first = key not in seen
                 _remember({key: found})
@@ -232,7 +232,8 @@ def _check_bitmaps(path: Path, name: str) -> None:
         raise FetchError(f"what came for {name} is no array of drawings: {found.dtype} {found.shape}, not bytes (N, 784)")
 
 
-def _digest(path: Path, kind: str) -> str:
+def digest(path: Path, kind: str) -> str:
+    """The checksum of a file, in hexadecimal digits. kind: md5 or sha256. Raises SpecError where it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, kind).hexdigest()
@@ -240,7 +241,7 @@ def _digest(path: Path, kind: str) -> str:
         raise unreadable(path, error) from None
 
 
-def _seen() -> dict[str, str]:
+def remembered() -> dict[str, str]:
     """What was fetched before. Raises SpecError where that can no longer be read."""
     path = cache_folder() / SEEN
     if not mode(path):
@@ -259,5 +260,5 @@ def _seen() -> dict[str, str]:
 def _remember(more: dict[str, str]) -> None:
     path = cache_folder() / SEEN
     beside = path.with_name(f"{BESIDE}{os.getpid()}-{SEEN}")
-    beside.write_text(json.dumps(_seen() | more, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    beside.write_text(json.dumps(remembered() | more, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(beside, path)

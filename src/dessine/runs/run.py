@@ -49,7 +49,7 @@ FILES = ("config.yaml", *FIRST, "metrics.jsonl", "summary.json", "log.txt")
 FOLDERS = ("checkpoints", "samples", "plots", "repeats")
 
 ROOM = 1 << 16
-"""Bytes that a run has in hand while it trains, to say how it has ended where the disk is full: run.json and a page of log.txt."""
+"""Bytes that a run has in hand while it trains, to say on a full disk how it has ended: run.json and a page of log.txt."""
 
 Say = Callable[[str], None]
 T = TypeVar("T")
