@@ -55,6 +55,17 @@ def test_a_standard_error_becomes_students_interval_of_its_trials():
     assert alone.high == pytest.approx(225 + 1.96 * 2, abs=1e-2)
 
 
+def test_a_figure_in_quotes_keeps_its_last_zero():
+    """0.70 means 0.695 to 0.705; as a number it would be 0.7, and match what lies ten times farther away."""
+    wide, narrow = (published([figure]).theirs(figure) for figure in (0.70, "0.70"))
+    assert (wide.low, wide.high) == pytest.approx((0.65, 0.75))
+    assert (narrow.mean, narrow.low, narrow.high) == pytest.approx((0.70, 0.695, 0.705))
+    assert verdict("0.70", values(0.68, 0.68, 0.68)).verdict == "miss"
+    for wrong in ("about 1", "nan", "", ["0.70", 0.1]):
+        with pytest.raises(SpecError, match="expects a figure"):
+            published([wrong])
+
+
 def test_a_row_has_only_the_columns_that_mean_something_for_it():
     options = {
         "columns": [{"name": "modes", "metric": "scores.modes"}, {"name": "near", "metric": "scores.near_real"}],
@@ -171,7 +182,7 @@ def test_a_damaged_csv_is_named(tmp_path, text):
         ({"modes": [1, -2]}, "expects a figure"),
         ({"modes": "seven"}, "expects a figure"),
         ({"modes": True}, "expects a figure"),
-        ({"modes": "7"}, r"error of at least 0, got '7'"),
+        ({"modes": "7 ± 1"}, r"error of at least 0, got '7 ± 1'"),
     ],
 )
 def test_a_wrong_figure_is_named(figures, message):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
@@ -18,8 +18,8 @@ from dessine.node import Node
 from dessine.registry import Count, Path, SpecError, did_you_mean
 from dessine.schema import shown
 
-Figure = int | float | list[int | float]
-"""As the paper prints it: 12.0, or [12.0, 0.1] with its error."""
+Figure = int | float | str | list[int | float]
+"""As the paper prints it: 12.0, or "0.70", a text, where a number would lose its last 0; or [12.0, 0.1] with its error."""
 Name = Annotated[str, MinLen(1)]
 
 
@@ -57,7 +57,8 @@ class Row(Node):
 
     name: what the paper calls it
     cell: the values of the sweep's axes by which its runs are known; they must single out one setting, whatever its seed
-    figures: column -> what is printed there, or [figure, error]; a column that is omitted has none
+    figures: column -> what is printed there, or [figure, error]; a column that is omitted has none. "0.70" in quotes keeps the
+        last 0, which tells to how many digits it is rounded
     steps: turns of a run in the authors' set-up, where they differ from those of the table
     because: why its figures cannot be compared, if they cannot
     columns: those of the table that mean something for it; all of them, if omitted
@@ -75,7 +76,8 @@ class Row(Node):
         self.name, self.cell, self.steps, self.because, self.columns = name, cell, steps, because, columns
         self.figures: dict[str, Figure] = figures
         for column, figure in figures.items():
-            numbers = figure if isinstance(figure, list) and len(figure) == 2 else [figure]
+            alone = float(figure) if isinstance(figure, str) and _is_number(figure) else figure
+            numbers = figure if isinstance(figure, list) and len(figure) == 2 else [alone]
             known = all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in numbers)
             if not known or numbers[-1] < 0 < len(numbers) - 1:
                 raise SpecError(
@@ -141,9 +143,11 @@ class Published(Node):
 
         within: what such a figure can be at all; what is printed lies inside whatever they have counted
         """
-        mean, error = (figure[0], figure[1]) if isinstance(figure, list) else (figure, None)
+        first, error = (figure[0], figure[1]) if isinstance(figure, list) else (figure, None)
+        printed = Decimal(first if isinstance(first, str) else repr(first))
+        mean = float(printed)
         if error is None:
-            half, how = float(Decimal(5).scaleb(int(Decimal(repr(mean)).as_tuple().exponent) - 1)), "as printed"
+            half, how = float(Decimal(5).scaleb(int(printed.as_tuple().exponent) - 1)), "as printed"
         elif self.error == "half_width":
             half, how = float(error), "± as printed"
         else:
@@ -152,7 +156,14 @@ class Published(Node):
             half = wide * error / (n**0.5 if self.error == "standard_deviation" and n else 1)
             how = f"95 %, from the {self.error.replace('_', ' ')}{f' of {n} runs' if n else ''}"
         low, high = min(within[0], mean), max(within[1], mean)
-        return Theirs(float(mean), max(low, float(mean) - half), min(high, float(mean) + half), how)
+        return Theirs(mean, max(low, mean - half), min(high, mean + half), how)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return Decimal(text).is_finite()
+    except InvalidOperation:
+        return False
 
 
 @dataclass(frozen=True)
