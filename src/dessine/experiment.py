@@ -436,10 +436,7 @@ def train(
                     noted = True
                     run.update(reference=experiment.game.reference(experiment.split).plain())
             if logging or saving:  # no checkpoint holds numbers that the watch has not seen
-                for finding in watch.look(step, seen):
-                    say(told(finding, experiment.repeats))
-                    run.log(told(finding, experiment.repeats))
-                    _remember(experiment, run, watch)
+                _look(experiment, run, watch, step, seen, say)
                 if watch.gone.all():
                     break
             enough = patience.ended(record) if patience and record else ""
@@ -456,14 +453,18 @@ def train(
         say(f"stops at step {step:,} of {last:,}: {enough}")
         run.log(f"stops at step {step:,} of {last:,}: {enough}")
         run.update(stopped=enough)
-        return finish(experiment, run, step, began, "completed", pictures)
-    if watch.gone.all():
-        finish(experiment, run, step, began, "failed", pictures)
+    lost = "failed" if watch.gone.all() else "interrupted" if step < last else "completed"
+    return _end(experiment, run, step, began, "completed" if enough else lost, pictures)
+
+
+def _end(experiment: Experiment, run: Run, step: int, began: float, status: str, pictures: Pictures) -> dict[str, Any]:
+    """Write what stands at the end. Returns the summary; raises Stopped or NonFiniteError where that was no end of its own."""
+    summary, last = finish(experiment, run, step, began, status, pictures), experiment.steps
+    if status == "failed":
         raise NonFiniteError(f"stopped at step {step:,} of {last:,}: no replicate is left with finite numbers")
-    if step < last:
-        finish(experiment, run, step, began, "interrupted", pictures)
+    if status == "interrupted":
         raise Stopped(f"stopped after step {step:,} of {last:,}")
-    return finish(experiment, run, step, began, "completed", pictures)
+    return summary
 
 
 def take_up(experiment: Experiment, run: Run, say: Callable[[str], None]) -> int:
@@ -516,6 +517,14 @@ def _add_apart(experiment: Experiment, record: dict[str, Any]) -> None:
         for key in above:
             at = at.setdefault(key, {})
         at[name] = _plain(experiment.game.score(metric))
+
+
+def _look(experiment: Experiment, run: Run, watch: Watch, step: int, seen: dict[str, Any], say: Callable[[str], None]) -> None:
+    """Which replicates are no longer finite, said and kept."""
+    for finding in watch.look(step, seen):
+        say(told(finding, experiment.repeats))
+        run.log(told(finding, experiment.repeats))
+        _remember(experiment, run, watch)
 
 
 def _remember(experiment: Experiment, run: Run, watch: Watch) -> None:

@@ -85,10 +85,13 @@ def test_a_table_is_run_judged_and_judged_again(reproduce, no_pictures, tmp_path
     assert "eight: not comparable because it has not been run yet" in out
 
     one = next(folder.glob("cells/batch_size=4_seed=1*"))
-    (one / "run.json").write_text("{")
-    code, out, _ = reproduce(folder, "--json")
-    assert [row["verdict"] for row in json.loads(out)["rows"]] == ["match", "not comparable"]
-    assert "1 of 2 runs are completed, 1 cannot be read" in out
+    (one / "metrics.jsonl").write_text("{")  # the summary is enough
+    assert json.loads(reproduce(folder, "--json")[1])["rows"] == told["rows"]
+    for damaged in ("summary.json", "run.json"):
+        (one / damaged).write_text("{")
+        code, out, _ = reproduce(folder, "--json")
+        assert [row["verdict"] for row in json.loads(out)["rows"]] == ["match", "not comparable"]
+        assert "1 of 2 runs are completed, 1 cannot be read" in out
 
 
 def test_runs_with_other_settings_are_not_compared(reproduce, no_pictures, tmp_path):

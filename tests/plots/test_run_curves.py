@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,11 @@ import numpy as np
 import pytest
 
 from dessine.plots import curves
-from dessine.plots.figure import picture
 
 
 @pytest.fixture
-def figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Every figure that is drawn, after it has been saved."""
-    drawn: list[Any] = []
-
-    @contextmanager
-    def kept(*args: Any, **options: Any) -> Iterator[tuple[Any, Any]]:
-        with picture(*args, **options) as (figure, grid):
-            drawn.append(figure)
-            yield figure, grid
-
-    monkeypatch.setattr(curves, "picture", kept)
-    return drawn
+def figures(figures_of: Callable[[Any], list[Any]]) -> list[Any]:
+    return figures_of(curves)
 
 
 GAP = [

@@ -72,7 +72,7 @@ def save_field(
     what = "what D says: its logit" if probability else "what the critic says, centred"
     first.frame(what if said is not None else "real and generated", axes="xy")
     if truth is not None:
-        ratio, known, blur = truth
+        ratio, known, _ = truth
         second = rest.pop(0)
         second.field(ratio)
         right = "what is right: log p/q" if probability else "log p/q of data and samples"  # no critic aims at it
@@ -82,18 +82,31 @@ def save_field(
         third.points(real, PALE)
         third.lines(warped, LINE)
         third.frame(f"{latents}, as G warps it", axes="x")
-    below = top + SIDE + 26
+    _foot(canvas, top + SIDE + 26, panels, said is not None, truth, arrows is not None, averaged)
+    return canvas.save(path)
+
+
+def _foot(
+    canvas: Canvas,
+    below: int,
+    panels: int,
+    judged: bool,
+    truth: tuple[Array, bool, float] | None,
+    arrows: bool,
+    averaged: bool,
+) -> None:
+    """What the signs and colours mean, from `below` on. judged: whether D says something of each place"""
     signs = [("dot", REAL, "real"), ("dot", GENERATED, "generated")]
-    signs += [("arrow", ARROW, "where G's loss sends it")] if arrows is not None else []
+    signs += [("arrow", ARROW, "where G's loss sends it")] if arrows else []
     at = key(canvas, (LEFT, below), signs)
-    if said is not None or truth is not None:
+    if judged or truth is not None:
         beside = panels > 1
         bands(canvas, (max(at, LEFT + SIDE) if beside else LEFT, below + (0 if beside else 20)), "generated", "real")
-    told = "" if said is not None else "no field: D does not judge a place of this plane by itself"
+    told = "" if judged else "no field: D does not judge a place of this plane by itself"
     if truth is not None:
+        _, known, blur = truth
         both = f"both blurred by {blur:.2g}" + ("" if known else ", from samples alone")
         told += "; " * bool(told) + f"p: data, q: samples, {both}; grey: no samples; black line: 0, undecided"
         told += "; D meets G's plain weights, not their average" if averaged else ""
-    for i, line in enumerate(wrap(told, (width - LEFT) // 7)):
+    for i, line in enumerate(wrap(told, (canvas.image.width - LEFT) // 7)):
         canvas.write((LEFT, below + 32 + 17 * i), line, 13)
-    return canvas.save(path)

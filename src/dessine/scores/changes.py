@@ -160,12 +160,14 @@ def noise(game: Spec, why: str) -> Advice | None:
 
 
 def smoothed(game: Spec) -> Advice | None:
+    """Labels of 0.9 for real examples (Salimans et al. 2016, section 3.4), where the loss has labels and none were changed."""
     labelled = _type(game.get("loss")) in ("minimax", "non_saturating", "least_squares")
     already = list(game.get("real_labels") or [1, 1]) != [1, 1]
     return unless(not labelled or already, "game.real_labels=[0.9,0.9]", "a discriminator that may not be certain")
 
 
 def packed(spec: Spec) -> Advice | None:
+    """Packs of two (Lin et al. 2018), where there are none and a batch can be halved. spec: the whole config"""
     pack, batch = spec["game"].get("pack", 1), (spec.get("training") or {}).get("batch_size", 64)
     return unless(
         pack > 1 or batch % 2 > 0, "game.pack=2", "the discriminator sees two samples at once, so that likeness shows"
@@ -173,6 +175,7 @@ def packed(spec: Spec) -> Advice | None:
 
 
 def flat(game: Spec) -> Advice | None:
+    """R1 (Mescheder et al. 2018), where nothing holds the discriminator yet, and each example has a slope of its own."""
     why = "it keeps the discriminator flat where the data are: a steep one drives samples from mode to mode"
     cannot = (
         game["discriminator"].get("constraint") or mixes(game["discriminator"]) or game.get("moves") or game.get("unrolled")
@@ -191,6 +194,7 @@ def within_the_clip(game: Spec) -> Advice | None:
 
 
 def unrolled(game: Spec) -> Advice | None:
+    """Five unrolled steps (Metz et al. 2017), where the discriminator can be differentiated twice."""
     cannot = game["discriminator"].get("constraint") or game.get("feature_matching") or game.get("unrolled")
     cannot = cannot or bool(kinds(game["discriminator"]["layers"]) & set(BENT))
     return unless(bool(cannot), "game.unrolled.steps=5", "the generator reckons with the discriminator's answer")
@@ -202,12 +206,14 @@ def other_layers(game: Spec, player: str, layers: list[Any], why: str) -> Advice
 
 
 def dropout(game: Spec, player: str = "discriminator") -> Advice | None:
+    """Dropout behind each hidden layer of a player that has none."""
     layers = game[player]["layers"]
     put = [] if "dropout" in kinds(layers) else put_in.after_hidden(layers, {"type": "dropout", "p": 0.5})
     return other_layers(game, player, put, f"half of its units rest: the {player} does not grow certain of what it has seen")
 
 
 def minibatch(game: Spec) -> Advice | None:
+    """Minibatch discrimination (Salimans et al. 2016, section 3.2), where images are drawn and nothing sees the batch yet."""
     layers = game["discriminator"]["layers"]
     if not _draws_images(game):  # of points that hardly differ it says nothing that helps: docs/results/modes.md
         return None
@@ -224,6 +230,7 @@ def _draws_images(game: Spec) -> bool:
 
 
 def batch_norm(game: Spec) -> Advice | None:
+    """Batch normalisation of the inner layers of a generator of images that has several and no normalisation."""
     layers = game["generator"]["layers"]
     normal = kinds(layers) & {"batch_norm", "layer_norm", "group_norm", "residual", "conditional_batch_norm"}
     put = [] if normal or len(layers) < 3 or not _draws_images(game) else put_in.normalised(layers)
@@ -244,6 +251,7 @@ def unheard_latent(game: Spec, lines: Lines) -> Advice | None:
 
 
 def mixes(player: Spec) -> bool:
+    """Whether one of its layers lets examples of a batch see each other, so that no example has a slope of its own."""
     found = [known_layers.members.get(kind) for kind in kinds(player["layers"])]
     return any(kind is not None and kind.mixes_examples for kind in found)
 
@@ -266,5 +274,6 @@ def doubled(spec: Spec, why: str, least: int = 0) -> tuple[str, str]:
 
 
 def halved(spec: Spec, why: str) -> Advice | None:
+    """Half as many steps, where the config counts in steps. spec: the whole config"""
     steps = (spec.get("training") or {}).get("steps")
     return unless(not isinstance(steps, int) or steps < 2, f"training.steps={(steps or 0) // 2}", why)

@@ -132,9 +132,10 @@ def measured(published: Published, folder: SweepFolder | None, runs: Behind) -> 
     for row in published.rows:
         for cell in runs[row.name]:
             result = there.get(cell.overrides)
-            missing = UNREADABLE if folder and result is None and folder.state(cell) == UNREADABLE else "missing"
+            lost = folder is not None and result is None and folder.state(cell) != "missing"
+            missing = UNREADABLE if lost else "missing"
             for part in _parts(result):
-                made = steps_made(part.run) if part else 0
+                made = (part.steps or steps_made(part.run)) if part else 0
                 of = row.steps or published.steps or (part and part.run.info().get("steps")) or 0
                 for column in (c for c in published.columns if row.has(c.name)):
                     found += _values(row.name, column, cell, part, made, of, missing)
