@@ -210,6 +210,16 @@ def test_what_does_not_go_together_is_refused_by_name(options: dict[str, Any], m
         game(**options)
 
 
+@pytest.mark.parametrize("cutout", [0.5, 0.25, 0.375])
+def test_what_is_cut_out_lies_as_often_on_one_side_as_on_the_other(cutout: float) -> None:
+    """Of all places that the square's middle can have, each once: an even one has one more than there are pixels."""
+    augment, side = Augment(cutout=cutout), 8
+    places = side + 1 - round(cutout * side) % 2
+    blank = augment._blank(side, (np.arange(places) + 0.5) / places)
+    assert len(np.unique(blank, axis=0)) == places
+    np.testing.assert_array_equal(blank.sum(0), blank.sum(0)[::-1])
+
+
 def test_points_are_no_images() -> None:
     one = {"layers": [{"type": "dense", "units": 2}]}
     other = {"layers": [{"type": "dense", "units": 1}]}

@@ -92,9 +92,12 @@ class Augment(Scheduled, Node):
         return np.where((at >= 0) & (at < side), at, OUT)
 
     def _blank(self, side: int, u: Array) -> Array:
-        """(N, side): which pixels along a side are blanked; the square's middle is anywhere, so that some lies outside."""
+        """(N, side): which pixels along a side are blanked; the square's middle is anywhere, so that some lies outside.
+
+        The middle of an even number of pixels lies between two, or at an end: that is one place more.
+        """
         long = round(self.cutout * side)
-        off = np.arange(side) - (np.floor(u * side).astype(int) - long // 2)[:, None]
+        off = np.arange(side) - (np.floor(u * (side + 1 - long % 2)).astype(int) - long // 2)[:, None]
         return (off >= 0) & (off < long)
 
     def follow(self, looks: Sequence[Look], batch_size: int) -> None:
