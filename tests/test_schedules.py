@@ -16,7 +16,7 @@ from dessine.games.classification import Classification
 from dessine.games.remedies import InstanceNoise, Unrolled
 from dessine.optimizers import Adam, Optimizer
 from dessine.registry import SpecError
-from dessine.schedules import DecaySchedule, MomentumSchedule, NonNegativeSchedule, Schedule, ShareSchedule
+from dessine.schedules import DecaySchedule, MomentumSchedule, NonNegativeSchedule, Schedule, ShareSchedule, TimesSchedule
 from dessine.schema import options, summary
 from dessine.streams import Streams
 
@@ -108,6 +108,7 @@ MOVING: dict[str, dict[str, Any]] = {
     "average": {"average": {"from": 0.1, "to": 0.9, "over": 4}},
     "unrolled": {"unrolled": {"steps": 2, "eta": LINEAR}},
     "optimistic": {"update": "optimistic", "optimizer": {"type": "adam", "eta": EXPONENTIAL}},
+    "n_critic": {"n_critic": {"from": 3, "to": 1, "over": 4}},
     "code": {
         "auxiliary": {"type": "code", "categorical": [2], "continuous": 1, "weight": LINEAR, "continuous_weight": EXPONENTIAL}
     },
@@ -159,6 +160,32 @@ def test_the_numbers_that_move_are_metrics_and_no_others() -> None:
     assert [one.turn(measure=True)["scheduled"]["generator"]["eta"].item() for _ in range(5)] == pytest.approx(
         [0.1, 0.1 / 10**0.5, 0.01, 0.01 / 10**0.5, 0.001]
     )
+
+
+def test_the_critic_moves_as_often_as_its_schedule_says() -> None:
+    made, seen = game("n_critic"), list[int]()
+    move = made.discriminator.move
+    made.discriminator.move = lambda: seen.append(made.done) or move()  # type: ignore[func-returns-value, method-assign]
+    told = [int(made.turn(measure=True)["scheduled"]["critic_moves"]["n_critic"].item()) for _ in range(6)]
+    assert told == [seen.count(turn) for turn in range(1, 7)] == [3, 2, 2, 2, 1, 1]
+    assert made.turns_per_epoch() == 40 // 8
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_critic": {"from": 1, "to": 3, "over": 4}, "update": "simultaneous"}, r"^n_critic: simultaneous moves"),
+        ({"n_critic": {"from": 1, "to": 3, "over": 4}, "moves": {}}, r"^moves: give n_critic or moves"),
+        ({"n_critic": {"from": 1, "to": 3, "over": 4}, "critic_extra": {"moves": 2}}, r"^critic_extra.moves: .* n_critic, 3"),
+        ({"n_critic": {"from": 0, "to": 3, "over": 4}}, r"^n_critic.from: expects a whole number from 1 to 10000, got 0"),
+        ({"n_critic": {"from": 1, "to": 1.5, "over": 4}}, r"^n_critic.to: expects a whole number"),
+    ],
+    ids=str,
+)
+def test_how_often_the_critic_moves_is_refused_for_what_it_comes_to_be(options: dict[str, Any], message: str) -> None:
+    one = {"type": "dense", "units": 1}
+    with pytest.raises(SpecError, match=message):
+        Adversarial.of({"type": "adversarial", "generator": {"layers": [one]}, "discriminator": {"layers": [one]}} | options)
 
 
 def test_layers_go_by_their_place_and_the_average_by_its_name() -> None:
@@ -283,7 +310,7 @@ def test_labels_are_refused_for_what_they_come_to_be(options: dict[str, Any], me
         Adversarial.of({"type": "adversarial", "generator": {"layers": [one]}, "discriminator": {"layers": [one]}} | options)
 
 
-@pytest.mark.parametrize("kind", [NonNegativeSchedule, ShareSchedule, MomentumSchedule, DecaySchedule])
+@pytest.mark.parametrize("kind", [NonNegativeSchedule, ShareSchedule, MomentumSchedule, DecaySchedule, TimesSchedule])
 def test_every_kind_says_what_it_is_of_and_has_the_options_of_all(kind: type[Schedule]) -> None:
     assert summary(kind) != summary(Schedule)
     assert options(kind) == options(Schedule)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from annotated_types import Ge, Le
 
 from dessine.node import Node
-from dessine.registry import Count, Decay, Momentum, NonNegative, Positive, Share, SpecError
+from dessine.registry import Count, Decay, Momentum, NonNegative, Positive, Share, SpecError, Times
 
 Shape = Literal["linear", "exponential", "cosine", "steps"]
 Stairs = Annotated[int, Ge(1), Le(1_000)]
@@ -89,11 +89,22 @@ class DecaySchedule(Schedule):
         super().__init__(from_, to, over, shape, stairs)
 
 
+class TimesSchedule(Schedule):
+    """A schedule of how often something is done, from 1 on: in each turn the nearest whole number."""
+
+    def __init__(self, from_: Times, to: Times, over: Count, shape: Shape = "linear", stairs: Stairs | None = None):
+        super().__init__(from_, to, over, shape, stairs)
+
+    def at(self, turn: int) -> int:
+        return round(super().at(turn))
+
+
 MovingPositive: TypeAlias = Positive | NonNegativeSchedule
 MovingNonNegative: TypeAlias = NonNegative | NonNegativeSchedule
 MovingShare: TypeAlias = Share | ShareSchedule
 MovingMomentum: TypeAlias = Momentum | MomentumSchedule
 MovingDecay: TypeAlias = Decay | DecaySchedule
+MovingTimes: TypeAlias = Times | TimesSchedule
 
 
 def moving(number: Any) -> Any:
@@ -126,6 +137,11 @@ class Scheduled:
         """The value of one of them in each of these turns."""
         moving = self.schedules.get(name)
         return [getattr(self, name)] * len(turns) if moving is None else [moving.at(turn) for turn in turns]
+
+    def most(self, name: str) -> Any:
+        """The largest value that one of them ever has."""
+        moving = self.schedules.get(name)
+        return getattr(self, name) if moving is None else max(moving.start, moving.end)
 
     def ever(self, name: str) -> bool:
         """Whether this number is other than 0 in some turn."""

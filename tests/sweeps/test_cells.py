@@ -111,6 +111,7 @@ def test_the_command_line_replaces_what_the_file_says_of_the_same_keys():
 def test_names_are_the_shortest_ends_that_differ():
     keys = ["game.generator.optimizer.eta", "game.discriminator.optimizer.eta", "training.steps"]
     assert list(short_names(keys).values()) == ["generator.optimizer.eta", "discriminator.optimizer.eta", "steps"]
+    assert short_names(["game.generator.optimizer.eta.to"]) == {"game.generator.optimizer.eta.to": "eta.to"}
 
 
 def test_values_are_shown_as_people_write_them():

@@ -44,8 +44,8 @@ from dessine.games.remedies import Augment, Average, FeatureMatching, InstanceNo
 from dessine.games.small import Small
 from dessine.losses import GameLoss
 from dessine.nn import Mode
-from dessine.registry import DEFAULTS, Count, Like, SomeTimes, SpecError, Times
-from dessine.schedules import MovingDecay, MovingShare, Scheduled, is_interval, moving
+from dessine.registry import DEFAULTS, Count, Like, SomeTimes, SpecError
+from dessine.schedules import MovingDecay, MovingShare, MovingTimes, Scheduled, is_interval, moving
 from dessine.scores.panel import GLANCED, Panel, directions
 from dessine.scores.reference import Reference
 from dessine.scores.sampled import Sampled, look
@@ -64,7 +64,8 @@ class Adversarial(Pair, Game):
     latent: what the generator draws from
     loss: what both play for
     update: who moves when, and along what
-    n_critic: moves of the discriminator per turn, each on a real and a generated batch together
+    n_critic: moves of the discriminator per turn, each on a real and a generated batch together; where it has a schedule,
+        epochs are counted by its last value
     critic_warmup: moves that the discriminator makes before the first turn
     critic_extra: turns in which it moves more often than n_critic
     until: plateau: it goes on, after n_critic moves, until its loss no longer falls
@@ -109,7 +110,7 @@ class Adversarial(Pair, Game):
         latent: Like[Latent] = DEFAULTS,
         loss: Like[GameLoss] = "non_saturating",
         update: Like[Rule] = "alternating",
-        n_critic: Times = 1,
+        n_critic: MovingTimes = 1,
         critic_warmup: Annotated[int, Ge(0), Le(1_000_000)] = 0,
         critic_extra: Like[CriticExtra] | None = None,
         until: Like[Until] | None = None,
@@ -196,6 +197,7 @@ class Adversarial(Pair, Game):
 
     def scheduled(self) -> Iterator[tuple[str, Scheduled]]:
         yield from super().scheduled()
+        yield "critic_moves", self.critic_moves
         yield "labels", self.labels
         if self.augment is not None:
             yield "augment", self.augment

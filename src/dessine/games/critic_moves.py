@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from dessine.node import Node
 from dessine.registry import NonNegative, Registry, SomeTimes, SpecError, Times, Whole
+from dessine.schedules import MovingTimes, Schedule, Scheduled, TimesSchedule
 
 Array = np.ndarray
 
@@ -80,11 +81,22 @@ class Plateau(Until):
         return len(losses) >= self.most or not now < before - self.tolerance * abs(before)
 
 
-class CriticMoves:
+class CriticMoves(Scheduled):
     """How often the discriminator moves in a turn: n_critic times, but for warm-up, extra turns, and until its loss rests."""
 
-    def __init__(self, n_critic: int = 1, warmup: int = 0, extra: CriticExtra | None = None, until: Until | None = None):
-        self.n_critic, self.warmup, self.extra, self.until = n_critic, warmup, extra, until
+    n_critic: int
+
+    def __init__(
+        self, n_critic: MovingTimes = 1, warmup: int = 0, extra: CriticExtra | None = None, until: Until | None = None
+    ):
+        self.hold(n_critic=TimesSchedule.of(n_critic) if isinstance(n_critic, Mapping) else n_critic)
+        self.warmup, self.extra, self.until = warmup, extra, until
+
+    @property
+    def usual(self) -> int:
+        """What n_critic is in the end: by it passes over the data are counted."""
+        moving: Schedule | None = self.schedules.get("n_critic")
+        return self.n_critic if moving is None else int(moving.end)
 
     @property
     def varies(self) -> bool:
@@ -103,15 +115,15 @@ class CriticMoves:
 
     def refuse(self) -> None:
         """Raises SpecError for numbers that contradict each other."""
-        extra, until = self.extra, self.until
-        if extra is not None and extra.moves < self.n_critic:
-            raise SpecError(f"must be at least n_critic, {self.n_critic}", ("critic_extra", "moves"))
-        for path, n in ((("n_critic",), self.n_critic), (("critic_extra", "moves"), extra.moves if extra else 0)):
+        extra, until, most = self.extra, self.until, self.most("n_critic")
+        if extra is not None and extra.moves < most:
+            raise SpecError(f"must be at least n_critic, {most}", ("critic_extra", "moves"))
+        for path, n in ((("n_critic",), most), (("critic_extra", "moves"), extra.moves if extra else 0)):
             if until is not None and n > until.most:
                 raise SpecError(f"{n} moves are more than until.most allows in one turn, {until.most}", path)
 
     def given(self) -> list[str]:
         """The options that say something else than one move in each turn."""
-        options = {"n_critic": self.n_critic - 1, "critic_warmup": self.warmup}
-        options |= {"critic_extra": self.extra, "until": self.until}  # type: ignore[dict-item]
+        options = {"n_critic": self.most("n_critic") - 1, "critic_warmup": self.warmup}
+        options |= {"critic_extra": self.extra, "until": self.until}
         return [name for name, value in options.items() if value]

@@ -25,7 +25,7 @@ LOOKED, LOOKED_CLOSELY = 1_000, 20_000
 """Examples, at least, that a field is a mean over, and a linearised one: if they are drawn, it is off by 3 %, and by 0.7 %."""
 NEWTON = 50
 """Steps in which Newton's method finds a point of rest, or none."""
-OWN = ("generator", "discriminator", "update", "labels", "instance_noise", "unrolled")
+OWN = ("generator", "discriminator", "update", "labels", "instance_noise", "unrolled", "critic_moves")
 """What a turn changes, the present values of schedules among it."""
 STEP = 1e-4
 """Of differences, in float64: what they leave out is about its square, and rounding adds 1e-12."""

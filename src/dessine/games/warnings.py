@@ -113,14 +113,14 @@ def _bounded_critic(game: Spec, data: Split) -> Iterator[Warning]:
 
 def _clipped_momentum(game: Spec, data: Split) -> Iterator[Warning]:
     """Several moves of a clipped critic with momentum: unstable at times (Arjovsky et al. 2017, section 4)."""
-    if _loss(game) != "wasserstein" or _name(game["discriminator"]["constraint"]) != "clip" or game["n_critic"] == 1:
+    if _loss(game) != "wasserstein" or _name(game["discriminator"]["constraint"]) != "clip" or _largest(game["n_critic"]) == 1:
         return
     optimizer = game["discriminator"]["optimizer"]
     for name in ("momentum", "beta1"):
         if _largest(optimizer.get(name, 0)) > 0:
             path = ("game", "discriminator", "optimizer", name)
             message = (
-                f"momentum makes a clipped critic of {game['n_critic']} moves a turn unstable at times: "
+                f"momentum makes a clipped critic of {_largest(game['n_critic'])} moves a turn unstable at times: "
                 "Arjovsky et al. 2017 take rmsprop instead"
             )
             yield Warning(path, message, f"{dotted(path)}=0")

@@ -49,7 +49,7 @@ def paces(game: Game) -> tuple[float, float] | None:
     if not all(isinstance(one, Mapping) and largest(one.get("eta")) for one in own) or kind(own[0]) != kind(own[1]):
         return None
     moves: Any = game.get("moves")
-    turns = [1, game.get("n_critic", 1)]
+    turns = [1, largest(game.get("n_critic", 1))]
     if isinstance(moves, Mapping):
         count = [moves.get(name, 0) for name in ("real", "shared", "generated", "alone")]
         turns = [count[1] + count[3], sum(count[:3])]

@@ -26,6 +26,8 @@ from dessine.data import modes_of
 from dessine.node import Node
 from dessine.paths import LONGEST_NAME
 from dessine.registry import DEFAULTS, Count, Like, SpecError, Whole
+from dessine.schedules import Schedule
+from dessine.schema import signature
 from dessine.spec import BadSpec, Document, change, inline
 from dessine.sweeps.axes import Draw, Words, distribution, draws, listed, together
 from dessine.sweeps.published import Published
@@ -278,11 +280,11 @@ def _written(values: dict[str, Any]) -> list[str]:
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """For each dotted key the shortest end that no other key has."""
+    """For each dotted key the shortest end that no other key has; eta.to, and not only the end of some way."""
     parts = {key: key.split(".") for key in keys}
     names = {}
     for key, own in parts.items():
-        lengths = range(1, len(own) + 1)
+        lengths = range(min(len(own), 1 + (own[-1] in signature(Schedule))), len(own) + 1)
         fitting = (n for n in lengths if all(other[-n:] != own[-n:] for k, other in parts.items() if k != key))
         names[key] = ".".join(own[-next(fitting, len(own)) :])
     return names

@@ -38,7 +38,7 @@ class Ordered(Rule):
     def real_batches(self, pair: Pair) -> float:
         if self.order == "simultaneous":
             return self.looks_per_move
-        return self.looks_per_move * (pair.critic_moves.n_critic + pair.generator_sees_real)
+        return self.looks_per_move * (pair.critic_moves.usual + pair.generator_sees_real)
 
     def moves(self, pair: Pair, names: Sequence[Name], batch: Batch | None = None) -> list[Look]:
         """One move of the players named, from where all stand now; the looks that were learnt from. batch: in place of a
