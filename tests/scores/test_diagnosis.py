@@ -143,6 +143,7 @@ def test_each_way_to_fail_has_its_verdict_and_its_first_step(verdict, word, chan
 def test_minimax_is_dead_where_the_discriminator_has_won_and_the_others_are_not():
     won = records(d_generated__mean=after(8, 0.001, 0.45), d_real__mean=after(8, 0.999, 0.55))
     assert diagnose(won, spec(loss={"type": "minimax"}), RING).verdict == "dead"
+    assert diagnose(won, spec(loss={"type": "minimax"}, unrolled={"steps": 5}), RING).verdict != "dead"
     assert diagnose(won, spec(), RING).verdict == "healthy"  # its gradient is largest just there
 
 

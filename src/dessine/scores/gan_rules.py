@@ -116,8 +116,9 @@ def outside(case: Case) -> Finding | None:
 
 
 def unheard(case: Case) -> Finding | None:
-    """Minimax: the generator's gradient is proportional to D(G(z)), which the discriminator has brought to 0."""
-    if case.loss != "minimax":
+    """Minimax: the generator's gradient is proportional to D(G(z)), which the discriminator has brought to 0. Not where it is
+    unrolled: there the generator moves what is said of real examples, too."""
+    if case.loss != "minimax" or case.game.get("unrolled"):
         return None
     d = case.lines("d_generated.mean")
     why = "minimax gives the generator a gradient proportional to D(G(z)): this is a hundredth of what it has at 0.5"
