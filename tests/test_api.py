@@ -251,16 +251,26 @@ def test_a_notebook_has_a_bar_and_a_script_has_lines(
     script = capfd.readouterr()
     assert "step 20/20" in script.err
     assert script.out == ""
+    shown: list[str] = []
+
+    def put(told: dict[str, str], raw: bool, display_id: bool = True) -> SimpleNamespace:
+        shown.append(told["text/plain"])
+        return SimpleNamespace(update=put)
+
     shell = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()))
     monkeypatch.setitem(sys.modules, "IPython", shell)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=put))  # type: ignore[arg-type]
     dessine.train(TEXT, run_dir=tmp_path / "notebook")
-    assert "20/20 [" in capfd.readouterr().err
+    assert "step 20/20" in shown[-1]
+    assert "100%" in shown[-1]
+    assert len(shown) < 10  # each in place of the one before
+    assert "step" not in capfd.readouterr().err.replace("all steps", "")
     bar = api._Notebook.line(SimpleNamespace(steps=3), 0)  # type: ignore[arg-type]
     assert bar is not None
     bar.above("stopping")
     bar.close()
     out, err = capfd.readouterr()
-    assert ("stopping\n" in err, out) == (True, "")
+    assert (err, out) == ("stopping\n", "")
 
 
 def test_a_notebook_shows_a_mistake_without_our_own_lines() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -37,6 +36,7 @@ from dessine.cli.runs import choose
 from dessine.cli.train import Progress, begin, go_on, remarks_of
 from dessine.experiment import Experiment, Failed, Stopped
 from dessine.games import Adversarial
+from dessine.letters import harmless
 from dessine.mistakes import Told
 from dessine.nn import Network
 from dessine.paths import expanded, name_after
@@ -79,8 +79,9 @@ def train(
     config: the path of a config; or its YAML as text, of more than one line; or the same as a dict
     runs_dir: where the run's folder is made
     run_dir: the folder itself, instead of a timestamped one
-    progress: a bar in a notebook, lines elsewhere; False for none; or what is called several times a second with the step and
-        the line of metrics, which is empty but where one is written
+    progress: a line that moves in a notebook or a terminal, lines elsewhere; False for none; or what is called several times a
+        second with the step and the line of metrics, which is empty but where one is written; its KeyboardInterrupt ends the
+        training as Ctrl-C does
     changes: in place of what the config says: `seed=3`, `training__steps=100`, or `**{"training.steps": 100}`
 
     Returns the run. Raises `SpecError` before anything is made, `Failed` where it could not go on, and `Interrupted` where it
@@ -436,29 +437,37 @@ class _Called(_Silent):
 
 
 class _Notebook(_Lines):
-    """A bar of the notebook's own."""
+    """A line of text below the cell that is replaced by the next: it needs no widgets, and a page made of the notebook keeps
+    the last one.
+    """
 
     def line(self, step: int) -> Line | None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # without ipywidgets it is a line of text
-            bar: Any = import_module("tqdm.auto").tqdm
+        return _CellLine(total=self.steps, initial=step, mininterval=0.5)
 
-        class Bar(bar):
-            """With what `Progress` asks of a line."""
 
-            @property
-            def metrics(self) -> Sequence[str]:
-                return ()
+class _CellLine(Line):
+    """The same line as in a terminal, shown by the notebook."""
 
-            @metrics.setter
-            def metrics(self, told: Sequence[str]) -> None:
-                self.set_postfix_str("  ".join(told), refresh=False)
+    shown: Any = None
 
-            def above(self, text: str) -> None:
-                self.write(text, file=sys.stderr)
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Put it in place of the one before."""
+        told = {"text/plain": str(self)}
+        if self.shown is None:
+            self.shown = import_module("IPython.display").display(told, raw=True, display_id=True)
+        else:
+            self.shown.update(told, raw=True)
 
-        made: Any = Bar(total=self.steps, initial=step, unit="steps", mininterval=0.2)
-        return made
+    def above(self, text: str) -> None:
+        """A line among what the cell prints."""
+        click.echo(harmless(text), err=True)
+
+    def close(self) -> None:
+        """Leave the last line as it is."""
+        if not self.disable:
+            self.display()
+            self.disable = True
+            self._decr_instances(self)
 
 
 def _follower(progress: bool | Follow) -> Any:

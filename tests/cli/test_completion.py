@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.shell_completion import ShellComplete, get_completion_class
@@ -81,13 +82,56 @@ def test_every_shell_has_its_script(shell):
     assert "_DESSINE_COMPLETE" in cls(group, {}, "dessine", "_DESSINE_COMPLETE").source()
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
-def test_a_real_bash_completes(offered, tmp_path):
+@pytest.fixture
+def on_path(tmp_path) -> Path:
+    """A folder with the command in it."""
     start = "import sys; sys.argv[0] = 'dessine'; from dessine.cli import main; main()"
     (tmp_path / "dessine").write_text(f'#!/bin/sh\nexec {sys.executable} -c "{start}" "$@"\n')
     (tmp_path / "dessine").chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("offered", ["by what is known"], indirect=True)
+@pytest.mark.skipif(not shutil.which("fish"), reason="there is no fish")
+def test_a_real_fish_completes(offered, on_path):
+    lines = (f"sweep {CONFIG} game.loss=minimax,non", f"train {CONFIG} training.ste", "train --resu")
+    asked = "\n".join(f"complete -C 'dessine {line}'" for line in lines)
+    script = f"set -gx PATH {on_path} $PATH\n_DESSINE_COMPLETE=fish_source dessine | source\n{asked}"
+    done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines() == [
+        "game.loss=minimax,non_saturating",
+        "training.steps=",
+        "--resume\tGo on with a run in place: RUN is its folder, its name or 'last'.",
+    ], done.stderr
+
+
+@pytest.mark.parametrize("offered", ["by what is known"], indirect=True)
+@pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh")
+def test_a_real_zsh_completes(offered, on_path):
     script = f"""
-    export PATH={tmp_path}:$PATH
+    export PATH={on_path}:$PATH
+    compdef() {{ }}
+    compadd() {{ print -r -- compadd $* : ${{(P)@[-1]}} }}
+    _describe() {{ print -r -- ${{(P)3}} }}
+    eval "$(_DESSINE_COMPLETE=zsh_source dessine)"
+    words=(dessine sweep {CONFIG} game.loss=minimax,non); CURRENT=4; _dessine_completion
+    words=(dessine train {CONFIG} game.generator.opt); CURRENT=4; _dessine_completion
+    words=(dessine runs list s); CURRENT=4; _dessine_completion
+    words=(dessine train --resu); CURRENT=3; _dessine_completion
+    """
+    done = subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines() == [
+        "compadd -U -V unsorted -a done : game.loss=minimax,non_saturating",
+        "compadd -S -U -V unsorted -a on : game.generator.optimizer= game.generator.optimizer.",
+        "compadd -S -U -V unsorted -a on : status= step= steps= seed= seconds=",
+        "--resume:Go on with a run in place: RUN is its folder, its name or 'last'.",
+    ], done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
+def test_a_real_bash_completes(offered, on_path):
+    script = f"""
+    export PATH={on_path}:$PATH
     eval "$(_DESSINE_COMPLETE=bash_source dessine)"
     compopt() {{ echo "compopt $*"; }}
     COMP_WORDS=(dessine train {CONFIG} game.loss = min); COMP_CWORD=5; _dessine_completion dessine; echo "${{COMPREPLY[@]}}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, ZshComplete, add_completion_class
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete, add_completion_class
 
 from dessine.cli.known import known, nameable
 
@@ -29,12 +29,21 @@ class Bash(BashComplete):
 
 @add_completion_class
 class Zsh(ZshComplete):
-    """The same."""
+    """The same; of words that go on and others, each by itself."""
 
     source_template = ZshComplete.source_template.replace(
         "compadd -U -V unsorted -a completions",
-        "[[ $completions[1] == *[=.] ]] && local -a joined=(-S '')\n        compadd $joined -U -V unsorted -a completions",
+        "local -a on=(${(M)completions:#*[=.]}) done=(${completions:#*[=.]})\n"
+        "        (( $#on )) && compadd -S '' -U -V unsorted -a on\n"
+        "        (( $#done )) && compadd -U -V unsorted -a done",
     )
+
+
+@add_completion_class
+class Fish(FishComplete):
+    """Click's own, but for what stands behind a second comma: values of a sweep, and most of what options say of themselves."""
+
+    source_template = FishComplete.source_template.replace('string split "," ', 'string split -m 1 "," ')
 
 
 def files(incomplete: str) -> list[CompletionItem]:

@@ -75,7 +75,7 @@ def _reached(every: Sequence[Setting], names: Sequence[str], told: Mapping[str, 
         heads += [name, "95 % interval"]
         for row, one in zip(rows, told[name], strict=True):
             low, high = one["interval"] if one["count"] else (np.nan, np.nan)
-            row += [one["mean"] if one["count"] else None, f"{low:.4g} to {high:.4g}" if low == low else None]  # type: ignore[list-item]
+            row += [one["mean"] if one["count"] else None, f"{low:.4g} to {high:.4g}" if low == low else None]
     several = any(len(one.repeats) > 1 for one in every)
     if not several:
         kept = [i for i, head in enumerate(heads) if head != "95 % interval"]
