@@ -161,13 +161,16 @@ def test_the_interval_of_ours_ends_where_the_metric_ends():
 
 def test_numbers_come_back_from_the_csv(tmp_path):
     own = values(7.0, math.nan, error=0.5) + values(1e-22, row="b, c", status="unfinished", steps=3)
+    own += [Value("d", "modes", 0, 7.0, None, "completed", 10, 10, "game.pack=2, no game.update")]
     save_values(own, tmp_path / "a.csv")
     again = load_values(tmp_path / "a.csv")
     assert [v for v in again if v.value == v.value] == [v for v in own if v.value == v.value]
     assert len(again) == len(own)
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n", "row,column,seed,value,error,status,steps,of\nr,c,zero,1,,completed,1,1\n"])
+@pytest.mark.parametrize(
+    "text", ["", "a,b\n", "row,column,seed,value,error,status,steps,of,settings\nr,c,zero,1,,completed,1,1,\n"]
+)
 def test_a_damaged_csv_is_named(tmp_path, text):
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(RunError, match=r"a\.csv:\d: expects"):

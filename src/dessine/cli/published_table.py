@@ -46,7 +46,8 @@ class Table:
         self.meant = behind(self.published, self.asked.cells, self.asked.sweep.set)
 
     def values(self) -> list[Value]:
-        return measured(self.published, self.folder, self.behind)
+        """What our runs tell."""
+        return measured(self.published, self.folder, self.behind, self.changed())
 
     def changed(self) -> dict[str, str]:
         """Row -> in which settings our runs are other games than the table asks for, of those that are."""

@@ -82,13 +82,9 @@ def command(name: str | None, words: tuple[str, ...], as_json: bool, **o: Any) -
 
 def _one(name: str, words: Sequence[str], as_json: bool, o: dict[str, Any]) -> None:
     it = open_table(name, words, o)
-    changed = it.changed()
-    if o["docs"] and changed:
-        row, text = next(iter(changed.items()))
-        raise click.UsageError(f"--docs keeps numbers of the table's own settings, and the runs of '{row}' have {text}")
     complete = True if o["folder"] or is_folder(name) else _run(it, o)
     values = it.values()
-    judged, orders = judge(it.published, values, it.meant, changed)
+    judged, orders = judge(it.published, values, it.meant)
     if it.folder:
         _keep_page(it, it.folder, judged, orders, o["quiet"])
     if o["docs"]:

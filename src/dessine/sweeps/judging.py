@@ -11,7 +11,7 @@ import io
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -31,7 +31,7 @@ from dessine.sweeps.results import UNREADABLE, Result, read_result, run_folders
 from dessine.sweeps.running import steps_made
 
 Array = np.ndarray
-HEADS = ("row", "column", "seed", "value", "error", "status", "steps", "of")
+HEADS = ("row", "column", "seed", "value", "error", "status", "steps", "of", "settings")
 EVAL = "eval."
 """Begins the name of a score that `dessine eval` measures."""
 NONE: Mapping[str, Any] = MappingProxyType({})
@@ -43,7 +43,8 @@ CERTAIN = 0.05
 class Value:
     """One number of ours: of a repeat of a run. value: of the column, NaN where the run does not tell it (yet).
 
-    error: its own standard error, if it has one; steps: that the run has made; of: how many it was to make
+    error: its own standard error, if it has one; steps: that the run has made; of: how many it was to make; settings: in which
+    the run is another game than the table asks for, if in any
     """
 
     row: str
@@ -54,6 +55,7 @@ class Value:
     status: str
     steps: int
     of: int
+    settings: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,10 @@ class Order:
         )
 
 
-def measured(published: Published, folder: SweepFolder | None, runs: Behind) -> list[Value]:
+def measured(published: Published, folder: SweepFolder | None, runs: Behind, changed: Mapping[str, str] = NONE) -> list[Value]:
     """What the runs in `folder` tell of every figure; a run that is not there, or is damaged, tells that.
+
+    changed: row -> settings in which its runs are not the table's
 
     A run is known by what was asked for, not by its cell's identity, which a new option of a later version changes.
     """
@@ -138,7 +142,8 @@ def measured(published: Published, folder: SweepFolder | None, runs: Behind) -> 
                 made = (part.steps or steps_made(part.run)) if part else 0
                 of = row.steps or published.steps or (part and part.run.info().get("steps")) or 0
                 for column in (c for c in published.columns if row.has(c.name)):
-                    found += _values(row.name, column, cell, part, made, of, missing)
+                    values = _values(row.name, column, cell, part, made, of, missing)
+                    found += [replace(value, settings=changed.get(row.name, "")) for value in values]
     return found
 
 
@@ -235,12 +240,10 @@ def _last(result: Result, metric: str) -> list[float]:
     return [float(v) for v in curve[-1]] if len(curve) else []
 
 
-def judge(
-    published: Published, values: Iterable[Value], runs: Behind = NONE, changed: Mapping[str, str] = NONE
-) -> tuple[list[Judgement], list[Order]]:
+def judge(published: Published, values: Iterable[Value], runs: Behind = NONE) -> tuple[list[Judgement], list[Order]]:
     """Every figure of the table, row by row, and the orders of those columns of which only the order is compared.
 
-    runs: whose data tell how many modes there are to be found; changed: row -> settings in which its runs are not the table's
+    runs: whose data tell how many modes there are to be found
     """
     values = list(values)
     columns = {column.name: column for column in published.columns}
@@ -251,7 +254,7 @@ def judge(
             own = [v for v in values if v.row == row.name and v.column == name]
             figure, within = row.figures.get(name), _within(column, modes)
             theirs = None if figure is None else published.theirs(figure, within)
-            judged.append(_figure(row, column, theirs, own, within, changed.get(row.name, "")))
+            judged.append(_figure(row, column, theirs, own, within))
     orders = [_order(name, [j for j in judged if j.column == name]) for name, c in columns.items() if c.compare == "order"]
     return judged, [order for order in orders if order is not None]
 
@@ -264,8 +267,8 @@ def _within(column: Column, modes: float) -> Limits:
     return low, high
 
 
-def _figure(row: Row, column: Column, theirs: Theirs | None, own: list[Value], within: Limits, changed: str) -> Judgement:
-    """One cell of the table. within: what such a figure can be; changed: settings that are not the table's"""
+def _figure(row: Row, column: Column, theirs: Theirs | None, own: list[Value], within: Limits) -> Judgement:
+    """One cell of the table. within: what such a figure can be"""
     # What a run says on the way is no result beside those that ended.
     ended = [v for v in own if v.status == "completed"] or own
     there = {v.seed: v for v in ended if math.isfinite(v.value)}
@@ -273,7 +276,7 @@ def _figure(row: Row, column: Column, theirs: Theirs | None, own: list[Value], w
     mean, low, high = _interval(column, x, [v.error for v in there.values()], within)
     runs = sum(v.status == "completed" for v in own), len(own)
     steps, of = min((v.steps for v in own), default=0), max((v.of for v in own), default=0)
-    verdict, because = "not comparable", _obstacle(row, column, theirs, own, x, (low, high), changed)
+    verdict, because = "not comparable", _obstacle(row, column, theirs, own, x, (low, high))
     if not because and theirs:
         meets = theirs.low <= high + _slack(theirs) and low <= theirs.high + _slack(theirs)
         verdict = "order" if column.compare == "order" else "match" if meets else "miss"
@@ -301,9 +304,7 @@ def _interval(column: Column, x: Array, errors: list[float | None], within: Limi
     return float(mean), float(low), float(high)
 
 
-def _obstacle(
-    row: Row, column: Column, theirs: Theirs | None, own: list[Value], x: Array, ends: tuple[float, float], changed: str
-) -> str:
+def _obstacle(row: Row, column: Column, theirs: Theirs | None, own: list[Value], x: Array, ends: tuple[float, float]) -> str:
     """Why the figure cannot be compared; empty if it can."""
     states = {v.status for v in own}
     done = sum(v.status == "completed" for v in own)
@@ -313,7 +314,7 @@ def _obstacle(
         return row.because
     if theirs is None:
         return "no figure is printed"
-    if changed:
+    if changed := next((v.settings for v in own if v.settings), ""):
         return f"our runs have other settings than the table: {changed}"
     least, of = min(v.steps for v in own), max(v.of for v in own)
     if done < len(own):
@@ -368,7 +369,9 @@ def save_values(values: Iterable[Value], path: Path) -> None:
     out.writerow(HEADS)
     for v in values:
         number = "" if v.value != v.value else f"{v.value:.10g}"
-        out.writerow([v.row, v.column, v.seed, number, "" if v.error is None else f"{v.error:.6g}", v.status, v.steps, v.of])
+        out.writerow(
+            [v.row, v.column, v.seed, number, "" if v.error is None else f"{v.error:.6g}", v.status, v.steps, v.of, v.settings]
+        )
     write_atomically(path, text.getvalue())
 
 
@@ -384,9 +387,9 @@ def load_values(path: Path) -> list[Value]:
     found = []
     for i, row in enumerate(rows[1:], 2):
         try:
-            name, column, seed, value, own, status, steps, of = row
-            number = float(value) if value else math.nan
-            found.append(Value(name, column, int(seed), number, float(own) if own else None, status, int(steps), int(of)))
+            name, column, seed, value, own, status, steps, of, settings = row
+            number, error = float(value) if value else math.nan, float(own) if own else None
+            found.append(Value(name, column, int(seed), number, error, status, int(steps), int(of), settings))
         except ValueError:
             raise RunError(f"{path}:{i}: expects {','.join(HEADS)}, with whole numbers for seed, steps and of") from None
     return found
