@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from dessine.plots import Pictures
-from dessine.plots.figure import heading, logarithmic, nearly_logarithmic, picture
+from dessine.plots.figure import heading, legend_below, logarithmic, nearly_logarithmic, picture
 from dessine.plots.fonts import LONGEST, fallback, own_font, plain
 from dessine.plots.grid import save_grid
 
@@ -78,6 +78,46 @@ def test_logarithmic_ticks_are_plain_numbers(tmp_path):
         logarithmic(axes)
         figure.draw_without_rendering()
         assert {"1", "10"} <= {label.get_text() for label in axes.get_yticklabels()}
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.5, 1.9), (1.4, 6), (0.36, 6), (1, 1000), (1e-9, 1e9)])
+def test_every_logarithmic_axis_has_some_numbers(tmp_path, low, high):
+    with picture(tmp_path / "a.png") as (_, ((axes,),)):
+        axes.plot([low, high])
+        logarithmic(axes)
+    inside = [v for v in axes.get_yticks() if axes.get_ylim()[0] <= v <= axes.get_ylim()[1]]
+    assert 3 <= len(inside) <= 12
+
+
+def test_steps_are_whole_numbers_even_where_there_is_one(tmp_path):
+    with picture(tmp_path / "a.png", 1, 2) as (_, ((left, right),)):
+        left.plot([1], [0.5], ".")
+        right.plot([0, 6000], [0, 1])
+        for axes in (left, right):
+            axes.set_xlabel("step")
+    low, high = left.get_xlim()
+    assert [label.get_text() for label in left.get_xticklabels() if low <= label.get_position()[0] <= high] == ["1"]
+    assert "2,000" in [label.get_text() for label in right.get_xticklabels()]
+
+
+def test_a_panel_without_a_finite_number_says_so(tmp_path):
+    with picture(tmp_path / "a.png", 1, 2, sharey=True) as (_, ((left, right),)):
+        left.plot([1, 2], [np.nan, np.inf])
+        left.axhline(0.5)
+        right.plot([1, 2], [0, 1])
+    assert [text.get_text() for text in left.texts] == ["no finite numbers to draw"]
+    assert not right.texts
+    assert any(label.get_visible() for label in right.get_xticklabels())
+
+
+def test_a_legend_hides_no_curve(tmp_path):
+    with picture(tmp_path / "a.png") as (figure, ((axes,),)):
+        axes.plot([0, 1], label="x" * 50)
+        axes.plot([1, 0], label="y" * 50)
+        legend_below(figure, axes)
+    (legend,) = figure.legends
+    assert legend.get_window_extent().y1 < axes.get_window_extent().y0
+    assert legend.get_window_extent().x0 >= 0
 
 
 def test_ticks_of_a_scale_with_both_signs_are_plain_numbers(tmp_path):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dessine.plots.figure import heading, logarithmic, nearly_logarithmic, picture, shades
+from dessine.plots.figure import heading, legend_below, logarithmic, nearly_logarithmic, picture, shades
 from dessine.plots.fonts import plain
 
 Array = np.ndarray
@@ -19,7 +19,7 @@ Records = list[dict[str, Any]]
 
 def save_losses(folder: Path, records: Records, title: str, ignorant: Mapping[str, float]) -> Path:
     """losses.png: the loss of each player, smoothed. ignorant: what it is where D cannot tell the two sides apart."""
-    with picture(folder / "losses.png") as (_, ((axes,),)):
+    with picture(folder / "losses.png") as (figure, ((axes,),)):
         steps = _steps(records)
         for i, player in enumerate(_names(records, "loss")):
             values, colour = _values(records, "loss", player), f"C{i}"
@@ -33,13 +33,13 @@ def save_losses(folder: Path, records: Records, title: str, ignorant: Mapping[st
         told = "losses" + ", smoothed" * (len(steps) >= 20) + _thin(values)
         told += ". They say who is ahead; GAN losses rank no samples"
         axes.set(title=heading(title, told), xlabel="step", ylabel="loss (mean over the batch)")
-        axes.legend()
+        legend_below(figure, axes)
     return folder / "losses.png"
 
 
 def save_discriminator(folder: Path, records: Records, title: str, probability: bool = True) -> Path:
     """discriminator.png: D(x) and D(G(z)), with their spread over the batch."""
-    with picture(folder / "discriminator.png") as (_, ((axes,),)):
+    with picture(folder / "discriminator.png") as (figure, ((axes,),)):
         steps = _steps(records)
         for i, (key, label) in enumerate((("d_real", "D(x), real"), ("d_generated", "D(G(z)), generated"))):
             mean, std = _values(records, key, "mean"), _values(records, key, "std")
@@ -52,7 +52,7 @@ def save_discriminator(folder: Path, records: Records, title: str, probability: 
         if probability:
             axes.axhline(0.5, color="grey", ls="--", lw=1)
             axes.set_ylim(-0.05, 1.05)
-        axes.legend()
+        legend_below(figure, axes)
     return folder / "discriminator.png"
 
 
@@ -61,12 +61,12 @@ def save_estimate(folder: Path, records: Records, title: str) -> list[Path]:
     values = _values(records, "w_estimate")
     if not np.isfinite(values).any():
         return []
-    with picture(folder / "w_estimate.png") as (_, ((axes,),)):
+    with picture(folder / "w_estimate.png") as (figure, ((axes,),)):
         _curve(axes, _steps(records), values, "E f(x) - E f(G(z))", "C0")
         axes.axhline(0, color="grey", ls="--", lw=1)
-        told = f"the critic's estimate of the distance W (lower is better, within this run){_thin(values)}"
+        told = f"the critic's estimate of the distance W (nearer 0 is better, within this run){_thin(values)}"
         axes.set(title=heading(title, told), xlabel="step", ylabel="W times the critic's Lipschitz constant")
-        axes.legend()
+        legend_below(figure, axes)
     return [folder / "w_estimate.png"]
 
 
@@ -77,7 +77,7 @@ ERROR = "_error"
 class Shown(NamedTuple):
     """How a score is titled, and what its axis always covers, so that two runs can be laid side by side.
 
-    log: a logarithmic axis; even: the same, but up to here, and below 0, an even one
+    log: a logarithmic axis; even: the same, but up to here, and below 0, an even one; whole: it counts something
     """
 
     title: str
@@ -85,15 +85,19 @@ class Shown(NamedTuple):
     high: float = -inf
     log: bool = False
     even: float = 0
+    whole: bool = False
 
 
 SCORES = {
-    "modes": Shown("modes found (more is better)", 0),
+    "modes": Shown("modes found (more is better)", 0, whole=True),
     "high_quality": Shown("share of samples near a mode (more is better)", 0, 1),
     "reverse_kl": Shown("unevenness of the modes: reverse KL, nats (less is better)", 0),
     "digit_entropy": Shown("entropy of the digits drawn (more is better; 2.30: all ten equally often)", 0, 2.303),
     "digit_confidence": Shown("how sure the judge is of each digit (more is better)", 0, 1),
-    "kernel_distance": Shown("kernel distance (KID) in the judge's features (0 is best)", even=10),
+    "kernel_distance": Shown("kernel distance (KID) in the judge's features (0 is best)", 0, even=10),
+    "class_entropy": Shown("entropy of the classes drawn (more is better)", 0),
+    "class_confidence": Shown("how sure the judge is of each class (more is better)", 0, 1),
+    "random_kernel_distance": Shown("kernel distance (KID) in random features (0 is best)", 0, even=1),
     "frechet": Shown("Frechet distance in the judge's features (less is better)", log=True),
     "obedience": Shown("share of samples that are read as what was asked for (more is better)", 0, 1),
     "region_share": Shown("share of the data's regions that samples visit (more is better)", 0, 1),
@@ -139,13 +143,14 @@ def save_scores(
                 logarithmic(axes)
             if shown.even:
                 nearly_logarithmic(axes, shown.even)
+            if shown.whole:
+                axes.locator_params(axis="y", integer=True)
             _cover(axes, [shown.low, shown.high, *lines.values()])
-            axes.set(title=fill(shown.title, 75), xlabel="step")
+            axes.set(title=fill(shown.title, 58), xlabel="step")
         for axes in list(grid.flat)[len(names) :]:
             axes.set_axis_off()
         if averaged or known:
-            handles = {label: one for axes in grid.flat for one, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-            figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, frameon=False)
+            legend_below(figure, *grid.flat, width=150)
         figure.suptitle(heading(title, f"scores of {count} samples{note}", 100))
     return [folder / "scores.png"]
 
@@ -164,7 +169,7 @@ def save_rotation(folder: Path, records: Records, title: str) -> list[Path]:
     if not _names(records, "rotation"):
         return []
     share, error = _values(records, "rotation", "share"), _values(records, "rotation", "standard_error")
-    with picture(folder / "rotation.png") as (_, ((axes,),)):
+    with picture(folder / "rotation.png") as (figure, ((axes,),)):
         steps = _steps(records)
         _curve(axes, steps, share, "share of the Jacobian that is antisymmetric", "C0")
         if share.shape[1] == 1:
@@ -172,7 +177,7 @@ def save_rotation(folder: Path, records: Records, title: str) -> list[Path]:
         note = _thin(share) or " (band: ± 1 standard error)"
         told = heading(title, f"how much the gradient field turns{note}")
         axes.set(title=told, xlabel="step", ylabel="0: descent, 1: rotation", ylim=(-0.05, 1.05))
-        axes.legend()
+        legend_below(figure, axes)
     return [folder / "rotation.png"]
 
 
@@ -208,8 +213,8 @@ def save_gap(folder: Path, records: Records, title: str) -> list[Path]:
         for at, told in ((0, "0: it says the same of both"), (1, "1: to it, what it has not learnt from is generated")):
             right.axhline(at, color="grey", ls="--" if at else ":", lw=1.2, label=told)
         right.set(title="share that it knows by heart", xlabel="step", ylim=(-0.3, 1.3))
-        for axes in left_and_right:
-            axes.legend(loc="upper left", bbox_to_anchor=(0, -0.16), frameon=False)
+        legend_below(figure, left, width=60, place="lower left")
+        legend_below(figure, right, width=60, place="lower right")
         figure.suptitle(heading(title, "does D know its training examples by heart?", 100))
     return [folder / "critic_gap.png"]
 
@@ -226,13 +231,13 @@ def save_augment(folder: Path, records: Records, title: str, target: float) -> l
     if not _names(records, "augment"):
         return []
     p, sign = _values(records, "augment", "p"), _values(records, "augment", "sign")
-    with picture(folder / "augment.png") as (_, ((axes,),)):
+    with picture(folder / "augment.png") as (figure, ((axes,),)):
         _curve(axes, _steps(records), sign, "mean sign of what D says of real examples; 1: it takes all of them for real", "C0")
         axes.axhline(target, color="C0", ls="--", lw=1.2, label=f"target {target:g}: above it p rises, below it p falls")
         _curve(axes, _steps(records), p, "p: share of images that are shifted, flipped or cut for D", "C2")
         told = f"how many images are changed, so that D learns none by heart{_thin(p)}"
         axes.set(title=heading(title, told), xlabel="step", ylim=(min(-0.05, 1.05 * np.nanmin(sign, initial=0)), 1.05))
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.12), frameon=False)
+        legend_below(figure, axes)
     return [folder / "augment.png"]
 
 
@@ -242,7 +247,7 @@ def save_slopes(folder: Path, records: Records, title: str, target: float | None
     kinds = _names(records, "critic_gradient")
     if not kinds:
         return []
-    with picture(folder / "critic_gradient.png") as (_, ((axes,),)):
+    with picture(folder / "critic_gradient.png") as (figure, ((axes,),)):
         steps, means = _steps(records), [_values(records, "critic_gradient", kind, "mean") for kind in kinds]
         for i, (kind, mean) in enumerate(zip(kinds, means, strict=True)):
             _curve(axes, steps, mean, f"mean, at {kind} points", f"C{i}")
@@ -255,7 +260,7 @@ def save_slopes(folder: Path, records: Records, title: str, target: float | None
         axes.set_ylabel("norm of the gradient by the input")
         if any((mean > 0).any() for mean in means):
             logarithmic(axes)
-        axes.legend(ncols=2)
+        legend_below(figure, axes)
     return [folder / "critic_gradient.png"]
 
 
@@ -292,7 +297,7 @@ def save_classes(path: Path, names: list[str], real: Array, drawn: Array, count:
 
     real, drawn: (classes,), summing to 1; count: examples drawn
     """
-    with picture(path, size=(max(6.0, min(14.0, 0.5 * len(names) + 2.5)), 4)) as (_, ((axes,),)):
+    with picture(path, size=(max(6.0, min(14.0, 0.5 * len(names) + 2.5)), 4.2)) as (figure, ((axes,),)):
         x = np.arange(len(names))
         axes.bar(x - 0.2, 100 * real, 0.4, color="C0", label="real examples")
         axes.bar(x + 0.2, 100 * drawn, 0.4, color="C1", label=f"{count:,} generated")
@@ -304,7 +309,7 @@ def save_classes(path: Path, names: list[str], real: Array, drawn: Array, count:
         axes.set_xticks(x[some], called[some], **slanted)
         axes.set_xlabel(shared)
         axes.grid(axis="x", visible=False)
-        axes.legend()
+        legend_below(figure, axes)
     return path
 
 

@@ -56,6 +56,7 @@ def save_field(
     """
     panels = 1 + (truth is not None) + (warped is not None)
     width = LEFT + panels * SIDE + (panels - 1) * GAP + 10
+    caption += "" if np.isfinite(drawn).all(1).any() else ", no sample is finite"
     lines = wrap(plain(caption, 300), (width - 10) // 8) or [""]
     top = TOP + 20 * len(lines)
     canvas = Canvas(width, top + SIDE + FOOT)

@@ -5,6 +5,7 @@ Figures are made without pyplot, so that no window is ever opened and no backend
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -61,6 +62,9 @@ def picture(
         plt.rcParams.update(STYLE, **{"axes.prop_cycle": plt.cycler(color=COLOURS)})
         figure = Figure(figsize=size, layout="constrained" if fitted else None)
         yield figure, figure.subplots(rows, columns, squeeze=False, **axes)
+        for one in figure.axes:
+            _steps(one)
+            _tell_empty(one)
         _spell(figure)
         if (layout := figure.get_layout_engine()) is not None:
             figure.set_dpi(dpi)
@@ -75,6 +79,23 @@ def picture(
             raise
         finally:
             beside.unlink(missing_ok=True)
+
+
+def _steps(axes: Any) -> None:
+    """Along an axis of steps stand whole numbers, with commas; a run of one step has no others."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    if axes.get_xlabel() in ("step", "turns", "examples learnt") and axes.get_xscale() == "linear":
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+
+
+def _tell_empty(axes: Any) -> None:
+    """Curves of a run that has diverged at once have no place: the picture says so, in place of ticks that mean nothing."""
+    if axes.axison and axes.has_data() and not math.isfinite(axes.dataLim.x0):
+        axes.tick_params(length=0, labelbottom=False, labelleft=False)
+        axes.grid(visible=False)
+        axes.text(0.5, 0.5, "no finite numbers to draw", transform=axes.transAxes, ha="center", va="center")
 
 
 def _spell(figure: Any) -> None:
@@ -109,14 +130,30 @@ def shades(count: int, name: str = "viridis") -> list[Any]:
     return [colours(0.82 * i / max(count - 1, 1)) for i in range(count)]
 
 
+def legend_below(figure: Any, *axes: Any, width: int = 100, place: str = "lower center") -> None:
+    """What the lines of all axes mean, below the picture, where it hides none of them, in rows of about `width` letters.
+
+    place: where there, for one of two legends
+    """
+    handles = {label: one for panel in axes for one, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+    letters = [len(label) + 7 for label in handles]  # a sign takes the room of some letters
+    columns = 1
+    for n in range(2, min(len(letters), 5) + 1):
+        rows = -(-len(letters) // n)  # filled column by column
+        if sum(max(letters[i : i + rows]) for i in range(0, len(letters), rows)) <= width:
+            columns = n
+    figure.legend(handles.values(), handles.keys(), loc=f"outside {place}", ncols=columns, frameon=False)
+
+
 def logarithmic(axes: Any, way: str = "y") -> None:
     """A logarithmic scale with plain numbers at its ticks: 0.2 and 500, no powers. After all has been drawn."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     (axes.set_xscale if way == "x" else axes.set_yscale)("log")
     low, high = sorted(axes.get_xlim() if way == "x" else axes.get_ylim())
     axis = axes.xaxis if way == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 200 * low else (1.0,)))
+    few = MaxNLocator(6) if high < 8 * low else LogLocator(subs=(1.0, 2.0, 5.0) if high < 200 * low else (1.0,))
+    axis.set_major_locator(few)
     axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     axis.set_minor_formatter(NullFormatter())
 

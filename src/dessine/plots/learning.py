@@ -9,7 +9,7 @@ import numpy as np
 
 from dessine.intervals import POSITIVE, Limits, mean_interval
 from dessine.plots.curves import _names, _values, mark
-from dessine.plots.figure import heading, logarithmic, picture
+from dessine.plots.figure import heading, legend_below, logarithmic, picture
 from dessine.plots.fonts import plain
 from dessine.plots.grid import save_labelled
 
@@ -22,7 +22,7 @@ def save_learning(folder: Path, records: Records, title: str, part: str = "test"
 
     part: of the data, which is looked at on the way: test or validation
     """
-    with picture(folder / "learning.png", 2, 1, (8, 8), sharex=True) as (_, ((top,), (bottom,))):
+    with picture(folder / "learning.png", 2, 1, (8, 8), sharex=True) as (figure, ((top,), (bottom,))):
         tested = [r for r in records if f"{part}_success" in r]
         seen = np.array([r["examples"] for r in tested])
         repeats = with_interval(top, seen, 100 * _values(tested, f"{part}_success"), f"{part} success", "C0", (0, 100))
@@ -36,8 +36,7 @@ def save_learning(folder: Path, records: Records, title: str, part: str = "test"
         bottom.set(xlabel="examples learnt", ylabel="loss", title="loss")
         if tested and (_values(tested, f"{part}_loss") > 0).all():
             logarithmic(bottom)
-        _thousands(bottom)
-        bottom.legend()
+        legend_below(figure, bottom)
     return folder / "learning.png"
 
 
@@ -57,18 +56,6 @@ def with_interval(axes: Any, x: Array, values: Array, label: str, colour: Any, w
     return repeats
 
 
-def _thousands(axes: Any) -> None:
-    """Few ticks along x, with commas: six digits need room."""
-    axes.xaxis.set_major_locator(_ticker().MaxNLocator(5, integer=True))
-    axes.xaxis.set_major_formatter(_ticker().FuncFormatter(lambda v, _: f"{v:,.0f}"))
-
-
-def _ticker() -> Any:
-    from matplotlib import ticker
-
-    return ticker
-
-
 def save_weight_spread(folder: Path, records: Records, title: str) -> Path:
     """weight_spread.png: how the weights of each layer are spread, over time."""
     tested = [r for r in records if "weights" in r]
@@ -83,10 +70,9 @@ def save_weight_spread(folder: Path, records: Records, title: str) -> Path:
             panel.fill_between(seen, one[:, 1], one[:, 3], color="C0", alpha=0.4, lw=0, label="half of them")
             panel.plot(seen, one[:, 2], color="C0", label="median")
             panel.set(title=f"layer {layer}", xlabel="examples learnt", ylabel="weights and biases")
-            _thousands(panel)
         for panel in list(grid.flat)[len(layers) :]:
             panel.set_axis_off()
-        figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+        legend_below(figure, grid[0][0], width=60 * columns)
         figure.suptitle(heading(title, "spread of the weights", 40 * columns))
     return folder / "weight_spread.png"
 
@@ -103,7 +89,7 @@ def save_confusion(folder: Path, counts: Array, names: list[str], title: str) ->
     size = (max(5.5, 1.13 * side + 1.8), max(4.6, side + 1.6))
     named = range(0, n, -(-n // MOST_NAMED))
     with picture(folder / "confusion.png", size=size) as (figure, ((axes,),)):
-        image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+        image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100, aspect="auto")  # else its labels may leave the sheet
         for i in range(n if n <= MOST_NUMBERED else 0):
             for j in range(n):
                 if counts[i, j]:

@@ -44,7 +44,10 @@ def save_map(
     left = LEFT if shown == 1 else 10
     width = max(left + columns * (side + GAP), 570)
     if shown > 1:
-        caption += f"; each panel: x and y from {low:.2g} to {high:.2g}"
+        caption += (
+            f", {shown} of {len(values)} repeats" * (shown < len(values))
+            + f"; each panel: x and y from {low:.2g} to {high:.2g}"
+        )
     lines = wrap(plain(caption, 300), (width - 10) // 8) or [""]
     top, rows = 10 + 20 * len(lines), ceil(shown / columns)
     canvas = Canvas(width, top + rows * (over + side) + FOOT)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from dessine.plots.figure import COLOURS, picture, shades
+from dessine.plots.figure import COLOURS, legend_below, picture, shades
 from dessine.plots.fonts import plain
 from dessine.plots.grid import save_frames
 from dessine.plots.view import view_of
@@ -34,7 +34,7 @@ def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Seq
             line = _ground(axes, real, way, view.labels)
             axes.plot(*line.T, ".-", color="C1", ms=4, lw=1, label="drawn on the way")
             _stops(axes, line, at, names)
-            axes.legend(loc="upper right")
+            legend_below(figure, axes, width=60)
             figure.suptitle(fill(plain(caption), 55))
         return path
     with TemporaryDirectory() as folder:
@@ -45,7 +45,7 @@ def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Seq
             _stops(axes, line, at, names)
             axes.plot([], [], "o", color="black", label="drawn now")
             axes.plot([], [], color="C1", label="drawn before")
-            axes.legend(loc="upper right")
+            legend_below(figure, axes, width=60)
             figure.suptitle(fill(plain(caption), 55))
         with Image.open(ground) as file:
             sheet = file.convert("RGB")
@@ -68,7 +68,7 @@ def save_ways(path: Path, real: Array, ways: Array, steps: Array, names: Sequenc
             axes.plot(*line.T, "-", color=colour, lw=1.5, label=plain(name, 60))
             axes.plot(*line[whole].T, ".", color=colour, ms=7)
         axes.plot(*_line(ways[0], steps)[steps == 0].T, "o", color="black", ms=6, label="0 σ: where they meet", zorder=4)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+        legend_below(figure, axes, width=80)
         figure.suptitle(fill(plain(caption), 62))
     return path
 
@@ -89,11 +89,13 @@ def _line(way: Array, steps: Array) -> Array:
 def _real(axes: Any, real: Array, ends: tuple[float, float], labels: tuple[str, str]) -> None:
     """(N, 2), or (N, 1) as lines from end to end."""
     if real.shape[1] == 2:
-        axes.scatter(*real.T, s=6, color="C0", alpha=0.4, lw=0, label="real")
+        axes.scatter(*real.T, s=6, color="C0", alpha=0.4, lw=0)
+        axes.plot([], [], "o", color="C0", ms=4, label="real")
         axes.set(xlabel=labels[0], ylabel=labels[1])
         axes.set_aspect("equal", "datalim")
     else:
-        axes.hlines(real[:300, 0], *ends, color="C0", alpha=0.15, lw=0.6, label="real")
+        axes.hlines(real[:300, 0], *ends, color="C0", alpha=0.15, lw=0.6)
+        axes.plot([], [], color="C0", label="real")
         axes.set(xlabel="frame", ylabel="x")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from dessine.intervals import mean_interval
 from dessine.plots import Pictures
 from dessine.plots.curves import mark, possible
-from dessine.plots.figure import heading, library, logarithmic, picture
+from dessine.plots.figure import heading, legend_below, library, logarithmic, picture
 from dessine.sweeps.results import Axis, Result, Results, distinct, main_effect, samples, within
 
 Array = np.ndarray
@@ -228,7 +228,7 @@ def save_search(results: Results, path: Path, title: str, metric: str, way: str,
     at = np.array([i for i, values in enumerate(found) if values])
     values = np.array([np.mean(v) for v in found if v])
     best = np.maximum.accumulate(values) if way == "max" else np.minimum.accumulate(values)
-    with picture(path) as (_, ((axes,),)):
+    with picture(path) as (figure, ((axes,),)):
         axes.scatter(at + 1, values, s=18, color="C0", alpha=0.7, label="trial (mean over seeds)")
         axes.step(at + 1, best, where="post", color="C1", label="best so far")
         axes.set(
@@ -236,7 +236,7 @@ def save_search(results: Results, path: Path, title: str, metric: str, way: str,
         )
         axes.locator_params(axis="x", integer=True)
         _zoom(axes, [values])
-        axes.legend()
+        legend_below(figure, axes)
     return path
 
 
