@@ -244,3 +244,19 @@ def test_a_trailing_zero_is_a_digit_that_was_printed_in_the_sweeps_folder_too(tm
     (tmp_path / "sweep.yaml").write_text(dump(it.runs.data | {"base": str(BASE)}))
     it = open_table(str(tmp_path), (), {"runs_dir": tmp_path})
     assert it.published.theirs(it.published.rows[0].figures["error (%)"]).high == 3.105
+
+
+def test_plugins_of_a_folder_are_loaded_only_on_ones_word(reproduce, tmp_path):
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (tmp_path / "own.py").write_text(
+        "from dessine.extend import losses\n\n\n@losses.register('own')\nclass Own(losses.members['quadratic']):\n    pass\n"
+    )
+    (folder / "base.yaml").write_text(f"plugins: [{tmp_path / 'own.py'}]\n" + BASE.read_text())
+    (folder / "sweep.yaml").write_text(TABLE.replace(str(BASE), "base.yaml"))
+    (folder / "sweep.json").write_text("{}")
+    code, out, err = reproduce(folder)
+    assert (code, out) == (2, "")
+    assert "--trust-plugins" in err
+    code, out, err = reproduce(folder, "--trust-plugins")
+    assert (code, out.splitlines()[-1]) == (0, "tiny: 2 not comparable"), err

@@ -19,6 +19,7 @@ from dessine.cli.paths import PATH, json_option
 from dessine.cli.published_table import Table, is_folder, open_table, options
 from dessine.cli.runs import finite
 from dessine.cli.terminal import room, table
+from dessine.cli.trust import trust_plugins
 from dessine.runs.files import write_atomically
 from dessine.runs.inside import FORBIDDEN
 from dessine.shipped import tables
@@ -52,6 +53,7 @@ def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
 @click.option("--retry-failed", is_flag=True, help="Go on with the runs that failed, too.")
 @click.option("--docs", type=PATH, help="Keep our numbers in DOCS/published/NAME.csv, and write DOCS/published.md of all.")
 @click.option("--quiet", is_flag=True, help="Print only failures and the table.")
+@trust_plugins
 @json_option
 def command(name: str | None, words: tuple[str, ...], as_json: bool, **o: Any) -> None:
     """Run what a published table needs, and say row by row: theirs, ours, and whether they meet.
