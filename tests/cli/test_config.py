@@ -233,3 +233,11 @@ def test_training_begins_with_the_same_warning(monkeypatch, capsys):
     code, _, err = dessine(monkeypatch, capsys, "train", RING, eta, "data.points=500", "data.test_points=100", "--dry-run")
     assert code == 0
     assert "warning: 1 is far out for adam" in err[0]
+
+
+@pytest.mark.parametrize("words", [["train"], ["config", "check"], ["config", "show"]], ids=" ".join)
+def test_a_sweep_is_told_where_it_belongs(monkeypatch, capsys, words):
+    code, out, err = dessine(monkeypatch, capsys, *words, CONFIGS / "sweeps" / "xor_eta.yaml")
+    assert (code, out) == (2, "")
+    assert len(err) == 1
+    assert "describes a sweep, not one run: dessine sweep" in err[0]

@@ -45,6 +45,10 @@ def load(path: Path, overrides: Sequence[str] = (), allocate: bool = True) -> tu
     allocate: or only see whether it could be built
     """
     document = read(path, overrides)
+    if "base" in document.data and "game" not in document.data:
+        raise BadSpec(
+            [f"{shown(path)} describes a sweep, not one run: dessine sweep {shown(path)}, with --dry-run to check it"]
+        )
     document.data.setdefault("name", name_after(path))
     return built(document, allocate)
 
