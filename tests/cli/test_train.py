@@ -11,12 +11,14 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from tiny_run import CONFIGS, few, in_child, kill
 
+from dessine.cli.train import Progress
 from dessine.experiment import Experiment
 from dessine.games import Adversarial
 from dessine.runs.run import Run
@@ -116,6 +118,15 @@ def test_progress_goes_to_stderr_and_the_folder_is_the_last_line_of_stdout(dessi
     answer = dessine("train", config, "training.steps=8", "--run-dir", "run")
     assert answer.out == "run\n"
     assert re.search(r"step 8/8 .* loss D [\d.]+  loss G [\d.]+  D\(x\) 0\.\d+  D\(G\(z\)\) 0\.\d+", answer.err)
+
+
+def test_that_all_steps_are_made_is_said_once_however_long_their_end_takes(capsys, tmp_path):
+    """Whoever waits for repeats in other processes asks again and again."""
+    outputs = SimpleNamespace(plots=True, gif=True)
+    made = Progress(SimpleNamespace(game=Adversarial, steps=3, outputs=outputs), Run(tmp_path))  # type: ignore[arg-type]
+    for step in (1, 3, 3, 3):
+        made.step(step, {})
+    assert capsys.readouterr().err.count("all steps are made") == 1
 
 
 def test_dry_run_creates_nothing(dessine, config, tmp_path):

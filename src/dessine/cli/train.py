@@ -383,6 +383,7 @@ class Progress:
         self.draws = experiment.outputs.plots or experiment.outputs.gif
         self.terminal = is_terminal(sys.stderr) and not quiet
         self.bar: Line | None = None
+        self.made = False  # all steps, and that has been said
         self.first: int | None = None  # a resumed run begins where its checkpoint is, and its speed counts from there
         self.began = self.last = time.monotonic()
 
@@ -403,7 +404,8 @@ class Progress:
             self.run.log(line)
             if self.bar is None and not self.quiet:
                 _say(_on_screen(line))
-        if step == self.steps and not self.quiet:
+        if step == self.steps and not self.quiet and not self.made:  # repeats in processes are there, and asked, for a while
+            self.made = True
             self.close()
             _say("all steps are made: now its verdict" + (" and its pictures ..." if self.draws else " ..."))
 
