@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,20 @@ def test_a_panel_without_a_finite_number_says_so(tmp_path):
     assert [text.get_text() for text in left.texts] == ["no finite numbers to draw"]
     assert not right.texts
     assert any(label.get_visible() for label in right.get_xticklabels())
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_no_title_leaves_the_sheet_or_meets_its_neighbour(tmp_path, columns):
+    long = "mnist: test_success of the validation set (more is better), mean over the seeds and all of the other axes"
+    with picture(tmp_path / "a.png", 1, columns, (2 + 3.5 * columns, 4)) as (figure, ((*every,),)):
+        for axes in every:
+            axes.set_title(long)
+        figure.suptitle(long)
+    boxes = [axes.title.get_window_extent() for axes in every]
+    assert min(box.x0 for box in boxes) >= 0
+    assert max(box.x1 for box in boxes) <= figure.bbox.x1
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    assert figure.texts[0].get_window_extent().x0 >= 0
 
 
 def test_a_legend_hides_no_curve(tmp_path):

@@ -64,7 +64,8 @@ def save_estimate(folder: Path, records: Records, title: str) -> list[Path]:
     with picture(folder / "w_estimate.png") as (figure, ((axes,),)):
         _curve(axes, _steps(records), values, "E f(x) - E f(G(z))", "C0")
         axes.axhline(0, color="grey", ls="--", lw=1)
-        told = f"the critic's estimate of the distance W (nearer 0 is better, within this run){_thin(values)}"
+        told = "the critic's estimate of the distance W (lower is better, within this run; below 0 the critic is behind)"
+        told += _thin(values)
         axes.set(title=heading(title, told), xlabel="step", ylabel="W times the critic's Lipschitz constant")
         legend_below(figure, axes)
     return [folder / "w_estimate.png"]

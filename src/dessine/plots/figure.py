@@ -66,6 +66,7 @@ def picture(
             _steps(one)
             _tell_empty(one)
         _spell(figure)
+        _fit_titles(figure)
         if (layout := figure.get_layout_engine()) is not None:
             figure.set_dpi(dpi)
             layout.execute(figure)  # here, once: `savefig` would draw the whole figure one time more for it, unseen
@@ -96,6 +97,17 @@ def _tell_empty(axes: Any) -> None:
         axes.tick_params(length=0, labelbottom=False, labelleft=False)
         axes.grid(visible=False)
         axes.text(0.5, 0.5, "no finite numbers to draw", transform=axes.transAxes, ha="center", va="center")
+
+
+def _fit_titles(figure: Any) -> None:
+    """Titles take another line before they leave the sheet, or run into each other."""
+    across = [(text, 1) for text in figure.texts]
+    for axes in figure.axes:
+        place = axes.get_subplotspec()
+        across += [(axes.title, place.get_gridspec().ncols)] if place is not None else []
+    for text, columns in across:
+        letters = int(0.97 * figure.get_figwidth() / columns * 72 / (0.6 * text.get_fontsize()))
+        text.set_text("\n".join(fill(line, letters) for line in text.get_text().split("\n")))
 
 
 def _spell(figure: Any) -> None:
