@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from dessine.cli.errors import guarded
+from dessine.cli.errors import guarded, last_line
 from dessine.experiment import NonFiniteError, Stopped
 from dessine.registry import SpecError
 from dessine.runs.run import RunError
@@ -71,3 +71,24 @@ def run(command: click.Command) -> int:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["dessine", "fail"])
         return guarded(group)
+
+
+def test_a_last_line_that_cannot_be_written_hides_no_failure(capsys):
+    def full(text: str) -> None:
+        raise OSError(28, "No space left on device", "standard output")
+
+    def gone(text: str) -> None:
+        raise BrokenPipeError
+
+    def fail() -> None:
+        try:
+            raise NonFiniteError("gone")
+        finally:
+            last_line("runs/x", full)
+
+    with pytest.raises(NonFiniteError):
+        fail()
+    assert capsys.readouterr().err == "standard output: No space left on device\n"
+    with pytest.raises(OSError, match="No space left"):
+        last_line("runs/x", full)
+    last_line("runs/x", gone)

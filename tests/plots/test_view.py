@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from dessine.plots import compare, paths
@@ -28,27 +29,27 @@ def test_more_are_seen_where_the_real_ones_differ_most():
     np.testing.assert_allclose(seen.std(0), REAL.std(0)[[1, 3]], rtol=0.05)
     assert np.corrcoef(seen[:, 0], REAL[:, 1])[0, 1] > 0.99  # and not upside down
     share = round(100 * seen.var(0).sum() / REAL.var(0).sum())
-    assert view.told == f"of 4 numbers the two principal axes of the real points, {share} % of their variance"
+    assert view.told == f"\n(two principal axes of 4 numbers: {share} % of the variance)"
     np.testing.assert_allclose(view.of(REAL.reshape(3, 100, 4)), seen.reshape(3, 100, 2))
 
 
 @pytest.mark.parametrize("real", [np.zeros((0, 4)), np.ones((9, 4)), REAL[:2]])
 def test_without_real_ones_that_differ_the_first_two_numbers_are_seen(real):
     view = view_of(real, 4)
-    assert view.told == "the first two of 4 numbers"
+    assert view.told == "\n(the first two of 4 numbers)"
     np.testing.assert_array_equal(view.of(REAL), REAL[:, :2])
 
 
 def test_every_picture_of_points_takes_them(tmp_path, monkeypatch):
     told = []
-    for module in (compare, paths):
-        monkeypatch.setattr(module, "plain", lambda text, most=0: told.append(text) or text)
+    suptitle = Figure.suptitle
+    monkeypatch.setattr(Figure, "suptitle", lambda figure, text: told.append(text) or suptitle(figure, text))
     way = REAL[:20]
     for name in ("way.png", "way.gif"):
         paths.save_path(tmp_path / name, REAL, way, [0, 19], ["a", "b"], "caption")
     paths.save_ways(tmp_path / "ways.png", REAL, np.stack([way, way[::-1]]), np.linspace(-3, 3, 20), ["a", "b"], "caption")
     compare.save_points(tmp_path / "points.png", {"": way}, {"": REAL}, "caption")
-    assert sum("of 4 numbers the two principal axes" in text for text in told) == 4
+    assert [text.splitlines()[-1] for text in told] == [view_of(REAL, 4).told.strip()] * 4
     for path in tmp_path.iterdir():
         with Image.open(path) as picture:
             assert picture.width > 300

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -100,6 +100,19 @@ def say(*lines: str) -> None:
     with suppress(OSError):
         for line in lines:
             click.echo(harmless(line), err=True)
+
+
+def last_line(text: str, tell: Callable[[str], Any] = click.echo) -> None:
+    """Of stdout, whatever became of the command: that it cannot be written must not hide why the command has failed."""
+    failed = sys.exception()
+    try:
+        tell(text)
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        if failed is None:
+            raise
+        say(explain(error))
 
 
 class _Told(logging.Handler):

@@ -6,7 +6,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from dessine.cli.completion import keys
-from dessine.cli.errors import say
+from dessine.cli.errors import last_line, say
 from dessine.cli.paths import PATH
 from dessine.cli.sweep_plan import Kept, Plan, seconds_known
 from dessine.cli.sweep_screen import Screen, duration
@@ -201,8 +201,7 @@ def run(
             complete = _work(plan, folder, feed, where, screen, stop, (jobs, threads), o)
         finally:
             screen.close()
-            with suppress(BrokenPipeError):  # must not hide what went wrong
-                tell(str(folder.path))
+            last_line(str(folder.path), tell)
     return folder, complete
 
 

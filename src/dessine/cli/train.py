@@ -18,7 +18,7 @@ import click
 
 from dessine import plugins
 from dessine.cli.completion import config_and_keys
-from dessine.cli.errors import explain, notices
+from dessine.cli.errors import explain, last_line, notices
 from dessine.cli.errors import say as _say
 from dessine.cli.loading import another_judge, as_trained, load, load_run, warned
 from dessine.cli.paths import PATH, RUN
@@ -433,8 +433,7 @@ class Progress:
 
     def ended(self) -> None:
         """Tell where the run is."""
-        with suppress(BrokenPipeError):  # must not hide why the run has failed
-            click.echo(str(self.run.path))
+        last_line(str(self.run.path))
 
 
 def _short(record: dict[str, Any], headline: dict[str, str]) -> list[str]:

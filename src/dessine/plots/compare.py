@@ -89,7 +89,7 @@ def save_points(path: Path, drawn: Mapping[str, Array], reals: Mapping[str, Arra
     than two numbers, as `plane.py` says. title: all before its first colon is a name"""
     real = np.concatenate(list(reals.values()))
     view = view_of(real, real.shape[1])
-    real, title = view.of(real), f"{title} ({view.told})" if view.told else title
+    real = view.of(real)
     columns, several = min(len(drawn), 4), len(drawn) > 1
     rows = -(-len(drawn) // columns)
     size = (max(3.0 * columns, 5), 3.1 * rows + 0.7) if several else (6.5, 4.5) if real.shape[1] == 1 else (5.5, 5.8)
@@ -117,5 +117,5 @@ def save_points(path: Path, drawn: Mapping[str, Array], reals: Mapping[str, Arra
         handles = [grid.flat[0].plot([], [], "o", color=colour, ms=5, label=name)[0] for name, colour in signs]
         figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
         name, _, told = title.partition(":")
-        figure.suptitle(heading(name, told.strip(), max(24 * columns, 56)) if told else fill(plain(title), 56))
+        figure.suptitle((heading(name, told.strip(), max(24 * columns, 56)) if told else fill(plain(title), 56)) + view.told)
     return path

@@ -28,14 +28,14 @@ def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Seq
     leaves its line behind.
     """
     view = view_of(real, way.shape[1])
-    real, way, caption = view.of(real), view.of(way), f"{caption} ({view.told})" if view.told else caption
+    real, way = view.of(real), view.of(way)
     if path.suffix.lower() != ".gif":
         with picture(path, size=(5.5, 5.8), dpi=DPI) as (figure, ((axes,),)):
             line = _ground(axes, real, way, view.labels)
             axes.plot(*line.T, ".-", color="C1", ms=4, lw=1, label="drawn on the way")
             _stops(axes, line, at, names)
             legend_below(figure, axes, width=60)
-            figure.suptitle(fill(plain(caption), 55))
+            figure.suptitle(fill(plain(caption), 55) + view.told)
         return path
     with TemporaryDirectory() as folder:
         ground = Path(folder) / "ground.png"
@@ -46,7 +46,7 @@ def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Seq
             axes.plot([], [], "o", color="black", label="drawn now")
             axes.plot([], [], color="C1", label="drawn before")
             legend_below(figure, axes, width=60)
-            figure.suptitle(fill(plain(caption), 55))
+            figure.suptitle(fill(plain(caption), 55) + view.told)
         with Image.open(ground) as file:
             sheet = file.convert("RGB")
         pixels = axes.transData.transform(line)
@@ -58,7 +58,7 @@ def save_path(path: Path, real: Array, way: Array, at: Sequence[int], names: Seq
 def save_ways(path: Path, real: Array, ways: Array, steps: Array, names: Sequence[str], caption: str) -> Path:
     """Several ways, (K, F, n), that meet at step 0, each with its name; a dot at each whole step. steps: (F,)."""
     view = view_of(real, ways.shape[2])
-    real, ways, caption = view.of(real), view.of(ways), f"{caption} ({view.told})" if view.told else caption
+    real, ways = view.of(real), view.of(ways)
     with picture(path, size=(6.5, 6.8), dpi=DPI) as (figure, ((axes,),)):
         _real(axes, real, (steps[0], steps[-1]), view.labels)
         axes.set(**({"xlabel": "standard deviations along the direction"} if ways.shape[2] == 1 else {}))
@@ -69,7 +69,7 @@ def save_ways(path: Path, real: Array, ways: Array, steps: Array, names: Sequenc
             axes.plot(*line[whole].T, ".", color=colour, ms=7)
         axes.plot(*_line(ways[0], steps)[steps == 0].T, "o", color="black", ms=6, label="0 σ: where they meet", zorder=4)
         legend_below(figure, axes, width=80)
-        figure.suptitle(fill(plain(caption), 62))
+        figure.suptitle(fill(plain(caption), 62) + view.told)
     return path
 
 

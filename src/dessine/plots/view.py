@@ -11,9 +11,8 @@ Array = np.ndarray
 
 
 class View(NamedTuple):
-    """of: (..., n) -> (..., 2), and as it is where n is 1 or 2; told: what is seen, in words, empty where that is all there is.
-
-    labels: of both axes
+    """of: (..., n) -> (..., 2), and as it is where n is 1 or 2; told: what is seen, a line below a title, empty where it is all
+    there is; labels: of both axes
     """
 
     of: Callable[[Array], Array]
@@ -32,10 +31,10 @@ def view_of(real: Array, n: int) -> View:
     middle = real.mean(0) if len(real) else np.zeros(n)
     values, vectors = np.linalg.eigh((real - middle).T @ (real - middle)) if len(real) > 2 else (np.zeros(n), np.eye(n))
     if not values[-1] > 0:
-        return View(lambda x: x[..., :2], f"the first two of {n} numbers", ("first number", "second number"))
+        return View(lambda x: x[..., :2], f"\n(the first two of {n} numbers)", ("first number", "second number"))
     axes = vectors[:, :-3:-1]
     axes = axes * np.sign(axes[np.abs(axes).argmax(0), [0, 1]])
     shares = np.maximum(values[:-3:-1], 0) / values.sum()
-    told = f"of {n} numbers the two principal axes of the real points, {100 * shares.sum():.0f} % of their variance"
+    told = f"\n(two principal axes of {n} numbers: {100 * shares.sum():.0f} % of the variance)"
     first, second = (f"{name} axis ({100 * share:.0f} %)" for name, share in zip(("first", "second"), shares, strict=True))
     return View(lambda x: (x - middle) @ axes, told, (first, second))
