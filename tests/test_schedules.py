@@ -63,6 +63,8 @@ def test_as_many_stairs_as_turns_are_one_a_turn() -> None:
         ({"start": 0.1, "to": 0.01, "over": 5}, r"^eta\.start: unknown key 'start'; did you mean 'from'\?"),
         ("fast", r"^eta: expects a number above 0 or a mapping of from, to, over, shape, stairs, got 'fast'$"),
         (0.0, r"^eta: expects a number above 0 or a mapping"),
+        ({"from": 0.1, "to": 0.01, "steps": 9}, "did you mean 'over'"),
+        ({"from": 0.1, "to": 0.01, "over": 9, "type": "cosine"}, "did you mean 'shape'"),
     ],
     ids=str,
 )

@@ -142,6 +142,8 @@ SYNONYMS = {
     "final": "to",
     "duration": "over",
     "turns": "over",
+    "steps": "over",
+    "type": "shape",
     "extend": "extends",
     "inherits": "extends",
     "include": "extends",
