@@ -23,7 +23,7 @@ from dessine.spec import BadSpec
 from dessine.sweeps.behind import behind, changes, refuse_empty
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.folder import SweepFolder
-from dessine.sweeps.judging import EVAL, Value, measured
+from dessine.sweeps.ours import EVAL, Value, measured
 from dessine.sweeps.published import Published
 
 

@@ -24,8 +24,9 @@ from dessine.runs.files import write_atomically
 from dessine.runs.inside import FORBIDDEN
 from dessine.shipped import tables
 from dessine.sweeps.folder import SweepFolder
-from dessine.sweeps.judging import Judgement, Order, judge, load_values, measured, save_values, unmeasured
+from dessine.sweeps.judging import Judgement, Order, judge
 from dessine.sweeps.launchers import LauncherError
+from dessine.sweeps.ours import load_values, measured, save_values, unmeasured
 from dessine.sweeps.places import launcher
 from dessine.sweeps.published_page import HEADS, counted, markdown, overview, reasons, save_page, told
 
@@ -193,7 +194,7 @@ def _write_docs(docs: Path, o: dict[str, Any], own: Table | None = None) -> None
     parts, verdicts = list[str](), dict[str, str]()
     for name, it in sorted(there.items()):
         file = docs / "published" / f"{name}.csv"
-        values = load_values(file) if file.is_file() else measured(it.published, None, it.behind)
+        values = load_values(file) if file.is_file() else measured(it.published, None, it.behind, {})
         judged, orders = judge(it.published, values, it.meant)
         parts.append(markdown(name, it.published, judged, orders, f"dessine reproduce {name}"))
         verdicts[name] = counted(judged, orders)

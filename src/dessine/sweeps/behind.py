@@ -1,6 +1,6 @@
 """Which runs of a sweep stand behind a row of a published table, and whether they have the table's own settings.
 
-What those runs tell belongs to `judging.py`.
+What those runs tell belongs to `ours.py`.
 """
 
 from __future__ import annotations
