@@ -467,7 +467,7 @@ class _CellLine(Line):
         if not self.disable:
             self.display()
             self.disable = True
-            self._decr_instances(self)
+            self._decr_instances(self)  # type: ignore[attr-defined]  # its stubs lack it
 
 
 def _follower(progress: bool | Follow) -> Any:
