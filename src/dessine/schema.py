@@ -413,7 +413,8 @@ def problems(error: ValidationError, cls: type[Described], also: tuple[str, ...]
             wants = accepted(hints(of)[last]) if last in signature(of) else f"'{of.type}'"
             found.append(Problem(path, f"'{last}' is missing: {wants}"))
         elif kind == "unknown":
-            found.append(Problem(path, _unknown(one["ctx"]["family"], value)))
+            option = signature(owner).get(str(path[-1])) if owner and path else None
+            found.append(Problem(path, _unknown(one["ctx"]["family"], value, option.default if option else None)))
         elif kind == "value_error":
             raised = one["ctx"]["error"]
             below = raised.problems if isinstance(raised, SpecError) else [Problem((), str(raised))]
@@ -492,14 +493,16 @@ def _lone(hint: Any) -> type[Described]:
     return node
 
 
-def _unknown(family: Registry[Any], node: Any) -> str:
+def _unknown(family: Registry[Any], node: Any, default: object = None) -> str:
+    """default: of the option, the name of a member or something else."""
     known = ", ".join(sorted(family.members))
     if isinstance(node, str):
         return family.unknown(node)
     if not isinstance(node, dict):
         return f"expects {_a(family.kind)}, its name or a mapping with 'type', got {shown(node)} (known: {known})"
     if "type" not in node:
-        return f"'type' is missing: which {family.kind}? (known: {known})"
+        usual = f"; {default} where nothing is said" if isinstance(default, str) else ""
+        return f"'type' is missing: which {family.kind}? (known: {known}{usual})"
     if not isinstance(node["type"], str):
         return f"'type' expects the name of {_a(family.kind)}, got {shown(node['type'])} (known: {known})"
     return family.unknown(node["type"])

@@ -136,6 +136,15 @@ def test_settings_of_an_order_that_say_nothing_are_refused() -> None:
         bilinear(update={"type": "alternating", "first": "generator"}, moves={})
 
 
+def test_an_option_below_nothing_is_told_whose_it_would_be() -> None:
+    one = {"layers": [{"type": "dense", "units": 1}]}
+    node = {"type": "adversarial", "generator": one, "discriminator": one, "update": {"first": "generator"}}
+    with pytest.raises(
+        SpecError, match=r"^update: 'type' is missing: which rule of play\? .*; alternating where nothing is said\)$"
+    ):
+        Adversarial.of(node)
+
+
 def test_optimistic_adam_is_that_of_the_paper() -> None:
     """w_t = w_(t-1) - 2 eta m_t / (sqrt v_t + eps) + eta m_(t-1) / (sqrt v_(t-1) + eps), means corrected for their start."""
     game = bilinear(update="optimistic")
