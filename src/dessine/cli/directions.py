@@ -95,7 +95,7 @@ def command(
     except (ValueError, np.linalg.LinAlgError) as error:
         raise click.UsageError(f"{found.path}: {error}") from None
     title = f"{opened.title}, step {step:,}{f', {whose}' if whose else ''}: directions of the {axes.of}"
-    title += f", of {label}" if label is not None else ""
+    title += (f", of {label}" if label is not None else "") + "; %: the share of each"
     names = [f"{i + 1}\n{100 * share:.3g} %" for i, share in enumerate(axes.shares[: len(shown)])]
     _save(experiment, out, x, names, title)
     save_latents(saved, axes.vectors)
