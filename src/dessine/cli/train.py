@@ -316,12 +316,13 @@ def _train(experiment: Experiment, run: Run, bar: Progress, step: int, first: Se
     """Train from `step`, with progress; whatever happens, run.json and log.txt say how it ended. first: lines of the log"""
     began, resume = time.monotonic(), _resuming(run, experiment)
     try:
-        _keep_plugins(run, experiment)
-        for line in first:
-            run.log(line)
-        how = train_repeats if train_apart(experiment) else partial(train, step=step)
-        with notices(_quiet if bar.quiet else bar.say), _watched(experiment, run, bar) if bar.profile else nullcontext():
-            summary = how(experiment, run, bar.step, bar.say)
+        with run.room():
+            _keep_plugins(run, experiment)
+            for line in first:
+                run.log(line)
+            how = train_repeats if train_apart(experiment) else partial(train, step=step)
+            with notices(_quiet if bar.quiet else bar.say), _watched(experiment, run, bar) if bar.profile else nullcontext():
+                summary = how(experiment, run, bar.step, bar.say)
         bar.close()
         if not summary["diagnosis"]["early"]:
             bar.remark(_on_screen(verdict(summary["diagnosis"])))
@@ -362,7 +363,6 @@ def _watched(experiment: Experiment, run: Run, bar: Progress) -> AbstractContext
 
 def _ended(run: Run, error: BaseException, seconds: float) -> None:
     """Note the end that the loop could not note itself."""
-    run.make_room()
     with suppress(RunError):
         if run.info().get("status") != "running":
             return

@@ -19,10 +19,8 @@ PATIENCE = 0.3
 
 
 @contextmanager
-def locked(path: Path, wait: bool = False, room: int = 0) -> Iterator[str]:
+def locked(path: Path, wait: bool = False) -> Iterator[str]:
     """Hold the lock of the file `path`. Yields "", or why there are no locks here: then nothing keeps others out.
-
-    room: bytes that the file has meanwhile, which `give_back` frees where the disk is full, for a last word
 
     Raises BlockingIOError if another process holds it and we do not wait.
     """
@@ -31,23 +29,25 @@ def locked(path: Path, wait: bool = False, room: int = 0) -> Iterator[str]:
     except ImportError:
         yield "this system has none"
         return
+    with path.open("a") as file:
+        yield _take(file.fileno(), fcntl.LOCK_EX, float("inf") if wait else PATIENCE)
+
+
+@contextmanager
+def room(path: Path, size: int) -> Iterator[None]:
+    """Inside it the file of a lock that we hold has so many bytes, which are free afterwards, for a last word on a full disk.
+
+    It is closed only then: on some systems that ends the lock.
+    """
     with path.open("ab", buffering=0) as file:
-        none = _take(file.fileno(), fcntl.LOCK_EX, float("inf") if wait else PATIENCE)
-        if room:
-            give_back(path)  # what a killed process has left
-            with suppress(OSError):
-                file.write(os.urandom(room))  # what does not shrink on disks that pack files
+        with suppress(OSError):
+            file.truncate(0)  # what a killed process has left
+            file.write(os.urandom(size))  # what does not shrink on disks that pack files
         try:
-            yield none
+            yield
         finally:
-            if room:
-                give_back(path)
-
-
-def give_back(path: Path) -> None:
-    """Free what the file of a lock has room for. It is opened by nobody: on some systems that would end the lock."""
-    with suppress(OSError):
-        os.truncate(path, 0)
+            with suppress(OSError):
+                file.truncate(0)
 
 
 def is_held(path: Path) -> bool | None:

@@ -11,7 +11,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +23,7 @@ from dessine.runs import checkpoint
 from dessine.runs.checkpoint import Damaged
 from dessine.runs.documents import read_info, read_metrics
 from dessine.runs.files import RunError, append, finite, own, own_folder, write_atomically, write_json
-from dessine.runs.lock import give_back, is_held, locked
+from dessine.runs.lock import is_held, locked, room
 from dessine.runs.naming import called, find, folder_name, time_in
 
 Array = np.ndarray
@@ -258,7 +258,7 @@ class Run:
         """
         with ExitStack() as stack:
             try:
-                none = stack.enter_context(locked(own(self.path, ".lock"), room=ROOM))
+                none = stack.enter_context(locked(own(self.path, ".lock")))
             except BlockingIOError:
                 raise RunError(f"{self.path} is being trained by {self.trainer()}") from None
             if none:
@@ -270,9 +270,9 @@ class Run:
                 say(f"there are no locks here ({none}): take care that no other process trains in {self.path}")
             yield
 
-    def make_room(self) -> None:
-        """For a last word on a full disk: what the lock has kept is free."""
-        give_back(self.path / ".lock")
+    def room(self) -> AbstractContextManager[None]:
+        """With the lock held: what is kept inside it is free afterwards, for a last word on a full disk."""
+        return room(own(self.path, ".lock"), ROOM)
 
     def is_held(self) -> bool | None:
         """Whether some process holds the lock; None where nobody can tell."""
