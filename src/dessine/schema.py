@@ -11,6 +11,7 @@ import math
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import wraps
 from keyword import iskeyword
 from typing import Annotated, Any, ClassVar, ForwardRef, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -433,11 +434,13 @@ def problems(error: ValidationError, cls: type[Described], also: tuple[str, ...]
             message = f"expects {wants}, got {shown(value)}{large}{nearest}{odd}{still}"
             wrong.append(Problem(path, message, text=kind == "string_type"))
     above = {p.path[:n] for p in [*found, *wrong] for n in range(len(p.path))}
-    deepest = [p for p in wrong if p.path not in above]
+    # What is none of the kinds that an option takes is one mistake, however each of them reads it: 1e9 or 1000000000.
+    texts = {p.path for p in wrong if p.text}
+    deepest = {p.path: replace(p, text=p.path in texts) for p in reversed(wrong) if p.path not in above}
     found = [
         p for p in found if not any(p.path == at and p.message.startswith(f"'{name}' is missing") for at, name in suggested)
     ]
-    return list(dict.fromkeys([*found, *deepest]))
+    return list(dict.fromkeys([*found, *reversed(deepest.values())]))
 
 
 def _locate(cls: type[Described], place: tuple[int | str, ...]) -> tuple[Path, type[Described] | None, Any]:
