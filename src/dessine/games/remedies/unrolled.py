@@ -75,9 +75,9 @@ class Unrolled(Scheduled, Node):
         again()
         passes = [critic.forward(x, mode) for x, mode in sides]
         value, dy = loss.generator_ahead(_joined([y for y, _ in passes]))
-        (y, back_real), (y_made, back) = passes
+        (y, back_real), (y_made, back_made) = passes
         back_real(dy[:, :n].reshape(y.shape), inputs=False)
-        dx = back(dy[:, n:].reshape(y_made.shape))
+        dx = back_made(dy[:, n:].reshape(y_made.shape))
         assert dx is not None
         dtheta = _taken(critic)
         for theta in reversed(steps):
