@@ -370,10 +370,14 @@ def _ended(run: Run, error: BaseException, seconds: float) -> None:
     reason = "stopped at once, by a second signal or between two steps"
     if not isinstance(error, KeyboardInterrupt):
         reason = explain(error)
+    told = reason if stopped else f"failed: {reason}\n" + "".join(traceback.format_exception(error)).rstrip()
     try:  # first what is listed: on a full disk there may be room for no more
         run.end("interrupted" if stopped else "failed", seconds, reason=reason)
-    finally:
-        run.log(reason if stopped else f"failed: {reason}\n" + "".join(traceback.format_exception(error)).rstrip())
+    except (OSError, RunError):
+        with suppress(OSError):
+            run.log(told)
+        raise
+    run.log(told)
 
 
 class Progress:
