@@ -427,6 +427,8 @@ def train(
                 say("stopping: saves, and draws its curves; Ctrl-C again stops at once")
             due = step == last or step % experiment.checkpoint_period == 0
             saving = stopping or due
+            if logging and not noted:
+                give_back()  # what compiling has left free
             record = _record(step, game, seen | game.report()) if logging else {}
             if logging:
                 if due:
@@ -586,7 +588,7 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
         if run.info().get(key):
             summary[key] = run.info()[key]
     with np.errstate(all="ignore"):
-        give_back()  # what the turns have left free is not where the samples, or the pictures, find room
+        give_back()  # what the turns have left free is not where the samples find room
         summary["diagnosis"] = _at_the_end(experiment, run, records, status).plain()
     write_json(own(run.path, "summary.json"), summary)
     if experiment.outputs.plots and records:
@@ -597,6 +599,7 @@ def finish(experiment: Experiment, run: Run, step: int, began: float, status: st
     if experiment.outputs.gif and len(frames) > 1:
         from dessine.plots.grid import save_gif
 
+        give_back()
         pictures.draw(save_gif, run.samples / "samples.gif", list(frames.values()), list(frames))
     seconds = time.perf_counter() - began
     run.log(f"{status} at step {step} after {seconds:.1f} s, {pictures.seconds:.1f} s of them for pictures")

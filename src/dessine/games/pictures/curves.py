@@ -16,6 +16,7 @@ def save_curves(pair: Pair, folder: Path, records: list[dict[str, Any]], context
     from dessine.plots import curves
 
     title, held, draw = context.title, pair.discriminator.constraint, context.pictures.draw
+    known = pair.panel.known(pair.scored) if pair.scored else {}  # before there are figures, which take memory as this does
     made = draw(curves.save_losses, folder, records, title, ignorant(pair))
     made += draw(curves.save_discriminator, folder, records, title, pair.loss.probability)
     made += draw(curves.save_estimate, folder, records, title)
@@ -23,7 +24,6 @@ def save_curves(pair: Pair, folder: Path, records: list[dict[str, Any]], context
     if pair.augment is not None and pair.augment.target is not None:
         made += draw(curves.save_augment, folder, records, title, pair.augment.target)
     if pair.scored:
-        known = pair.panel.known(pair.scored)
         made += draw(curves.save_scores, folder, records, title, pair.scored, known, pair.drawn_by())
         made += draw(save_classes, pair, folder / "classes.png", title)
     if held is not None or not pair.loss.labelled:  # of a plain discriminator nobody asks for a slope
