@@ -76,6 +76,11 @@ def test_precision_alone_is_that_of_the_four(scale):
     assert np.isnan(precision(real=real, generated=generated, real_balls=known))
 
 
+def test_what_lies_on_the_edge_of_a_ball_is_in_it_for_precision_alone_too():
+    x = np.zeros((20, 3))
+    assert precision(real=x, generated=x, real_balls=balls(x)) == 1
+
+
 def test_duplicates_are_neighbours_at_distance_zero():
     x = np.repeat(normal(10, 0).astype(np.float32), 8, 0)
     np.testing.assert_allclose(radii(x, 5), 0, atol=1e-2)
