@@ -22,11 +22,11 @@ from typing import Any
 from dessine.cli.diagnose import diagnosed
 from dessine.cli.loading import load
 from dessine.cli.train import Progress, begin
-from dessine.experiment import Failed
 from dessine.registry import SpecError
 from dessine.runs.run import Run
 from dessine.scores.put_in import after_hidden, before_the_last, override
 from dessine.spec import BadSpec
+from dessine.stopping import Failed
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 QUIET = "outputs={metrics: 50, samples: 0, checkpoint: 750, plots: false, gif: false}"

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 
 FLOORS = [
     ["compiled", "mistakes"],
-    ["registry", "streams", "intervals", "threads", "letters", "start", "machine", "shipped", "installed"],
+    ["registry", "streams", "intervals", "threads", "letters", "start", "machine", "shipped", "installed", "stopping"],
     ["schema", "paths"],
     ["node", "plugins"],
     ["schedules"],
@@ -24,6 +24,8 @@ FLOORS = [
     ["games", "extend"],
     ["choosing"],
     ["experiment"],
+    ["finishing"],
+    ["training"],
     ["stopwatch"],
     ["sweeps", "export"],
     ["live"],
@@ -206,7 +208,7 @@ def test_nothing_is_unpickled() -> None:
         ("nn", "import dessine.data"),
         ("games", "from dessine import experiment"),
         ("data", "from dessine.runs.run import Run"),
-        ("games", "def f():\n    from dessine.experiment import train"),
+        ("games", "def f():\n    from dessine.training import train"),
         ("nn", "def f():\n    import json"),
         ("games", "class A:\n    def f(self):\n        from dessine.losses import sigmoid"),
         ("cli", "def f():\n    from datetime import datetime"),
@@ -225,7 +227,7 @@ def test_the_rule_notices(own: str, source: str) -> None:
         ("nn", "from dessine.nn.layer import Layer\nfrom dessine.node import Node\nimport numpy"),
         ("node", "def f():\n    from dessine.schema import check"),
         ("games", "def f():\n    from dessine.plots.grid import save_grid\n    import matplotlib.pyplot"),
-        ("cli", "def f():\n    from dessine.experiment import train"),
+        ("cli", "def f():\n    from dessine.training import train"),
         ("cli", "from dessine import experiment"),
     ],
 )

@@ -34,7 +34,7 @@ from dessine.cli.named import rows_in, spec_in
 from dessine.cli.progress import Line
 from dessine.cli.runs import choose
 from dessine.cli.train import Progress, begin, go_on, remarks_of
-from dessine.experiment import Experiment, Failed, Stopped
+from dessine.experiment import Experiment
 from dessine.games import Adversarial
 from dessine.letters import harmless
 from dessine.mistakes import Told
@@ -50,6 +50,7 @@ from dessine.runs.run import Run
 from dessine.scores.diagnosis import verdict
 from dessine.scores.table import ALL
 from dessine.spec import BadSpec, Document, dump, inline, read, read_text
+from dessine.stopping import Failed, Stopped
 
 Array = np.ndarray
 Follow = Callable[[int, dict[str, Any]], Any]

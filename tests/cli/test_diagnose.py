@@ -12,7 +12,8 @@ from tiny_run import CONFIGS
 
 from dessine.cli.diagnose import _lines
 from dessine.cli.loading import load, open_run
-from dessine.experiment import Experiment, _accepts
+from dessine.experiment import Experiment
+from dessine.finishing import _accepts
 from dessine.games import Adversarial
 from dessine.scores.advice import MOST, advise
 from dessine.scores.changes import Advice

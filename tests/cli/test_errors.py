@@ -6,10 +6,10 @@ import click
 import pytest
 
 from dessine.cli.errors import guarded, last_line
-from dessine.experiment import NonFiniteError, Stopped
 from dessine.registry import SpecError
 from dessine.runs.run import RunError
 from dessine.spec import BadSpec
+from dessine.stopping import NonFiniteError, Stopped
 
 
 @pytest.mark.parametrize(

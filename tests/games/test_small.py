@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from dessine.data import Dataset
-from dessine.experiment import _record
 from dessine.games import Adversarial, Context
 from dessine.games.game import Game
 from dessine.games.measures.standing import contraction
@@ -20,6 +19,7 @@ from dessine.games.pictures.plane import save_plane, words
 from dessine.games.small import Small, point
 from dessine.registry import SpecError
 from dessine.streams import Streams
+from dessine.training import _record
 
 Array = np.ndarray
 H = 0.2

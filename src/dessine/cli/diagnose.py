@@ -27,7 +27,8 @@ from dessine.cli.loading import (
 from dessine.cli.paths import RUN, json_option, runs_option
 from dessine.cli.terminal import table, text_width
 from dessine.cli.trust import trust_plugins
-from dessine.experiment import LOOKED, Experiment, diagnosis, looked
+from dessine.experiment import Experiment
+from dessine.finishing import LOOKED, diagnosis, looked
 from dessine.games.game import LOOKED_REPEATS as REPEATS
 from dessine.letters import harmless
 from dessine.runs.documents import read_metrics, some

@@ -60,10 +60,10 @@ def _run(group: click.Group) -> int:
 
 def _known(error: Exception) -> int:
     from dessine import plugins
-    from dessine.experiment import Failed, Stopped
     from dessine.registry import SpecError
     from dessine.runs.run import RunError
     from dessine.spec import BadSpec
+    from dessine.stopping import Failed, Stopped
 
     if isinstance(error, Stopped):  # it has said so already
         return 130

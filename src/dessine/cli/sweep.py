@@ -19,12 +19,13 @@ from dessine.cli.paths import PATH
 from dessine.cli.sweep_plan import Kept, Plan, seconds_known
 from dessine.cli.sweep_screen import Screen, duration
 from dessine.cli.trust import trust_plugins
-from dessine.experiment import Experiment, stop_requests
+from dessine.experiment import Experiment
 from dessine.plots import Pictures
 from dessine.registry import SpecError
 from dessine.runs.files import own_folder
 from dessine.runs.run import RunError
 from dessine.spec import anchor, dump, read, value
+from dessine.stopping import stop_requests
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.launchers import Launcher, LauncherError, cores

@@ -27,7 +27,7 @@ from dessine.cli.terminal import is_terminal, room
 from dessine.cli.trust import trust_plugins
 from dessine.data import PLACES
 from dessine.data.progress import hidden
-from dessine.experiment import Experiment, Failed, Stopped, take_up, train
+from dessine.experiment import Experiment
 from dessine.games.kinds import Kinds
 from dessine.registry import SpecError
 from dessine.runs.comparison import differences
@@ -37,7 +37,9 @@ from dessine.runs.run import Run, RunError
 from dessine.scores.diagnosis import verdict
 from dessine.spec import BadSpec, Document, check_document, dump, read
 from dessine.spec.document import Place
+from dessine.stopping import Failed, Stopped
 from dessine.sweeps.repeats import train_apart, train_repeats
+from dessine.training import take_up, train
 
 PERIOD = 10.0
 """Seconds between two plain lines of progress, on a screen that is no terminal and in log.txt."""

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dessine.experiment import stop_requests
 from dessine.plugins import TRUST
 from dessine.runs.files import write_atomically
 from dessine.runs.run import Run, RunError
+from dessine.stopping import stop_requests
 from dessine.sweeps import lifeline
 
 INTERRUPTED = 130

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from dessine.data import PLACES
-from dessine.experiment import Experiment, Failed, NonFiniteError, Stopped, finish, pictures_of, stop_requests
+from dessine.experiment import Experiment
+from dessine.finishing import finish, pictures_of
 from dessine.plots.fonts import plain
 from dessine.runs import checkpoint
 from dessine.runs.checkpoint import Damaged
@@ -25,6 +26,7 @@ from dessine.runs.files import own, own_folder, write_atomically
 from dessine.runs.inside import files
 from dessine.runs.run import PICTURE, Run
 from dessine.spec import inline
+from dessine.stopping import Failed, NonFiniteError, Stopped, stop_requests
 from dessine.sweeps.launchers import Handle, Job, Local
 from dessine.sweeps.running import Outcome, judge, steps_made
 from dessine.threads import cores
@@ -50,7 +52,7 @@ def train_repeats(
 ) -> dict[str, Any]:
     """Train each repeat in `run`/repeats/, as many at once as the BLAS has threads, then join them. Returns the summary.
 
-    Like `dessine.experiment.train`: the same files, the same exceptions; what has been done is not done again. The whole is
+    Like `dessine.training.train`: the same files, the same exceptions; what has been done is not done again. The whole is
     completed only if each repeat has made its last step, or is gone for good. Raises RepeatFailed for any other end.
     """
     place = own_folder(run.path, "repeats")
