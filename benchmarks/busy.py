@@ -23,6 +23,7 @@ from timing import processor, seconds, versions, write
 
 from dessine.cli.loading import load
 from dessine.games import Game
+from dessine.spec import BadSpec
 from dessine.threads import LIMITS, cores
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -79,7 +80,11 @@ def main() -> None:
     ]
     print("\n".join(lines), flush=True)
     for path in args.configs:
-        lines.append(measure(path, many, busy, args.rounds, args.seconds))
+        try:
+            lines.append(measure(path, many, busy, args.rounds, args.seconds))
+        except BadSpec as error:  # such as data that have not been fetched
+            print(error, file=sys.stderr)
+            continue
         print(lines[-1], flush=True)
     if args.write:
         write("busy", lines)
