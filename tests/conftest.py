@@ -6,9 +6,12 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from PIL import Image
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests share the cores by themselves
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # of a hundred processes that tests start each would compile all of dessine
 
 MakeRun = Callable[..., Path]
 
@@ -99,6 +103,66 @@ def make_sweep(tmp_path: Path, make_run: MakeRun) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _memory_is_kept() -> Iterator[None]:
+    """No training looks through all that ten thousand tests hold for memory to give back: it does so four times, and takes
+    longer than most runs of a test. What it does is shown by test_machine.py, in a process of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dessine.experiment.give_back", lambda: None)
+        yield
+
+
+class Fork:
+    """In place of a process that runs a command of dessine: a fork of this one, which has everything imported already."""
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], output: IO[Any], cwd: str | None = None):
+        self.code: int | None = None
+        self.pid = os.fork()
+        if self.pid:
+            return
+        code = 99
+        try:
+            for number in (1, 2):
+                os.dup2(output.fileno(), number)
+            sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, closefd=False) for number in (1, 2))
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            os.environ.clear()
+            os.environ.update(env)
+            os.chdir(cwd or ".")
+            sys.argv = ["dessine", *command[command.index("dessine") + 1 :]]
+            from dessine.cli import group
+            from dessine.cli.errors import guarded
+
+            code = guarded(group)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def poll(self) -> int | None:
+        if self.code is None and (ended := os.waitpid(self.pid, os.WNOHANG))[0]:
+            self.code = os.waitstatus_to_exitcode(ended[1])
+        return self.code
+
+    def wait(self) -> None:
+        if self.code is None:
+            self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def send_signal(self, number: int) -> None:
+        if self.code is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+@pytest.fixture
+def forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of a sweep, and repeats apart, are forks: a tenth of the time, where nothing is asked of the process itself."""
+    if hasattr(os, "fork"):
+        monkeypatch.setattr("dessine.sweeps.lifeline.start", Fork)
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ published:
 
 
 @pytest.fixture
-def reproduce(tmp_path, monkeypatch, capsys):
+def reproduce(tmp_path, monkeypatch, capsys, forks):
     """Exit code, stdout and stderr of the command line, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(TABLE)

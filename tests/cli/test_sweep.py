@@ -28,7 +28,7 @@ ENDLESS = "training.steps=100000000"
 
 
 @pytest.fixture
-def sweep(tmp_path, monkeypatch, capsys):
+def sweep(tmp_path, monkeypatch, capsys, forks):
     """Exit code, stdout and stderr of the whole command line, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 

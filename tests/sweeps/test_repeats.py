@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ outputs: {plots: false, samples: 0, checkpoint: 30}
 
 
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forks: None) -> Path:
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "1")
     path = tmp_path / "small.yaml"
@@ -141,13 +142,14 @@ def test_repeat_that_fails_leaves_the_whole_failed_until_it_is_mended(config: Pa
 
 
 def test_killed_parent_takes_its_repeats_along_and_is_never_completed_early(config: Path) -> None:
-    steps, path = 4000, config.parent / "run"
+    steps, path = 2000, config.parent / "run"
     apart = "import sys; from dessine.sweeps import repeats; repeats.LARGE = 0; from dessine.cli import main; main()"
     parent = [sys.executable, "-c", apart, "train"]
     words = [config, f"training.steps={steps}", "outputs.checkpoint=20", "repeats=2", "--run-dir", path]
     with subprocess.Popen([*parent, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
         while not list(path.glob("repeats/0000/checkpoints/step_*2*.npz")):
             assert first.poll() is None
+            time.sleep(0.02)
         first.kill()
     again = subprocess.run([*parent, "--resume", str(path)], capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
