@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+parse = cache(ast.parse)
 SOURCE = Path(__file__).parents[1] / "src" / "dessine"
 
 FLOORS = [
@@ -91,7 +93,7 @@ def is_lazy(module: str) -> bool:
 def faults(source: str, own: str) -> list[str]:
     """What is wrong with the imports of a module of the package `own`."""
     found = []
-    for line, module, inside in imports(ast.parse(source)):
+    for line, module, inside in imports(parse(source)):
         known = any(package(module) in names for names in FLOORS) and module.startswith("dessine.")
         if known and package(module) != own and floor(package(module)) >= floor(own):
             found.append(f"line {line}: {own} must not know {module}")
@@ -128,7 +130,7 @@ def edges() -> dict[str, set[str]]:
 
 def imported(source: str, known: set[str]) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -155,7 +157,7 @@ def test_no_imports_run_in_a_circle() -> None:
 def names_in(module: Path) -> set[str]:
     """What another module may import from it: all that is given a name at its top, and the modules of a package."""
     found = {one.stem for one in module.parent.iterdir()} if module.stem == "__init__" else set()
-    for statement in ast.parse(module.read_text(encoding="utf-8")).body:
+    for statement in parse(module.read_text(encoding="utf-8")).body:
         if isinstance(statement, ast.ClassDef | ast.FunctionDef):
             found.add(statement.name)
             continue
@@ -170,7 +172,7 @@ def names_in(module: Path) -> set[str]:
 def test_what_is_imported_is_there() -> None:
     there = {name: names_in(path) for name, path in {**known(), "dessine": SOURCE / "__init__.py"}.items()}
     for name in MODULES:
-        for node in ast.walk(ast.parse((SOURCE / name).read_text(encoding="utf-8"))):
+        for node in ast.walk(parse((SOURCE / name).read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "dessine":
                 missing = {alias.name for alias in node.names} - there.get(str(node.module), set())
                 assert not missing, f"{name}:{node.lineno}: {node.module} has no {missing}"
@@ -188,14 +190,14 @@ def test_the_brain_knows_no_file_no_yaml_and_no_screen() -> None:
     forbidden = {"yaml", "json", "pathlib", "click", "tqdm", "matplotlib", "PIL", "sys", "io", "pickle", "logging"}
     for name in MODULES:
         if name.split("/")[0].removesuffix(".py") in ("nn", "losses", "optimizers", "constraints", "streams"):
-            tree = ast.parse((SOURCE / name).read_text(encoding="utf-8"))
+            tree = parse((SOURCE / name).read_text(encoding="utf-8"))
             assert not {module.split(".")[0] for _, module, _ in imports(tree)} & forbidden, name
             assert not {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} & {"open", "print", "input"}, name
 
 
 def test_nothing_is_unpickled() -> None:
     for name in MODULES:
-        tree = ast.parse((SOURCE / name).read_text(encoding="utf-8"))
+        tree = parse((SOURCE / name).read_text(encoding="utf-8"))
         assert not {module for _, module, _ in imports(tree)} & {"pickle", "dill", "joblib", "shelve", "marshal"}, name
         told = [k.value for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords if k.arg == "allow_pickle"]
         assert all(isinstance(v, ast.Constant) and v.value is False for v in told), name

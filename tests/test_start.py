@@ -15,9 +15,11 @@ def shell(command, **env):
     return subprocess.run(["sh", "-c", quoted], capture_output=True, env=os.environ | env, timeout=60)
 
 
-@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_closed_stream_is_no_failure(closed):
-    done = shell(f"list untils {closed}")
+@pytest.mark.parametrize(
+    ("command", "closed"), [("list untils", ">&-"), ("--help", "<&-"), ("--help", "2>&-"), ("list untils", "<&- >&- 2>&-")]
+)
+def test_a_closed_stream_is_no_failure(command, closed):
+    done = shell(f"{command} {closed}")
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
 

@@ -236,6 +236,7 @@ def test_all_advice_can_be_pasted_behind_the_config_it_is_for(config):
     path = CONFIGS / f"{config}.yaml"
     here = ["data.source=sample"] if "mnist" in config else []
     here += ["data.images=600", "data.test_images=300"] * ("stacked" in config or "sheep" in config or "mouton" in config)
+    here += ["data.points=1000", "data.test_points=500"] * (config.endswith(("grid", "line", "picture", "ring")))
     try:
         experiment, _, spec = load(path, here, False)
     except BadSpec as error:

@@ -320,15 +320,16 @@ def test_one_diverging_repeat_is_told_and_the_others_go_on_unchanged(dessine, co
     assert (summary["status"], "repeat 1" in summary["reason"]) == ("completed", True)
 
 
-@pytest.mark.parametrize("turn", [23, 26, 30])
-def test_divergence_is_told_the_same_after_a_resume(config, tmp_path, monkeypatch, turn):
+def test_divergence_is_told_the_same_after_a_resume(config, tmp_path, monkeypatch):
     poisoned(22, 1, monkeypatch)
     assert in_child(["train", config, "--run-dir", "straight", "--quiet"], 0, kill) == 0
     stop = lambda: signal.raise_signal(signal.SIGINT)  # noqa: E731
-    assert in_child(["train", config, "--run-dir", "run", "--quiet"], turn, stop) == 130
-    assert in_child(["train", "--resume", "run", "--quiet"], 0, kill) == 0
-    for name in ("summary.json", "metrics.jsonl"):
-        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
+    for turn in (23, 26, 30):
+        run = f"stopped_at_{turn}"
+        assert in_child(["train", config, "--run-dir", run, "--quiet"], turn, stop) == 130
+        assert in_child(["train", "--resume", run, "--quiet"], 0, kill) == 0
+        for name in ("summary.json", "metrics.jsonl"):
+            assert (tmp_path / run / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
 
 
 def test_resuming_a_diverged_run_says_why_again(dessine, config, tmp_path):

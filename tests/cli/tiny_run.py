@@ -55,7 +55,9 @@ def few(path: Path) -> list[str]:
     kind = read(path).data["data"]["type"]
     if kind in ("fashion_mnist", "kmnist"):
         return [f"data.path={SAMPLE}", "data.limit=100"]
-    return {"mnist": ["data.limit=100"], "sheep": ["data.images=100", "data.test_images=20"]}.get(kind, [])
+    images, points = ["data.images=100", "data.test_images=20"], ["data.points=200", "data.test_points=100"]
+    sizes = {"mnist": ["data.limit=100"], "sheep": images, "stacked_mnist": images}
+    return (sizes | dict.fromkeys(("grid", "line", "picture", "ring"), points)).get(kind, [])
 
 
 class Answer(NamedTuple):

@@ -28,7 +28,15 @@ def run(cache: Path, program: str = PROGRAM, **environment: str) -> subprocess.C
     )
 
 
-def test_a_loop_is_compiled_once_and_told_so(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the program prints where nothing is compiled."""
+    done = run(tmp_path_factory.mktemp("plain"), DESSINE_COMPILED="0")
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_a_loop_is_compiled_once_and_told_so(tmp_path: Path, plain: str) -> None:
     first = run(tmp_path)
     assert first.stderr.count(NOTICE) == 1
     kept = [path for path in tmp_path.rglob("*.nb?") if path.is_file()]
@@ -40,8 +48,7 @@ def test_a_loop_is_compiled_once_and_told_so(tmp_path: Path) -> None:
     damaged = run(tmp_path)
     assert NOTICE in damaged.stderr
     assert run(tmp_path).stderr == ""  # it was mended
-    assert run(tmp_path, DESSINE_COMPILED="0").stderr == ""
-    assert {first.stdout, second.stdout, damaged.stdout} == {run(tmp_path, DESSINE_COMPILED="0").stdout}
+    assert {first.stdout, second.stdout, damaged.stdout} == {plain}
 
 
 def test_a_loop_kept_under_the_name_of_another_is_compiled_again(tmp_path: Path) -> None:
@@ -62,9 +69,9 @@ for dtype in ("float32", "float64"):
     assert run(tmp_path, program).stderr == ""
 
 
-def test_a_cache_that_cannot_be_made_costs_nothing_but_time(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_made_costs_nothing_but_time(tmp_path: Path, plain: str) -> None:
     (tmp_path / "file").write_text("")
-    assert run(tmp_path / "file").stdout == run(tmp_path, DESSINE_COMPILED="0").stdout
+    assert run(tmp_path / "file").stdout == plain
 
 
 def test_a_part_of_loops_is_refused_where_python_calls_it() -> None:
