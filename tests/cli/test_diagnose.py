@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 
@@ -110,7 +110,7 @@ def test_what_was_made_to_fail_is_found_out(small, dessine, tmp_path, verdict):
             "training.stop={on: [collapsed, collapsing], patience: 1}",
             "game.discriminator.optimizer.eta=1e-6",
         ],
-        ["data={type: line}", "training.steps=200"],
+        ["data={type: line, points: 2000, test_points: 500}", "training.steps=200"],
         ["data={type: points, at: [0.0, 1.0]}", "training={steps: 150, batch_size: 2}", "outputs.metrics=10"],
     ],
 )
@@ -181,7 +181,7 @@ def test_the_page_of_a_run_shows_the_verdict(small, dessine, tmp_path):
 
 
 def test_a_classification_is_diagnosed_too(dessine):
-    changes = ["repeats=2", "training={steps: 2000}", "outputs={plots: false, metrics: 200}"]
+    changes = ["repeats=2", "training={steps: 1000}", "outputs={plots: false, metrics: 100}"]
     changes += ["game.network.optimizer.eta=1e-12"]
     assert dessine("train", CONFIGS / "xor_2_4_1.yaml", *changes, "--run-dir", "still").code == 0
     told = json.loads(dessine("diagnose", "still", "--json").out)
@@ -241,9 +241,9 @@ def test_all_advice_can_be_pasted_behind_the_config_it_is_for(config):
         experiment, _, spec = load(path, here, False)
     except BadSpec as error:
         pytest.skip(str(error))  # data that must be fetched
-    told = {}
+    told, accepts = {}, cache(partial(_accepts, spec, experiment.split))
     for lines, verdict in product(LINES.values(), VERDICTS):
-        advice = advise(verdict, spec, Lines(lines), partial(_accepts, spec, experiment.split))
+        advice = advise(verdict, spec, Lines(lines), accepts)
         assert len(advice) <= MOST
         etas = [one.override.partition("=")[0] for one in advice if ".eta" in one.override]
         assert len(set(etas)) == len(etas), advice
