@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import numpy as np
@@ -106,11 +107,11 @@ def make_sweep(tmp_path: Path, make_run: MakeRun) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _memory_is_kept() -> Iterator[None]:
-    """No training looks through all that ten thousand tests hold for memory to give back: it does so four times, and takes
-    longer than most runs of a test. What it does is shown by test_machine.py, in a process of its own."""
+def _garbage_stays() -> Iterator[None]:
+    """A training looks for garbage four times, and among all that ten thousand tests hold that takes longer than most runs of a
+    test. What it does is shown by test_machine.py, in a process of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dessine.experiment.give_back", lambda: None)
+        patch.setattr("dessine.machine.gc", SimpleNamespace(collect=lambda: 0))
         yield
 
 
