@@ -169,7 +169,7 @@ def test_what_a_file_is_stands_in_it_not_in_its_name(tmp_path: Path) -> None:
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 FAULTS = {
     "missing": (IMAGES, None, r"no train-images-idx3-ubyte \(plain or .gz\) in .*own; .* there is t10k-images-idx3-ubyte, "),
-    "empty": (IMAGES, b"", "begins with None, not with 2051"),
+    "empty": (IMAGES, b"", "is empty"),
     "other magic": (IMAGES, struct.pack(">I", 2049) + bytes(100), "begins with 2049, not with 2051"),
     "text": (LABELS, b"seven, three, one", "not an IDX file of labels"),
     "only a head": (IMAGES, struct.pack(">II", 2051, 12), "is cut off: it has 8 bytes"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,8 @@ def test_columns_and_labels_are_chosen_by_name_or_number(tmp_path: Path) -> None
         ("x,y\n1,2\n3\n", {}, r"points\.csv:3: 1 columns, where 2 are expected"),
         ("x,y\n1,2\n3,cat\n", {}, r"points\.csv:3: 'cat' is no number"),
         ("1,2\n3,nan\n", {}, r":2: a number that is not finite"),
+        ("1,2\n3,-1e300\n", {}, r":2: a number that is not finite, or larger than 1e\+18"),
+        ("1,2\n" + "3" * 200_000 + ",4\n", {}, r"points\.csv is no table: field larger than"),
         ("x,y\n1,2\n3,4\n", {"columns": ["z"]}, r"no column z \(it has x, y\)"),
         ("1,2\n3,4\n", {"label": 2}, r"no column 2 \(it has 0 to 1\)"),
         ("1,2.5\n3,4\n", {"label": 1}, "a label is a whole number"),
@@ -130,6 +133,9 @@ def test_a_table_that_is_no_cloud_says_where_and_what(tmp_path: Path, text: str,
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0\xff\xfe")
-    for name, told in (("none.csv", "none.csv"), ("binary.csv", "not text")):
+    (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")  # nobody writes to it: whoever opened it would wait for ever
+    wrong = {"none": "none.csv", "binary": "not text", "folder": "is a folder", "pipe": "is no ordinary file"}
+    for name, told in wrong.items():
         with pytest.raises(SpecError, match=told):
-            Dataset.of({"type": "cloud", "path": str(tmp_path / name)}).load()
+            Dataset.of({"type": "cloud", "path": str(tmp_path / f"{name}.csv")}).load()

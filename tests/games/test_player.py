@@ -158,6 +158,11 @@ def test_a_layer_that_nothing_can_be_learnt_through_is_refused_before_training(n
     assert caught.value.problems[0].path == path
 
 
+def test_a_player_without_a_layer_is_refused() -> None:
+    with pytest.raises(SpecError, match="layers: expects a list of 1 to 1000"):
+        Player.of({"layers": []})
+
+
 def test_shapes_that_do_not_fit_are_told_with_player_and_layer() -> None:
     with pytest.raises(SpecError, match=r"^player\.layers\[1\]\.shape: "):
         player([Dense(3), {"type": "reshape", "shape": [2, 2]}])

@@ -195,6 +195,14 @@ def test_each_cause_is_told_once_and_other_pictures_are_drawn(tmp_path):
     assert "a.png" in told[0]
 
 
+def test_a_picture_within_another_call_takes_its_time_once(monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr("dessine.plots.pictures.time.perf_counter", lambda: next(clock))
+    pictures = Pictures()
+    pictures.draw(lambda: pictures.draw(lambda: None))
+    assert pictures.seconds == 3  # of the outer one, in which the inner one took 1
+
+
 def test_a_key_of_the_user_ends_drawing():
     def stop() -> None:
         raise KeyboardInterrupt

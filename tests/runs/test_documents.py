@@ -25,6 +25,12 @@ def test_a_byte_order_mark_is_no_fault(tmp_path):
     assert read_info(tmp_path) == {}
 
 
+def test_every_seed_that_a_config_may_say_is_read(tmp_path):
+    for seed in (0, 2**63 - 1, 2**63 + 9_998):
+        (tmp_path / "run.json").write_text(json.dumps({"seed": seed}))
+        assert read_info(tmp_path) == {"seed": seed}
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"{},", b"[1]", b"5", b"\xff\xfe{}", b"{} {}", b'{"a": NaN}', b'{"a": "\\ud800"}', b'{"a": ' + DEEP]
 )

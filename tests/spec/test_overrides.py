@@ -69,6 +69,7 @@ def test_the_last_of_two_wins(document):
         ("name", "expects KEY=VALUE"),
         ("=1", "expects KEY=VALUE"),
         ("game..loss=1", "expects KEY=VALUE"),
+        (".".join(["a"] * 60) + "=1", "nested more than 50 deep"),
         ("game.layers[3].units=1", "game.layers is a list of 3: there is no [3]"),
         ("game.layers.units=1", "game.layers is a list of 3: there is no units"),
         ("game.layers[0].units.x=1", "game.layers[0].units is not a mapping"),

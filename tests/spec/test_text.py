@@ -102,6 +102,7 @@ def test_a_number_too_large_is_told_where_a_number_is_wanted(written):
     [
         ("", "c.yaml: is empty"),
         ("# nothing\n", "c.yaml: is empty"),
+        ("---\n", "c.yaml: is empty"),
         ("- a\n", "c.yaml:1: expects a mapping with data, game and training, got a list"),
         ("word", "c.yaml:1: expects a mapping with data, game and training, got 'word'"),
         ("a: 1\n---\nb: 1\n", "c.yaml:2: not YAML: a second document begins"),

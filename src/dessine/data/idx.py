@@ -288,10 +288,12 @@ def _head(path: Path, name: str, file: BufferedReader | gzip.GzipFile) -> tuple[
     kind = name.split("-", 1)[1].removesuffix("-ubyte")
     magic, dimensions = KINDS[kind]
     head = file.read(4 + 4 * dimensions)
-    found = struct.unpack_from(">I", head)[0] if len(head) >= 4 else None
+    if not head:
+        raise SpecError(f"{shown(path)} is empty: fetch or copy it again")
+    found = int.from_bytes(head[:4])
     if found != magic:
         what = f"{shown(path)} is not an IDX file of {kind.split('-')[0]}: it begins with {found}, not with {magic}"
-        raise SpecError(what + _meaning(found or 0, dimensions))
+        raise SpecError(what + _meaning(found, dimensions))
     if len(head) < 4 + 4 * dimensions:
         raise SpecError(f"{shown(path)} is cut off: it has {len(head)} bytes")
     promised: tuple[int, ...] = struct.unpack_from(f">{dimensions}I", head, 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import stat
 from typing import Annotated
 
 import numpy as np
@@ -15,6 +16,8 @@ from dessine.registry import NonNegative, Part, PathText, Points, SpecError, Who
 
 MOST_CELLS = 50_000_000
 """Numbers that a table may hold."""
+LARGEST = 1e18
+"""Of them: beyond it, squares are infinite in float32."""
 Segment = Annotated[list[float], MinLen(4), MaxLen(4)]
 
 
@@ -164,12 +167,17 @@ def read_table(text: str) -> tuple[list[str], Array]:
     """Names of the columns, or none, and their numbers (N, columns). Raises SpecError naming the line that is no such thing."""
     path = expanded(text)
     try:
+        what = path.stat().st_mode
+        if not stat.S_ISREG(what):  # a pipe may never end
+            raise SpecError(f" is {'a folder' if stat.S_ISDIR(what) else 'no ordinary file'}: expects a table")
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _numbers(file.read(20 * MOST_CELLS))
     except OSError as error:
         raise unreadable(path, error).below("path") from None
     except UnicodeDecodeError:
         raise SpecError(f"{shown(path)} is no table: it is not text", ("path",)) from None
+    except csv.Error as error:
+        raise SpecError(f"{shown(path)} is no table: {error}", ("path",)) from None
     except SpecError as error:
         raise SpecError(f"{shown(path)}{error}", ("path",)) from None
 
@@ -198,8 +206,9 @@ def _numbers(text: str) -> tuple[list[str], Array]:
     numbers = np.array(rows).reshape(-1, width)
     if not len(numbers):
         raise SpecError(" holds no points")
-    if not np.isfinite(numbers).all():
-        raise SpecError(f":{lines[int(np.argmin(np.isfinite(numbers).all(1)))][0]}: a number that is not finite")
+    good = np.abs(numbers) <= LARGEST
+    if not good.all():
+        raise SpecError(f":{lines[int(np.argmin(good.all(1)))][0]}: a number that is not finite, or larger than {LARGEST:g}")
     return names, numbers
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import MaxLen
+from annotated_types import MaxLen, MinLen
 
 from dessine.constraints import Constraint
 from dessine.games.gauge import Gauge
@@ -38,7 +38,7 @@ class Player(Node):
 
     def __init__(
         self,
-        layers: Annotated[list[Layer], MaxLen(1_000)],
+        layers: Annotated[list[Layer], MinLen(1), MaxLen(1_000)],
         optimizer: Like[Optimizer] = "adam",
         constraint: Like[Constraint] | None = None,
     ):

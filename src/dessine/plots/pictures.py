@@ -24,7 +24,7 @@ class Pictures:
 
     def draw(self, save: Callable[..., Saved], *args: Any, **options: Any) -> list[Path]:
         """Call `save(*args, **options)`. Returns the paths of what it has drawn; none if it failed."""
-        began = time.perf_counter()
+        began, before = time.perf_counter(), self.seconds
         try:
             made = save(*args, **options)
         except Exception as error:  # a library, a font, a full disk, a user's matplotlib: none of them may end a run
@@ -39,5 +39,5 @@ class Pictures:
                 self.tell(f"some pictures could not be drawn, everything else goes on: {' '.join(cause.split())}{where}")
             return []
         finally:
-            self.seconds += time.perf_counter() - began
+            self.seconds = before + time.perf_counter() - began  # pictures that `save` drew in here, too, are counted once
         return [made] if isinstance(made, Path) else list(made or ())

@@ -23,6 +23,8 @@ from dessine.runs.inside import read
 from dessine.schema import shown
 
 Whole = Annotated[int, Ge(0), Le(2**53)]
+Seed = Annotated[int, Ge(0)]
+"""Whatever may be said: it is only told, and drawn from."""
 Number = float | int | None
 Metric = Number | list[Number]
 """One number, or one for each repeat; null where it was not finite."""
@@ -51,7 +53,7 @@ class Spec(TypedDict, total=False):
     """As much of a resolved config as a list of runs looks at; what it means is the schema's."""
 
     name: str
-    seed: Whole
+    seed: Seed
     repeats: Annotated[int, Ge(1), Le(10_000)]
 
 
@@ -149,7 +151,7 @@ class Info(TypedDict, total=False):
     stopped: str | None
     command: str
     overrides: list[str]
-    seed: Whole
+    seed: Seed
     step: Whole | None
     steps: Whole | None
     goals: dict[str, Literal["min", "max"]]
@@ -325,7 +327,7 @@ class Scores(TypedDict, total=False):
     """scores.json, only.json and checkpoints.json in eval/."""
 
     step: Whole
-    seed: Whole
+    seed: Seed
     notice: str
     scores: dict[str, Score]
     drawn_by: str

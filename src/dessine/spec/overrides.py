@@ -13,7 +13,7 @@ from dessine.registry import SpecError, dotted
 from dessine.schedules import Schedule
 from dessine.schema import signature
 from dessine.spec.document import BadSpec, Document, Fault, Place
-from dessine.spec.text import Budget, Builder, Spent, compose
+from dessine.spec.text import DEEPEST, Budget, Builder, Spent, compose
 
 
 def change(document: Document, overrides: Sequence[str]) -> None:
@@ -77,6 +77,8 @@ def _parts(text: str) -> tuple[KeyPath, str]:
     words = re.sub(r"\[(-?[0-9]+)\]", r".\1", key.strip()).split(".")
     if not equals or not all(words):
         raise SpecError("expects KEY=VALUE, such as training.steps=100 or game.generator.layers[0].units=64")
+    if len(words) > DEEPEST:
+        raise SpecError(f"nested more than {DEEPEST} deep")
     if words[0] == "extends":
         raise SpecError("extends stands in a file: it is read before any KEY=VALUE")
     numbers = re.compile(r"-?[0-9]{1,9}")

@@ -194,7 +194,7 @@ def parse(text: str, file: str, budget: Budget | None = None) -> Document:
     budget = budget or Budget()
     try:
         tree = compose(text, budget)
-        if tree is None:
+        if tree is None or (isinstance(tree, yaml.ScalarNode) and tree.style is None and not tree.value):  # such as '---' alone
             raise BadSpec([f"{file}: is empty: expects a mapping with data, game and training"])
         if not isinstance(tree, yaml.MappingNode):
             what = "a list" if isinstance(tree, yaml.SequenceNode) else quoted(tree.value)
