@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -329,6 +332,58 @@ def test_who_follows_may_stop_it_as_ctrl_c_does(tmp_path: Path, repeats: int, in
     assert run.resume(progress=False).status == "completed"
     straight = dessine.train(TEXT, run_dir=tmp_path / "straight", progress=False, repeats=repeats)
     assert (run.path / "metrics.jsonl").read_text() == (straight.path / "metrics.jsonl").read_text()
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """No longer file can be written meanwhile: the nearest thing to a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_training_that_cannot_write_is_failed_names_the_file_and_keeps_the_rest(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+
+    def fill(step: int, record: dict[str, Any]) -> None:
+        if step >= 6:
+            room = (run / "checkpoints/step_000000000.npz").stat().st_size
+            stack.enter_context(files_of_at_most(room - 1))
+
+    with pytest.raises(dessine.Failed) as failed, ExitStack() as stack:
+        dessine.train(TEXT, run_dir=run, progress=fill)
+    told = str(failed.value)
+    assert told.startswith(f"{run}/checkpoints/step_0000000")
+    assert told.endswith(": File too large")
+    left = dessine.load(run)
+    assert (left.status, left.info["reason"], left.metrics_arrays()["step"][0]) == ("failed", told, 5)
+    assert not list(run.glob("**/.*.tmp*"))
+    assert left.resume(progress=False).status == "completed"
+
+
+def test_scores_that_cannot_be_written_are_failed(run: dessine.SavedRun) -> None:
+    with pytest.raises(dessine.Failed, match=r"File too large") as failed, files_of_at_most(10):
+        run.scores(200, only=["modes"])
+    assert str(run.path) in str(failed.value)
+
+
+def test_memory_that_runs_out_is_failed_and_what_a_follower_raises_stays_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhaust(*args: Any, **options: Any) -> None:
+        raise MemoryError("Unable to allocate 2.9 TiB")
+
+    def lose(step: int, record: dict[str, Any]) -> None:
+        raise ConnectionError("mine")
+
+    with pytest.raises(ConnectionError, match="mine"):
+        dessine.train(TEXT, run_dir=tmp_path / "a", progress=lose)
+    monkeypatch.setattr(Run, "save_checkpoint", exhaust)
+    with pytest.raises(dessine.Failed, match=r"^out of memory: Unable"):
+        dessine.train(TEXT, run_dir=tmp_path / "b", progress=False)
 
 
 def test_who_follows_and_ends_the_program_leaves_no_run_that_seems_to_train(tmp_path: Path) -> None:

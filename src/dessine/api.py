@@ -1,7 +1,8 @@
 """Dessine from Python: train, load and list runs. The commands and these functions call the same ones, so a run is the same.
 
 A user's mistake raises `SpecError`, with the lines that the command would print; a folder that cannot be used `RunError`; a
-training that could not go on `Failed`. Nothing here ends the program. What the commands print on the way goes to stderr.
+training that could not go on, and a file that cannot be written, `Failed`. Nothing here ends the program. What the commands
+print on the way goes to stderr.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import cached_property, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import click
@@ -26,6 +28,7 @@ from dessine.cli.diagnose import command as diagnose_command
 from dessine.cli.diagnose import diagnosed
 from dessine.cli.draw import ask_images, draw_images
 from dessine.cli.draw import command as draw_command
+from dessine.cli.errors import explain
 from dessine.cli.evaluate import Question, measured
 from dessine.cli.evaluate import command as eval_command
 from dessine.cli.latents import playing
@@ -85,8 +88,9 @@ def train(
         training as Ctrl-C does
     changes: in place of what the config says: `seed=3`, `training__steps=100`, or `**{"training.steps": 100}`
 
-    Returns the run. Raises `SpecError` before anything is made, `Failed` where it could not go on, and `Interrupted` where it
-    was asked to stop; what was done until then stays. In a thread it works as well, only that signals reach the main one.
+    Returns the run. Raises `SpecError` before anything is made, `Failed` where it could not go on, be it for a full disk or for
+    want of memory, and `Interrupted` where it was asked to stop; what was done until then stays. In a thread it works as
+    well, only that signals reach the main one.
     """
     overrides = _overrides(changes)
     with _command():
@@ -278,7 +282,7 @@ class SavedRun:
         """Measure it, as `dessine eval` does, whose files in the run's folder are written as well.
 
         Returns score -> row: value, standard_error, interval, better, ceiling, floor, collapsed, n. Of a classification,
-        success and loss: mean, std, count.
+        success and loss: mean, std, count. Raises `Failed` where the files cannot be written.
         count: examples of each side, at most
         only: these scores alone
         slow: the slow ones, too
@@ -434,6 +438,9 @@ class _Called(_Silent):
 
     def step(self, step: int, record: dict[str, Any]) -> None:
         super().step(step, record)
+        self.hand_on(step, record)
+
+    def hand_on(self, step: int, record: dict[str, Any]) -> None:
         self.follow(step, record)
 
 
@@ -500,7 +507,10 @@ def _trained(run: Run, do: Callable[[], None], trust: bool = True) -> SavedRun:
 
 @contextmanager
 def _command(trust: bool = False) -> Iterator[None]:
-    """As within a command: one thread of the BLAS, so that the bits are the same, and mistakes in the command's own words."""
+    """As within a command: one thread of the BLAS, so that the bits are the same, and mistakes in the command's own words.
+
+    What the system refuses, such as room on a full disk, is Failed; what a function raises that the user handed in stays so.
+    """
     try:
         with click.Context(click.Command("dessine")), plugins.trusting(trust):
             yield
@@ -508,6 +518,10 @@ def _command(trust: bool = False) -> Iterator[None]:
         raise SpecError([Problem((), line) for line in error.lines]) from None
     except click.ClickException as error:
         raise SpecError(error.format_message()) from None
+    except (OSError, MemoryError) as error:
+        if any(frame.f_code is _Called.hand_on.__code__ for frame, _ in walk_tb(error.__traceback__)):
+            raise
+        raise Failed(plugins.blamed(error) or explain(error)) from None
 
 
 def _document(config: str | os.PathLike[str] | Mapping[str, Any], overrides: Sequence[str]) -> Document:

@@ -14,7 +14,8 @@ from dessine.data.mixture import Mixture
 from dessine.experiment import Experiment
 from dessine.games import Context
 from dessine.games.pictures.places import Grid, drawn_along, latent_lines, log_ratio, pushes, says
-from dessine.plots import Pictures
+from dessine.plots import Pictures, field
+from dessine.plots.view import view_of
 from dessine.schema import check
 
 RNG = np.random.default_rng(0)
@@ -40,7 +41,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def built(data: str = "ring", repeats: int = 1, dtype: str = "float64", **game: Any) -> Experiment:
-    width = 1 if data in ("line", "one point") else 2
+    width = {"line": 1, "one point": 1, "four numbers": 4}.get(data, 2)
     layers = [{"type": "dense", "units": 8, "activation": "tanh"}, {"type": "dense", "units": width}]
     critic = [{"type": "dense", "units": 8, "activation": "tanh"}, {"type": "dense", "units": 1}]
     own = {"latent": {"size": width}, "generator": {"layers": layers, "optimizer": "adam"}} | game
@@ -72,6 +73,30 @@ def test_pictures_are_drawn_and_move_nothing(tmp_path, data, settings):
     states = one.game.state(), other.game.state()
     assert all(np.array_equal(a, states[1][name]) for name, a in states[0].items())
     assert one.game.streams.state() == other.game.streams.state()
+
+
+def test_points_of_more_than_two_numbers_are_seen_as_draw_and_directions_see_them(tmp_path, monkeypatch):
+    np.savetxt(tmp_path / "four.csv", RNG.normal(size=(60, 4)) * [0.1, 3.0, 0.2, 1.0], delimiter=",")
+    monkeypatch.setitem(DATA, "four numbers", {"type": "cloud", "path": str(tmp_path / "four.csv")})
+    experiment, save, seen = built("four numbers"), field.save_field, dict[str, Any]()
+
+    def kept(path: Path, low: Any, high: Any, real: Any, drawn: Any, *others: Any) -> Path:
+        seen.update(real=real, drawn=drawn, warped=others[4], caption=others[6])
+        return save(path, low, high, real, drawn, *others)
+
+    monkeypatch.setattr(field, "save_field", kept)
+    show(experiment, tmp_path / "step.png")
+    real = experiment.split.behind()
+    view = view_of(real, 4)
+    np.testing.assert_array_equal(seen["real"], view.of(real))
+    assert seen["drawn"].shape[1] == 2
+    assert all(way.shape[1] == 2 for way in seen["warped"])
+    assert seen["caption"].endswith(view.told.strip())
+    assert "two principal axes of 4 numbers" in view.told
+    experiment.game.generator.network.theta[:] = np.nan
+    show(experiment, tmp_path / "lost.png")
+    assert seen["caption"].endswith("of the variance)")
+    assert not np.isfinite(seen["drawn"]).any()
 
 
 @pytest.mark.parametrize("data", ["ring", "line"])

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dessine.plots import grid
 from dessine.plots.grid import (
     BAR,
     FEWEST_FRAMES,
     FOOT,
     GAP,
     HEADER,
+    LAST_FRAMES,
     MOST_BYTES,
     MOST_FRAMES,
     SMALLEST,
@@ -162,6 +164,23 @@ def test_a_gif_that_would_be_large_has_fewer_frames_and_smaller_ones(tmp_path: P
     with Image.open(path) as gif:
         assert FEWEST_FRAMES <= gif.n_frames < 80
         assert SMALLEST < gif.width / 250 < 1
+
+
+@pytest.mark.parametrize("mode", ["P", "RGB"])
+@pytest.mark.parametrize(("count", "size", "kept"), [(70, (700, 700), LAST_FRAMES), (3, (2600, 2600), 3)])
+def test_no_frames_are_so_large_that_a_gif_takes_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, count: int, size: tuple[int, int], kept: int
+) -> None:
+    monkeypatch.setattr(grid, "MOST_BYTES", MOST_BYTES // 50)  # and all sides a seventh: as quick as it may be
+    frames = restless(tmp_path, count, (size[0] // 7, size[1] // 7), mode)
+    path = save_gif(tmp_path / "a.gif", frames, [i**2 for i in range(count)])
+    assert path.stat().st_size <= MOST_BYTES // 50
+    with Image.open(path) as gif:
+        assert kept <= gif.n_frames < FEWEST_FRAMES
+        assert gif.width < size[0] / 7
+        gif.seek(gif.n_frames - 1)
+        bar = np.asarray(gif.convert("RGB"))[-2]
+        assert (bar == bar[0]).all()  # it is at its end: the last one is there
 
 
 def test_smaller_frames_keep_thin_lines_whole_and_letters_smooth(tmp_path: Path) -> None:

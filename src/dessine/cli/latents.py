@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from dessine.data.packed import NOT_NPY
 from dessine.experiment import Experiment
 from dessine.games import Adversarial
 from dessine.games.game import FIXED_SEED, NO_GENERATOR
-from dessine.runs.files import beside
+from dessine.runs.files import write_atomically
 from dessine.streams import Streams
 
 Array = np.ndarray
@@ -119,5 +120,6 @@ def written_beside(out: Path, *read: Path) -> Path:
 
 def save_latents(path: Path, z: Array) -> None:
     """For `read_latents`."""
-    with beside(path) as temporary, temporary.open("wb") as file:
-        np.save(file, z.astype(np.float32), allow_pickle=False)
+    file = BytesIO()  # given the file itself, NumPy's error on a full disk tells neither the disk nor the name
+    np.save(file, z.astype(np.float32), allow_pickle=False)
+    write_atomically(path, file.getvalue())

@@ -26,9 +26,9 @@ STEP, PAUSE = 70, 700
 """Milliseconds of a frame, and of one that waits."""
 TILE = 84
 """Pixels of an image in a table, at least: its head is as wide."""
-MOST_FRAMES, FEWEST_FRAMES = 200, 64
+MOST_FRAMES, FEWEST_FRAMES, LAST_FRAMES = 200, 64, 16
 MOST_BYTES, SMALLEST = 1_000_000, 0.6
-"""Of a GIF, so that a page with it loads at once; and how small its frames may become for that."""
+"""Of a GIF, so that a page with it loads at once; and how small its frames become for that while there are FEWEST_FRAMES."""
 PAPER, INK, BAR = (238, 238, 238), (20, 20, 20), (31, 95, 168)
 
 
@@ -132,15 +132,14 @@ def save_frames(path: Path, frames: Iterator[Image.Image], waits: Sequence[bool]
 def save_gif(path: Path, frames: Sequence[Path], at: Sequence[float] = (), seconds: float = 10.0) -> Path:
     """The pictures in order, with a bar that shows how far they are; the last one stays longer. About `seconds` for all.
 
-    Of more than MOST_FRAMES some are chosen evenly, the first and the last among them. Where all would take more than
-    MOST_BYTES, they are fewer, and then smaller, both within limits.
+    Of more than MOST_FRAMES some are chosen evenly, the first and the last among them. It takes MOST_BYTES at most: where all
+    would take more, they are fewer, then smaller, both within limits; and where that is not enough, as of very large pictures,
+    fewer again, and at last smaller again.
     at: the step of each, so that the bar runs as the steps do, however they are spaced; else it runs evenly
     """
     every, expected = len(frames), sum(frame.stat().st_size for frame in frames)  # a GIF takes nearly what its PNGs do
     many = min(every, MOST_FRAMES, max(FEWEST_FRAMES, int(every * MOST_BYTES / max(expected, 1))))
-    chosen = np.unique(np.linspace(0, every - 1, many).round().astype(int))
-    steps = np.array(at if len(at) else range(every), float)[chosen]
-    shares = (steps - steps[0]) / max(steps[-1] - steps[0], 1e-12)
+    chosen = _evenly(every, many)
     sizes, modes = [], set()
     for i in chosen:
         with Image.open(frames[i]) as file:
@@ -148,18 +147,29 @@ def save_gif(path: Path, frames: Sequence[Path], at: Sequence[float] = (), secon
             modes.add(file.mode)
     size = max(wide for wide, _ in sizes), max(high for _, high in sizes)  # a caption may take a line more
     colours = _palette([frames[i] for i in chosen[[0, len(chosen) // 2, -1]]]) if modes != {"P"} else None
-    each = int(min(250, 1000 * seconds / len(chosen)))
-    durations = [each] * (len(chosen) - 1) + [2000]
     scale, takes = 1.0, 0.9 * expected * len(chosen) / every
     while True:
         if takes > MOST_BYTES:
-            less = (0.95 * MOST_BYTES / takes) ** 0.64  # as measured: between what lines and what areas take
-            scale = max(SMALLEST, less * scale)
+            less = 0.95 * MOST_BYTES / takes
+            if scale <= SMALLEST and many > LAST_FRAMES:
+                many = max(LAST_FRAMES, int(many * less))
+            else:
+                smaller = scale * less**0.64  # as measured: between what lines and what areas take
+                scale = max(SMALLEST, smaller) if scale > SMALLEST else smaller
+        chosen = _evenly(every, many)
+        steps = np.array(at if len(at) else range(every), float)[chosen]
+        shares = (steps - steps[0]) / max(steps[-1] - steps[0], 1e-12)
+        durations = [int(min(250, 1000 * seconds / len(chosen)))] * (len(chosen) - 1) + [2000]
         made = (_with_bar(frames[i], size, scale, share, colours) for i, share in zip(chosen, shares, strict=True))
         _save(next(made), path, save_all=True, append_images=made, duration=durations, loop=0)
         takes = path.stat().st_size
-        if takes <= MOST_BYTES or scale == SMALLEST:
+        if takes <= MOST_BYTES:
             return path
+
+
+def _evenly(every: int, many: int) -> Array:
+    """`many` places of so many, the first and the last among them."""
+    return np.unique(np.linspace(0, every - 1, many).round().astype(int))
 
 
 def _palette(frames: Sequence[Path]) -> Image.Image:
@@ -184,7 +194,7 @@ def _with_bar(frame: Path, size: tuple[int, int], scale: float, share: float, co
         canvas.putpalette(_colours(one).ravel().tolist())
     canvas.paste(one)
     if scale < 1:
-        canvas = _smaller(canvas, (round(size[0] * scale), round(size[1] * scale)))
+        canvas = _smaller(canvas, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
     if canvas.mode == "RGB":
         canvas = canvas.quantize(palette=colours, dither=Image.Dither.NONE)
     bar = (0, canvas.height - 5, round(canvas.width * share), canvas.height)

@@ -37,4 +37,9 @@ def view_of(real: Array, n: int) -> View:
     shares = np.maximum(values[:-3:-1], 0) / values.sum()
     told = f"\n(two principal axes of {n} numbers: {100 * shares.sum():.0f} % of the variance)"
     first, second = (f"{name} axis ({100 * share:.0f} %)" for name, share in zip(("first", "second"), shares, strict=True))
-    return View(lambda x: (x - middle) @ axes, told, (first, second))
+
+    def of(x: Array) -> Array:
+        with np.errstate(invalid="ignore", over="ignore"):  # what a game that diverges has drawn
+            return np.asarray((x - middle) @ axes)
+
+    return View(of, told, (first, second))

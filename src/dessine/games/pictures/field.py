@@ -18,14 +18,17 @@ BLUR = 1 / 50
 
 
 def show_plane(pair: Pair, path: Path, drawn: Array, title: str) -> None:
-    """drawn: (N, d) points of replicate 0, of two numbers or more, as the generator draws them now."""
+    """drawn: (N, d) points of replicate 0, of two numbers or more, as the generator draws them now; of more, seen along the
+    principal axes of the real ones, a plane that the discriminator cannot be asked about.
+    """
     from dessine.plots import field
+    from dessine.plots.view import view_of
 
     real = pair.examples.floats(np.arange(min(4 * SHOWN, len(pair.examples))), np.float64)
-    grid = Grid(*field.window(real[:, :2]), SIDE)
     found, d = pair.panel.modes_of(drawn[: pair.scored or None]), real.shape[1]
-    told = f"{title}: {found}" if found else title
-    told += f" (the first two of {d} numbers)" if d > 2 else ""
+    view = view_of(real[:SHOWN], d)
+    grid = Grid(*field.window(view.of(real)), SIDE)
+    told = (f"{title}: {found}" if found else title) + view.told.replace("\n", " ")
     said, ratio, arrows, warped = None, None, None, None
     if d == 2:
         said = says(pair, grid.places)
@@ -41,13 +44,13 @@ def show_plane(pair: Pair, path: Path, drawn: Array, title: str) -> None:
         path,
         grid.low,
         grid.high,
-        real[:SHOWN, :2],
-        drawn[:SHOWN, :2],
+        view.of(real[:SHOWN]),
+        view.of(drawn[:SHOWN]),
         None if said is None else centred(pair, said, real, drawn).reshape(SIDE, SIDE),
         pair.loss.probability,
         None if ratio is None else (ratio.reshape(SIDE, SIDE), pair.panel.data.density is not None, blur),
         arrows,
-        None if warped is None else [way[:, :2] for way in warped],
+        None if warped is None else [view.of(way) for way in warped],
         _of_latents(pair),
         told,
         pair.decay is not None,
