@@ -179,6 +179,28 @@ def test_compare_makes_one_page_of_it_all(dessine, two, make_run):
     assert dessine("runs", "compare", "evil", "--html", "file/x.html").code == 1
 
 
+def test_compare_tells_three_runs_of_one_config_apart(dessine, make_run):
+    for seed, success in enumerate([0.7, 0.8, 0.9]):
+        make_run(f"at_{seed}/run", seed=seed, success=[0.1, success], samples=[10])
+    runs = [f"runs/at_{seed}/run" for seed in range(3)]
+    answer = dessine("runs", "compare", *runs, "--html", "all.html")
+    assert (answer.code, answer.err) == (0, "")
+    assert [line.split("  ")[0].strip() for line in answer.out.splitlines()[:5]] == [
+        "run",
+        *(f"at_{i}/run, seed {i}" for i in range(3)),
+        "all 3",
+    ]
+    page = Path("all.html").read_text()
+    for seed in range(3):
+        assert page.count(f"at_{seed}/run") >= 4  # above, what they reached, the curves, and the list of the runs
+    assert page.count("<polyline") == 4
+    assert page.count('src="data:image/png;base64,') == 3
+    (setting,) = json.loads(dessine("runs", "compare", *runs, "--json").out)["settings"]
+    assert [run["seed"] for run in setting["runs"]] == [0, 1, 2]
+    assert setting["metrics"]["test_success"]["count"] == 3
+    assert dessine("runs", "compare", *runs, "--format", "csv").out.splitlines()[3].startswith('"at_2/run, seed 2",1,0.9')
+
+
 def test_compare_takes_the_completed_runs_of_a_sweep(dessine, make_sweep):
     make_sweep("s", {"a": {"seed": 1}, "b": {"seed": 2}, "c": {"seed": 3, "status": "failed"}})
     answer = dessine("runs", "compare", "s", "--json", "--out", "x.png")

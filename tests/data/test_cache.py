@@ -23,7 +23,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     """A cache whose sets have small files."""
     monkeypatch.setenv("DESSINE_DATA", str(tmp_path / "cache"))
     monkeypatch.setattr(cache, "FILES", {name: (hashlib.sha256(name.encode()).hexdigest(), "") for name in ("a", "b", "c")})
-    monkeypatch.setattr(cache, "CIFAR10_BYTES", 4)
+    monkeypatch.setattr(cache, "CIFAR10_SHA1", dict.fromkeys(CIFAR10_FILES, hashlib.sha1(b"1234").hexdigest()))
     return tmp_path / "cache"
 
 
@@ -54,7 +54,7 @@ def test_nothing_is_said_of_a_cache_that_is_well_or_not_there(folder):
 def test_what_is_cut_off_changed_or_missing_is_told_with_what_mends_it(folder):
     put(folder / "mnist", a="a", b="?")
     put(folder / "kmnist", **{"train-images-idx3-ubyte.gz": b""})
-    put(folder / "cifar10" / CIFAR10_FOLDER, **{CIFAR10_FILES[0]: "123"})
+    put(folder / "cifar10" / CIFAR10_FOLDER, **{CIFAR10_FILES[0]: "1235"})
     put(folder / "quickdraw", **{"cat.npy": b"x", "no thing.npy": b""})
     put(folder / "emnist", **{emnist_files("letters")[0]: b"x"})
     found = {(fault.path.relative_to(folder).as_posix(), fault.do, fault.wrong): fault.why for fault in faults()}
@@ -69,7 +69,7 @@ def test_what_is_cut_off_changed_or_missing_is_told_with_what_mends_it(folder):
         ("kmnist/train-images-idx3-ubyte.gz", "dessine data fetch kmnist", True): damaged.format(0, "s"),
         (cifar, "dessine data fetch cifar10", True): "only a part of the set is there: "
         "data_batch_2.bin, data_batch_3.bin, data_batch_4.bin and 2 more are missing",
-        (f"{cifar}/data_batch_1.bin", "dessine data fetch cifar10", True): "has 3 bytes, not 4",
+        (f"{cifar}/data_batch_1.bin", "dessine data fetch cifar10", True): damaged.format(4, "s"),
         (
             "quickdraw/cat.npy",
             "dessine data fetch quickdraw cat",

@@ -8,7 +8,7 @@ import pytest
 from dessine.letters import clipped
 from dessine.registry import SpecError
 from dessine.runs.collection import read_row, survey
-from dessine.runs.comparison import ABSENT, differences, metrics_of, settings, short_names, shown
+from dessine.runs.comparison import ABSENT, apart, differences, each_drawing, ends_of, metrics_of, settings, short_names, shown
 
 
 @pytest.fixture
@@ -33,6 +33,46 @@ def test_a_repeat_that_was_made_twice_counts_once(make_run, rows):
     made, notes = settings(rows())
     assert made[0].ends("test_success").tolist() == [0.1, 0.2]
     assert notes == ["b: omitted, its seed and spec are those of a"]
+
+
+def test_runs_of_a_single_setting_have_a_line_each_and_one_together(make_run, rows):
+    for seed, name in enumerate("abc"):
+        make_run(name, seed=seed, success=[0.1 * seed])
+    made, _ = settings(rows())
+    *each, together = apart(made)
+    assert [one.label for one in each] == ["a, seed 0", "b, seed 1", "c, seed 2"]
+    assert [one.ends("test_success").tolist() for one in each] == [[0.0], [0.1], [0.2]]
+    assert (together.label, together.values) == ("mean of all 3", {"run": "all 3"})
+    assert together.ends("test_success").tolist() == [0.0, 0.1, 0.2]
+    assert [one.label for one in each_drawing(made)] == [one.label for one in each]
+
+
+def test_several_settings_and_a_single_run_stay_what_they_are(make_run, rows):
+    make_run("a", seed=0)
+    alone, _ = settings(rows())
+    assert apart(alone) == each_drawing(alone) == alone
+    make_run("b", seed=1)
+    make_run("c", spec={"training.batch_size": 2})
+    made, _ = settings(rows())
+    assert apart(made) == each_drawing(made) == made
+
+
+def test_runs_of_one_name_are_told_by_their_folders(make_run, rows, tmp_path):
+    for seed, name in enumerate(("x/run", "y/run", "z/run")):
+        make_run(name, seed=seed % 2)
+    found = [read_row(tmp_path / "runs" / name / "run", "run") for name in "xyz"]
+    for row in found:
+        row.spec = row.info["spec"]
+    made, notes = settings(found)
+    assert [one.label for one in each_drawing(made)] == ["x/run, seed 0", "y/run, seed 1"]
+    assert notes == ["z/run: omitted, its seed and spec are those of x/run"]
+    assert ends_of([tmp_path / "a" / "b", tmp_path / "c"]) == ["b", "c"]
+
+
+def test_settings_that_look_alike_are_numbered(make_run, rows):
+    make_run("a", spec={"game.loss.factor": 0.12345678})
+    make_run("b", spec={"game.loss.factor": 0.12345679})
+    assert [one.label for one in settings(rows())[0]] == ["1: factor=0.123457", "2: factor=0.123457"]
 
 
 def test_other_data_are_another_setting(make_run, rows):

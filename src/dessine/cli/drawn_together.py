@@ -42,9 +42,8 @@ def save_samples_of(path: Path, every: Sequence[Setting], title: str) -> Path | 
             say(f"{one.label}: its samples are {wrong}, not {right} like the others: they are not in the picture")
     drawn = [one for one in drawn if one.x.shape[1:] == most]
     same = len({str(one.latent) for one in drawn}) == 1
-    told = f"{title}: samples of the first run of each setting, " + (
-        "from the same latents" if same else "their latents differ in size or kind"
-    )
+    whose = "each run" if all(len(one.tracks) == 1 for one in every) else "the first run of each setting"
+    told = f"{title}: samples of {whose}, " + ("from the same latents" if same else "their latents differ in size or kind")
     if len(most) == 1:
         from dessine.plots.compare import save_points
 

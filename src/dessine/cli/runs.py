@@ -27,7 +27,17 @@ from dessine.plots import Pictures
 from dessine.registry import SpecError
 from dessine.runs import elsewhere, tables
 from dessine.runs.collection import Filter, Row, duration, in_order, read_row, select, survey
-from dessine.runs.comparison import Setting, count_of, differences, metrics_of, settings, shown
+from dessine.runs.comparison import (
+    Setting,
+    apart,
+    count_of,
+    differences,
+    each_drawing,
+    metrics_of,
+    name_of,
+    settings,
+    shown,
+)
 from dessine.runs.files import finite, own
 from dessine.runs.inside import FORBIDDEN
 from dessine.runs.naming import called
@@ -144,7 +154,8 @@ def compare(
     """Compare runs, or whole sweeps. Shows what differs in their specs, what they reached, and a picture of the curves.
 
     Runs that differ only in their seed are one setting: its values are means over seeds and repeats, with their 95 %
-    interval. Of a sweep only the completed runs are taken. The last line of stdout is the picture, or the page of --html.
+    interval. Where all are of one setting, each has a line of its own, too. Of a sweep only the completed runs are taken.
+    The last line of stdout is the picture, or the page of --html.
 
     Where there are generators, a second picture shows what the first run of each setting draws, from the same latents:
     comparison_samples.png.
@@ -174,11 +185,11 @@ def compare(
         told |= {"samples": shown_too[0] if shown_too else None} | ({"page": pages[0]} if pages else {})
         click.echo(json.dumps(finite(told), indent=1))
     elif how:
-        click.echo(_written(every, names, how))
+        click.echo(_written(apart(every), names, how))
         for made in (*shown_too, *drawn, *pages):
             say(made)
     else:
-        _compared(every, names)
+        _compared(apart(every), names)
         for made in (*shown_too, *drawn, *pages):
             click.echo(made)
     if out is not None and not drawn:
@@ -189,7 +200,7 @@ def _page(path: Path, every: list[Setting], names: list[str], samples: list[str]
     from dessine.reports.compare_page import save_comparison_page
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = {name: [_summary(one, name) for one in every] for name in names}
+    told = {name: [_summary(one, name) for one in apart(every)] for name in names}
     return str(save_comparison_page(path, every, names, told, map(Path, samples)))
 
 
@@ -197,8 +208,9 @@ def _pictures(every: list[Setting], names: list[str], against: str, path: Path, 
     """The curves, in `path`, and what is drawn, beside it: the pictures that were made of each."""
     from dessine.plots.compare import save_comparison
 
-    panels = {name: {one.label: one.curve(name, against) for one in every} for name in names}
-    title = "comparison" if len(every) > 1 else every[0].tracks[0].row.name
+    panels = {name: {one.label: one.curve(name, against) for one in apart(every)} for name in names}
+    runs = len(every[0].tracks)
+    title = "comparison" if len(every) > 1 else every[0].tracks[0].name if runs == 1 else f"{runs} runs of {name_of(every[0])}"
 
     def draw() -> Path:
         try:
@@ -211,7 +223,7 @@ def _pictures(every: list[Setting], names: list[str], against: str, path: Path, 
     pictures = Pictures(partial(click.echo, err=True))
     curves = [str(made) for made in pictures.draw(draw)]
     beside = path.with_name(f"{path.stem}_samples.png")
-    return curves, [str(made) for made in pictures.draw(save_samples_of, beside, every, title)] if samples else []
+    return curves, [str(made) for made in pictures.draw(save_samples_of, beside, each_drawing(every), title)] if samples else []
 
 
 @command.command(epilog="Example: dessine runs diff last configs/xor.yaml")

@@ -18,9 +18,8 @@ import numpy as np
 from dessine.data.fetch import (
     BESIDE,
     CIFAR10_ARCHIVE,
-    CIFAR10_BYTES,
-    CIFAR10_FILES,
     CIFAR10_FOLDER,
+    CIFAR10_SHA1,
     FILES,
     LONGEST,
     cache_folder,
@@ -99,17 +98,10 @@ def _quickdraw(folder: Path) -> Iterator[Fault]:
 
 
 def _cifar10(folder: Path) -> Iterator[Fault]:
-    inner, do = folder / CIFAR10_FOLDER, "dessine data fetch cifar10"
-    there = [name for name in CIFAR10_FILES if (inner / name).exists()]
-    missing = [name for name in CIFAR10_FILES if name not in there]
-    if there and missing:
-        yield Fault(inner, f"only a part of the set is there: {_some(missing)} {_is(missing)} missing", do, wrong=True)
-    for name in there:
-        size = (inner / name).stat().st_size
-        if size != CIFAR10_BYTES:
-            yield Fault(inner / name, f"has {size:,} bytes, not {CIFAR10_BYTES:,}", do, wrong=True)
+    inner = folder / CIFAR10_FOLDER
+    yield from _whole(inner, {name: ("sha1", known) for name, known in CIFAR10_SHA1.items()}, "dessine data fetch cifar10")
     yield from _strange(folder, lambda name: name in (CIFAR10_FOLDER, CIFAR10_ARCHIVE))
-    yield from _strange(inner, lambda name: name in CIFAR10_FILES or name in ("batches.meta.txt", "readme.html"))
+    yield from _strange(inner, lambda name: name in CIFAR10_SHA1 or name in ("batches.meta.txt", "readme.html"))
 
 
 def _pictures(folder: Path) -> Iterator[Fault]:

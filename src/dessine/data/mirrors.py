@@ -233,7 +233,7 @@ def _check_bitmaps(path: Path, name: str) -> None:
 
 
 def digest(path: Path, kind: str) -> str:
-    """The checksum of a file, in hexadecimal digits. kind: md5 or sha256. Raises SpecError where it cannot be read."""
+    """The checksum of a file, in hexadecimal digits. kind: md5, sha1 or sha256. Raises SpecError where it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, kind).hexdigest()

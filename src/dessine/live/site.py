@@ -26,7 +26,7 @@ from dessine.live.pieces import Pieces, address, card, piece, state, title_of
 from dessine.live.planned import grid
 from dessine.live.shelf import FIRST_REPEAT, Missing, Seen, Shelf
 from dessine.reports import joined, section, table
-from dessine.reports.run_page import LARGEST_PICTURE
+from dessine.reports.run_page import LARGEST_PICTURE, WIDE
 from dessine.reports.shell import STYLE, served, slider
 from dessine.runs.collection import WORST_FIRST
 from dessine.runs.comparison import count_of, differences, shown
@@ -310,7 +310,7 @@ RUN = Markup("""<div class="run" data-from="{source}">
 <div data-piece="head">{head}</div>
 <noscript><p class="bad">This page needs JavaScript; dessine runs report makes one that does not.</p></noscript>
 <div class="first">
-<section class="samples" hidden><h2>What it draws</h2>
+<section class="samples" data-wide="{wide}" hidden><h2>What it draws</h2>
 <div data-piece="how"></div>
 {slider}
 <figure><img alt="Samples"></figure>
@@ -361,6 +361,7 @@ def _run_body(seen: Seen, at: str) -> Markup:
     name = seen.row.name
     return RUN.format(
         source=address("api", "run", name),
+        wide=WIDE,
         slider=slider(0, "", at),
         head=Markup("<header><h1>{}</h1></header>").format(title_of(seen)),
     )

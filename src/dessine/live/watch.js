@@ -116,7 +116,7 @@ class Samples {
     next.decode().then(() => {
       if (this.shown !== source) return;
       this.image.src = source;
-      this.image.parentElement.classList.toggle('wide', next.naturalWidth > 1.6 * next.naturalHeight); // as in a report
+      this.image.parentElement.classList.toggle('wide', next.naturalWidth > this.box.dataset.wide * next.naturalHeight);
       this.image.alt = `Samples at ${said(step)}`;
       this.box.dataset.step = step;
     }).catch(() => { if (this.shown === source) this.shown = ''; }); // it has just been removed: the next answer says so

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from dessine.reports.curves import MOST_LINES, Series, grid, panel, read
 from dessine.reports.run_page import GOOD, how, is_picture, span
 from dessine.reports.shell import facts, figure, folded, joined, page, prose, section, table
-from dessine.runs.comparison import NOT_COMPARED, Setting, differences, shown
+from dessine.runs.comparison import NOT_COMPARED, Setting, Track, apart, differences, each_drawing, name_of, shown
 from dessine.runs.documents import read_summary
 from dessine.runs.files import RunError, write_atomically
 from dessine.runs.inside import files
@@ -37,20 +37,21 @@ def save_comparison_page(
 ) -> Path:
     """Write the page to `path`.
 
-    names: the metrics that are compared; told: for each what `summarise_repeats` says of every setting
+    names: the metrics that are compared; told: for each what `summarise_repeats` says of all that `apart` gives
     samples: pictures of what the settings draw
     """
-    labels = [one.label for one in every]
-    title = f"Comparison of {len(every)} settings" if len(every) > 1 else f"{sum(len(one.tracks) for one in every)} runs"
+    lines, labels = apart(every), [one.label for one in each_drawing(every)]
+    runs = sum(len(one.tracks) for one in every)
+    title = f"Comparison of {len(every)} settings" if len(every) > 1 else f"{runs} runs of {name_of(every[0])}"
     others = [name for one in every for track in one.tracks for name in track.names() if name not in names]
     parts = [
         Markup("<header>\n<h1>{}</h1>\n<p>{}</p>\n</header>").format(title, " · ".join(labels)),
         *(Markup('<p class="bad">{}</p>').format(fault) for one in every for track in one.tracks for fault in track.faults),
         section("What differs", _differing(every)),
-        section("What they reached", _reached(every, names, told)),
+        section("What they reached", _reached(lines, names, told)),
         section("Verdicts", _verdicts(every)),
-        section("Curves", _curves(every, names), _more(every, list(dict.fromkeys(others)))),
-        section("Samples", *_samples(every, samples)),
+        section("Curves", _curves(lines, names), _more(lines, list(dict.fromkeys(others)))),
+        section("Samples", *_samples(each_drawing(every), samples)),
         section("The runs", *_runs(every)),
     ]
     write_atomically(path, page(title, joined(parts)))
@@ -86,21 +87,21 @@ def _reached(every: Sequence[Setting], names: Sequence[str], told: Mapping[str, 
 def _verdicts(every: Sequence[Setting]) -> Markup:
     """What the diagnosis said of each run when it ended."""
     rows = []
-    for label, row in _told(every):
+    for label, track in _told(every):
         try:
-            found = read_summary(row.path).get("diagnosis", {})
+            found = read_summary(track.row.path).get("diagnosis", {})
         except RunError as error:
-            rows.append([label, row.name, Markup('<span class="bad">{}</span>').format(error), ""])
+            rows.append([label, track.name, Markup('<span class="bad">{}</span>').format(error), ""])
             continue
         if {"verdict", "words"} <= found.keys():
             name = Markup('<strong class="{}">{}</strong>').format(SORTS.get(found["verdict"], "bad"), found["verdict"])
-            rows.append([label, row.name, name, prose(found["words"])])
+            rows.append([label, track.name, name, prose(found["words"])])
     return table(["setting", "run", "verdict", "why"], rows, numbers_from=4) if rows else Markup()
 
 
-def _told(every: Sequence[Setting]) -> list[tuple[str, Any]]:
+def _told(every: Sequence[Setting]) -> list[tuple[str, Track]]:
     """The runs of all settings, each with the setting's label, as far as each is told by itself."""
-    return [(one.label, track.row) for one in every for track in one.tracks][:MOST_RUNS]
+    return [(one.label, track) for one in every for track in one.tracks][:MOST_RUNS]
 
 
 def _curves(every: Sequence[Setting], names: Iterable[str]) -> Markup:
@@ -134,13 +135,19 @@ def _columns(one: Setting, name: str) -> tuple[list[float], list[Any]]:
 
 
 def _samples(every: Sequence[Setting], together: Iterable[Path]) -> list[Markup]:
-    """What they draw from the same latents, then the last picture of the first run of each setting, side by side."""
-    parts = [figure(path, "What the first run of each setting draws, setting by setting") for path in together]
+    """What they draw from the same latents, then the last picture of the first run of each, side by side."""
+    whose = "each run" if all(len(one.tracks) == 1 for one in every) else "the first run of each setting"
+    parts = [figure(path, f"What {whose} draws, from the same latents where they fit") for path in together]
     last = [(one, shots[-1]) for one in every if (shots := _pictures(one.tracks[0].row.path))][:MOST_PICTURES]
-    cards = [figure(path, f"{one.label}: {one.tracks[0].row.name}, {_step(path)}") for one, path in last]
+    cards = [figure(path, f"{one.label}{_name(one)}, {_step(path)}") for one, path in last]
     if cards:
         parts += [how(last[0][0].tracks[0].row), Markup('<div class="cards">\n{}\n</div>').format(joined(cards))]
     return parts
+
+
+def _name(one: Setting) -> str:
+    """Of its first run, if the label does not say it."""
+    return "" if one.tracks[0].name in one.label else f": {one.tracks[0].name}"
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -154,14 +161,15 @@ def _step(path: Path) -> str:
 def _runs(every: Sequence[Setting]) -> list[Markup]:
     """Where each comes from."""
     rows = []
-    for label, row in _told(every):
+    for label, track in _told(every):
+        row = track.row
         status = Markup('<span class="{}">{}</span>').format(GOOD.get(row.status, "quiet"), row.status)
         took = span(row.seconds) if row.seconds is not None else None
-        rows.append([label, row.name, status, row.step, row.seed, row.repeats, took])
+        rows.append([label, track.name, status, row.step, row.seed, row.repeats, took])
     heads = ["setting", "run", "status", "step", "seed", "repeats", "took"]
     left = sum(len(one.tracks) for one in every) - len(rows)
     caption = f"The first {len(rows)}; {left} more are compared" if left > 0 else ""
-    commands = {row.name: row.info.get("command") for _, row in _told(every)}
+    commands = {track.name: track.row.info.get("command") for _, track in _told(every)}
     return [
         table(heads, rows, caption, numbers_from=3),
         folded("Their commands", facts(commands)) if any(commands.values()) else Markup(),

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,14 @@ ABSENT = "–"
 
 
 class Track:
-    """The records of one run. known: them and what is wrong with the others, where somebody has read them already"""
+    """The records of one run. known: them and what is wrong with the others, where somebody has read them already
 
-    def __init__(self, row: Row, known: tuple[list[dict[str, Any]], list[str]] | None = None):
+    name: as much of its path as tells it from the others, if that is more than its own name
+    """
+
+    def __init__(self, row: Row, known: tuple[list[dict[str, Any]], list[str]] | None = None, name: str = ""):
         self.row, self.seed, self.repeats, self._known = row, row.seed or 0, row.repeats or 1, known
+        self.name = name or row.name
 
     @cached_property
     def _read(self) -> tuple[list[dict[str, Any]], list[str]]:
@@ -94,6 +99,7 @@ class Setting:
 def settings(rows: Sequence[Row]) -> tuple[list[Setting], list[str]]:
     """The rows by setting, in the order given, and a line for each run that is left out as the repetition of another."""
     groups: dict[str, list[Row]] = {}
+    names = dict(zip((row.path for row in rows), ends_of([row.path for row in rows]), strict=True))
     for row in rows:
         groups.setdefault(json.dumps(_identity(row), sort_keys=True, default=str), []).append(row)
     varying = differences([_identity(group[0]) for group in groups.values()])
@@ -102,13 +108,13 @@ def settings(rows: Sequence[Row]) -> tuple[list[Setting], list[str]]:
     for i, group in enumerate(groups.values()):
         one = Setting({short[key]: values[i] for key, values in varying.items()})
         seen: dict[int, str] = {}
-        for track in map(Track, group):
+        for track in (Track(row, name=names[row.path]) for row in group):
             seeds = range(track.seed, track.seed + track.repeats)
             twice = next((seen[seed] for seed in seeds if seed in seen), None)
             if twice:
-                notes.append(f"{track.row.name}: omitted, its seed and spec are those of {twice}")
+                notes.append(f"{track.name}: omitted, its seed and spec are those of {twice}")
                 continue
-            seen |= dict.fromkeys(seeds, track.row.name)
+            seen |= dict.fromkeys(seeds, track.name)
             one.tracks.append(track)
             one.repeats += [(track, r) for r in range(track.repeats)]
         made.append(one)
@@ -121,9 +127,50 @@ def _label(every: Sequence[Setting]) -> None:
     for one in every:
         one.label = ", ".join(f"{key}={shown(v)}" for key, v in one.values.items()) or "all runs"
     if max(len(one.label) for one in every) > 50:
-        names = [str(one.tracks[0].row.spec.get("name") or one.tracks[0].row.name) for one in every]
-        for i, (one, name) in enumerate(zip(every, names, strict=True), 1):
-            one.label = name if names.count(name) == 1 else f"{i}: {name}"
+        for one in every:
+            one.label = name_of(one)
+    labels = [one.label for one in every]  # numbers may differ by less than is shown
+    for i, one in enumerate(every, 1):
+        one.label = f"{i}: {one.label}" if labels.count(one.label) > 1 else one.label
+
+
+def name_of(one: Setting) -> str:
+    """What its config calls itself."""
+    return str(one.tracks[0].row.spec.get("name") or one.tracks[0].name)
+
+
+MOST_APART = 12
+"""Runs of a single setting that have a line each: more hide each other."""
+
+
+def apart(every: Sequence[Setting]) -> list[Setting]:
+    """What has a line of its own in tables and curves: each setting. Of a single one, each of its runs, and at the end, as the
+    last, all of them together.
+    """
+    one = every[0]
+    if len(every) > 1 or not 1 < len(one.tracks) <= MOST_APART:
+        return list(every)
+    made = []
+    for track in one.tracks:
+        name = track.name if track.repeats > 1 else f"{track.name}, seed {track.seed}"
+        made.append(Setting({"run": name}, name, [track], [(track, r) for r in range(track.repeats)]))
+    return [*made, Setting({"run": f"all {len(made)}"}, f"mean of all {len(made)}", one.tracks, one.repeats)]
+
+
+def each_drawing(every: Sequence[Setting]) -> list[Setting]:
+    """Those of `apart` whose samples are shown: the first run of each setting, or each run of a single one."""
+    lines = apart(every)
+    return lines[: max(len(lines) - 1, 1)] if len(every) == 1 else lines
+
+
+def ends_of(paths: Sequence[Path]) -> list[str]:
+    """Of each path the shortest end that no other has."""
+    parts = [path.absolute().parts for path in paths]
+    found = []
+    for own in parts:
+        fitting = (n for n in range(1, len(own)) if [other[-n:] for other in parts].count(own[-n:]) == 1)
+        found.append("/".join(own[-next(fitting, len(own)) :]))
+    return found
 
 
 def _identity(row: Row) -> dict[str, Any]:
