@@ -17,7 +17,7 @@ from dessine.games.remedies import InstanceNoise, Unrolled
 from dessine.optimizers import Adam, Optimizer
 from dessine.registry import SpecError
 from dessine.schedules import DecaySchedule, MomentumSchedule, NonNegativeSchedule, Schedule, ShareSchedule, TimesSchedule
-from dessine.schema import options, summary
+from dessine.schema import check, options, summary
 from dessine.streams import Streams
 
 EXPONENTIAL = {"from": 0.1, "to": 0.001, "over": 4, "shape": "exponential"}
@@ -86,6 +86,14 @@ def test_what_is_no_schedule_gets_one_line(eta: Any, message: str) -> None:
 def test_both_ends_are_checked_as_the_number_itself(kind: Any, node: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match=r"\.to: |^until: "):
         kind.of(node)
+
+
+def test_a_schedule_that_does_not_say_from_where_starts_at_the_default() -> None:
+    momentum = {"to": 0.5, "over": 4}
+    said = check(Optimizer, {"type": "rmsprop", "momentum": momentum}).model_dump()
+    assert said["momentum"] | {"stairs": None} == {"from": 0.0, "shape": "linear", "stairs": None} | momentum
+    with pytest.raises(SpecError, match=r"^limit: 'from' is missing: a number"):
+        Optimizer.of({"type": "rmsprop", "limit": {"to": 0.1, "over": 3}})  # there is none where nothing is said
 
 
 MOVING: dict[str, dict[str, Any]] = {

@@ -191,10 +191,23 @@ def model(cls: type[Described]) -> type[Schema]:
     for name, parameter in signature(cls).items():
         default = ... if parameter.default is inspect.Parameter.empty else _plain(parameter.default)
         field = Field(default, validate_default=default is not ..., description=described.get(name) or None)
-        fields[name] = (_translate(takes[name], _base(cls) if cls.type else None), field)
+        hint = _translate(takes[name], _base(cls) if cls.type else None)
+        fields[name] = (Annotated[hint, _starting_at(default)] if _may_move(takes[name], default) else hint, field)
     made: type[Schema] = create_model(cls.__name__, __base__=Schema, __doc__=summary(cls), **fields)
     made.cls = cls
     return made
+
+
+def _may_move(hint: Any, default: Any) -> bool:
+    """Whether an option is a number, and a schedule may stand in its place."""
+    number = isinstance(default, int | float) and not isinstance(default, bool)
+    nodes = (arm for arm in get_args(hint) if isinstance(arm, type) and issubclass(arm, Described))
+    return number and any({"from", "to", "over"} <= signature(node).keys() for node in nodes)
+
+
+def _starting_at(default: float) -> BeforeValidator:
+    """A schedule that does not say from where starts where the number would stand without it."""
+    return BeforeValidator(lambda said: {"from": default, **said} if isinstance(said, dict) and "from" not in said else said)
 
 
 def signature(cls: type[Described]) -> dict[str, inspect.Parameter]:

@@ -26,8 +26,17 @@ def rows(x: np.ndarray) -> set[bytes]:
 
 
 def test_every_data_set_has_one() -> None:
-    """But points that are named one by one: they are all that there is, and their own test examples."""
-    assert [name for name, kind in datasets.members.items() if "validation" not in hints(kind)] == ["points"]
+    assert [name for name, kind in datasets.members.items() if "validation" not in hints(kind)] == []
+
+
+def test_of_points_that_are_named_some_are_kept_apart_with_all_their_copies() -> None:
+    at = [float(i) for i in range(10)]
+    whole, split = loaded("points", {"at": at, "times": 3}), loaded("points", {"at": at, "times": 3}, validation=0.2)
+    assert split.validation is not None
+    assert (len(split.train), len(split.validation), len(split.test)) == (24, 6, 30)
+    assert not rows(split.train.x) & rows(split.validation.x)
+    assert rows(split.train.x) | rows(split.validation.x) == rows(split.test.x)
+    assert whole.train.checksum == whole.test.checksum == split.test.checksum
 
 
 @pytest.mark.parametrize(("name", "options"), [*POINTS, ("mnist", {"source": "sample"})])
@@ -85,6 +94,7 @@ def test_more_training_points_move_no_test_point(name: str, options: dict[str, i
         ("ring", {"points": 1, "validation": 0.9}, "validation: 0.9 of 1 training examples is all of them"),
         ("mnist", {"source": "sample", "digits": [3], "validation": 1.1e-4}, "takes none of the 1,0"),
         ("stacked_mnist", {"source": "sample", "images": 3, "validation": 0.1}, "0.1 of 3 training examples is none"),
+        ("points", {"times": 50, "validation": 0.4}, "0.4 of 1 training examples is none"),
         ("xor", {"validation": 1.0}, "validation: expects a number from 0 to below 1"),
     ],
 )

@@ -39,6 +39,13 @@ def test_an_end_of_its_way_makes_a_number_a_schedule_that_starts_from_it(documen
     assert document.data["game"]["layers"][0] == {"type": "dense", "units": {"from": 1, "to": 5, "over": 9}}
     with pytest.raises(BadSpec, match=r"command line .*eta.to=0.1: .*'over' is missing"):
         check_document(read(CONFIG, ["game.generator.optimizer.eta.to=0.1"]), Experiment)
+    moves = check_document(read(CONFIG, ["game.n_critic.to=5", "game.n_critic.over=9"]), Experiment).model_dump()
+    assert moves["game"]["n_critic"] | {"stairs": 0} == {"from": 1, "to": 5, "over": 9, "shape": "linear", "stairs": 0}
+    with pytest.raises(BadSpec) as one:
+        check_document(read(CONFIG, ["game.n_critic.to=5"]), Experiment)
+    assert one.value.lines == [
+        "command line game.n_critic.to=5: game.n_critic: 'over' is missing: a whole number of at least 1"
+    ]
     with pytest.raises(BadSpec, match=r"command line .*this number cannot move"):
         check_document(read(CONFIG, ["training.steps.to=5"]), Experiment)
 

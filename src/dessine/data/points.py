@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import MaxLen, MinLen
 
-from dessine.data.dataset import Array, Dataset, Examples, Split, datasets, made
+from dessine.data.dataset import Array, Dataset, Examples, Split, datasets, made, parted
 from dessine.data.density import along
 from dessine.registry import NonNegative, Part, Points, SpecError, Whole
 
@@ -88,17 +88,24 @@ def in_square(inside: Callable[[Array], Array], points: int, test_points: int, s
 
 @datasets.register("points")
 class Listed(Dataset):
-    """The points of a line that are named, and no others; the test examples are the same ones.
+    """The points of a line that are named, and no others; the test examples are all of them.
 
     at: where they lie; [0.0] is all that the Dirac-GAN has to learn
     times: how often each of them is there, so that a batch of so many draws of noise can be taken at one point
+    validation: share of the named points, always the same ones, that is kept apart for what is measured on the way: no training
+        example lies there
     """
 
-    def __init__(self, at: OnLine = [0.0], times: Points = 1):  # noqa: B006
-        self.at, self.times = at, times
+    def __init__(self, at: OnLine = [0.0], times: Points = 1, validation: Part = 0.0):  # noqa: B006
+        self.at, self.times, self.validation = at, times, validation
         if len(at) * times > MOST_POINTS:
             raise SpecError(f"{len(at)} points {times:,} times are more than {MOST_POINTS:,}", ("times",))
 
     def load(self) -> Split:
-        examples = Examples(np.tile(np.array(self.at), self.times)[:, None], None)
-        return Split(examples, examples, source="made")
+        train, apart = parted(Examples(np.array(self.at)[:, None], None), self.validation)
+        every = self._copied(self.at)
+        validation = None if apart is None else self._copied(apart.x[:, 0])
+        return Split(self._copied(train.x[:, 0]), every, source="made", validation=validation)
+
+    def _copied(self, at: Array | list[float]) -> Examples:
+        return Examples(np.tile(np.array(at), self.times)[:, None], None)
