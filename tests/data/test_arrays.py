@@ -221,6 +221,49 @@ def test_tables_of_pixels(tmp_path: Path, lines: list[str], classes: int, end: s
     assert sorted(map(bytes, whole)) == sorted(map(bytes, BITMAPS[:, :16]))
 
 
+NUMBERS = ",".join(map(str, range(16)))
+"""At the head, as pandas names columns that have no names."""
+
+
+@pytest.mark.parametrize(
+    ("lines", "classes", "note"),
+    [
+        (["id," + HEAD, *(f"{i},{row}" for i, row in enumerate(ROWS))], 0, "first column, id, counts the rows"),
+        (
+            [",label," + HEAD, *(f"{i},{row}" for i, row in enumerate(numbered(ROWS)))],
+            3,
+            "first column, without a name, counts",
+        ),
+        (["," + NUMBERS, *(f"{i},{row}" for i, row in enumerate(ROWS))], 0, "first column, without a name, counts the rows"),
+        (["label," + NUMBERS, *numbered(ROWS)], 3, ""),
+        ([NUMBERS, *ROWS], 0, ""),
+        (
+            [HEAD + ",species", *(f"{row},{'ab'[i % 2]}" for i, row in enumerate(ROWS))],
+            2,
+            "last column is taken for the labels",
+        ),
+        ([f"{row},{'ab'[i % 2]}" for i, row in enumerate(ROWS)], 2, "last column is taken for the labels"),
+        ([f"{row},{i % 2}" for i, row in enumerate(ROWS)], 2, "last column is taken for the labels"),
+        ([f"7,{row}" for row in ROWS], 0, ""),
+    ],
+    ids=range(9),
+)
+def test_what_is_no_pixel_of_a_table_is_told_from_what_is_one(
+    tmp_path: Path, lines: list[str], classes: int, note: str
+) -> None:
+    (tmp_path / "x.csv").write_text("\n".join(lines))
+    split = load(tmp_path / "x.csv")
+    assert len(split.classes) == classes
+    assert note in split.notice
+    whole = np.concatenate([split.train.x, split.test.x]).reshape(20, -1)
+    assert sorted(map(bytes, whole)) == sorted(map(bytes, BITMAPS[:, :16]))
+
+
+def test_numbers_that_are_nearly_black_are_told(tmp_path: Path) -> None:
+    assert "up to 16 of 255, nearly black" in load(npy(tmp_path, BITMAPS % 17.0)).notice
+    assert "black" not in load(npy(tmp_path, BITMAPS)).notice
+
+
 @pytest.mark.parametrize(
     ("lines", "says"),
     [

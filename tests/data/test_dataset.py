@@ -26,3 +26,13 @@ def test_large_images_are_scored_in_smaller_numbers(monkeypatch: pytest.MonkeyPa
     assert Bench(data, np.float32, 10_000, 0, None).n == 7
     distance, which = Bench(data, np.float32, 10_000, 0, None).nearest(np.zeros((3, 6, 6, 1), np.float32))
     assert (distance.tolist(), which.tolist()) == ([0, 0, 0], [0, 0, 0])
+
+
+def test_scattered_examples_are_the_same_ones_from_anywhere() -> None:
+    whole = Examples(np.zeros((50, 2)), np.arange(50) // 25)
+    some = whole.scattered(20)
+    np.testing.assert_array_equal(some, whole.scattered(20))
+    assert len(np.unique(some)) == 20
+    assert set(whole.some(some).y) == {0, 1}  # type: ignore[arg-type]
+    np.testing.assert_array_equal(whole.scattered(50), np.arange(50))
+    np.testing.assert_array_equal(whole.scattered(80), np.arange(50))

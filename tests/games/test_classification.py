@@ -11,7 +11,7 @@ import pytest
 from dessine.data import Examples, Split
 from dessine.experiment import Experiment
 from dessine.games import Classification, Context
-from dessine.games.measures.exam import confusion
+from dessine.games.measures.exam import confusion, scores
 from dessine.games.pictures.answers import mistakes
 from dessine.games.pictures.decisions import first_weights
 from dessine.games.pictures.learning import at_start
@@ -172,6 +172,20 @@ def test_confusion_counts_who_is_taken_for_whom() -> None:
     counts = np.bincount(game.test_classes, minlength=3)
     np.testing.assert_array_equal(told, np.roll(np.diag(counts), 1, axis=1))
     assert told.sum() == 30
+
+
+def test_few_examples_are_of_all_classes() -> None:
+    """Tables are often sorted: the first ones would all be of one class."""
+    y = np.arange(60) // 20
+    x = np.eye(3)[y] + 0.01 * np.random.default_rng(0).standard_normal((60, 3))
+    game = built(Split(Examples(x, y), Examples(x, y)), [{"type": "dense", "units": 3}])
+    game.player.network.theta[...] = np.concatenate([np.eye(3).ravel(), np.zeros(3)])
+    told, answers = scores(game, 12, 0)
+    assert list(told["class_success"]) == ["0", "1", "2"]
+    assert told["test_success"]["mean"] == told["train_success"]["mean"] == 1
+    np.testing.assert_array_equal(np.array(told["confusion"]), np.diag(np.diag(told["confusion"])))
+    assert answers.shape[1] == 12
+    assert mistakes(game, answers)[1] == []
 
 
 def test_mistakes_come_worst_first() -> None:

@@ -172,6 +172,18 @@ def test_labels_that_name_no_classes_are_none() -> None:
     assert found.index(np.array([[0, 1, 5]])).tolist() == [[0, 1, 1]]
 
 
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_a_class_that_none_has_learnt_is_refused_by_its_name(part: str) -> None:
+    whole = points(labelled=True).train
+    few = whole.some(whole.y != 7)  # type: ignore[operator]
+    parts = {"test": few, "validation": few} | {part: whole}
+    names = tuple(f"kind {i}" for i in range(10))
+    with pytest.raises(SpecError, match=f"the {part} part has classes that the training part has not: kind 7; data.classes"):
+        made(told=True, data=Split(few, **parts, classes=names))
+    with pytest.raises(SpecError, match=f"the {part} part has no labels"):
+        made(told=True, data=Split(few, **parts | {part: replace(few, y=None)}))
+
+
 def test_a_classifier_is_not_told_the_answer() -> None:
     examples = Examples(np.zeros((8, 2)), np.arange(8) % 2)
     network = Player([{"type": "residual", "layers": ["embedding"]}, {"type": "dense", "units": 2}])  # type: ignore[list-item]

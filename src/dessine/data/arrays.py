@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from math import isqrt, prod
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,13 @@ from dessine.registry import SpecError
 IMAGES = ("x", "image", "images", "img", "imgs", "picture", "pictures", "data", "samples", "features", "pixels", "arr", "arr_0")
 LABELS = ("y", "label", "labels", "target", "targets", "class", "classes")
 KAGGLE = (*LABELS, "digit", "letter", "category")
+INDEX = ("", "id", "index", "idx", "unnamed: 0", "image_id", "imageid")
+"""Names of a first column that counts the rows, as pandas writes it without a name."""
+PEEKED = 1_000
+"""Rows by which a table without names tells where its labels are."""
 SHAPES = "(N, 784) and the like, (N, H, W), or (N, H, W, channels)"
+FAINT = 64
+"""Of 255: numbers that go no further make pictures that are nearly black."""
 BLOCK = 4_000_000
 """Numbers that are looked at, or read from a table, at one time."""
 QUICKDRAW = "full_numpy_bitmap_"
@@ -254,7 +260,7 @@ def scale(parts: dict[str, Part], what: str) -> tuple[Scale, str]:
         if high <= 1:
             return Scale(0, 255), "" if kinds == {"b"} else "its numbers are 0 and 1: black and white"
         if high <= 255:
-            return Scale(0, 1), ""
+            return Scale(0, 1), _faint(high)
         if high <= 65_535:
             return Scale(0, 1 / 257), f"its numbers go up to {high:,.0f}: read as 16 bits"
     elif kinds & set("f"):
@@ -264,8 +270,12 @@ def scale(parts: dict[str, Part], what: str) -> tuple[Scale, str]:
         if low >= -1 - slack and high <= 1 + slack:
             return Scale(1, 127.5), "its numbers go from -1 to 1, black to white"
         if low >= 0 and high <= 255:
-            return Scale(0, 1), ""
+            return Scale(0, 1), _faint(high)
     raise SpecError(f"{what} holds numbers from {low:g} to {high:g}: pixels go from 0 to 255, 0 to 1 or -1 to 1")
+
+
+def _faint(high: float) -> str:
+    return f"its numbers go up to {high:g} of 255, nearly black: if {high:g} is white, save them divided by it" * (high < FAINT)
 
 
 def _table(path: Path) -> tuple[dict[str, Part], list[str]]:
@@ -276,13 +286,27 @@ def _table(path: Path) -> tuple[dict[str, Part], list[str]]:
         first = file.readline(10_000_000).lstrip(b"\xef\xbb\xbf")
         comma = max((b",", b";", b"\t"), key=first.count)
         words = [word.strip().strip(b'"').decode("utf-8", "replace").lower() for word in first.split(comma)]
-        names = not all(map(_is_number, words[1:] if len(words) > 2 else words))
-        where = _label_at(words, names, shown(path))
-        width = len(words) - (where is not None)
-        rows = file if names else chain([first], file)
-        x, y = _rows(rows, comma, where, width, 2 if names else 1, path)
+        names = _are_names(words)
+        counted = names and words[0] in INDEX
+        peeked = list(islice(file, PEEKED))
+        where = _label_at(words[counted:], names, [first, *peeked], comma, shown(path))
+        width = len(words) - counted - (where is not None)
+        rows = chain([] if names else [first], peeked, file)
+        x, y = _rows(rows, comma, counted, where, width, 2 if names else 1, path)
     notes = ["its first row is no names of columns, but a picture"] * (not names)
+    notes += [f"its first column, {words[0] or 'without a name'}, counts the rows and is not read"] * counted
+    notes += ["its last column is taken for the labels"] * (where == -1 and words[-1] not in KAGGLE)
     return {"": Part(_layout(x, shown(path), notes), y)}, notes
+
+
+def _are_names(words: list[str]) -> bool:
+    """Whether a first row names columns: a picture's has numbers, but for a label at one end, and they do not count up."""
+    words_apart = [i for i, word in enumerate(words) if not _is_number(word)]
+    if len(words_apart) > 1 or (words_apart and (len(words) < 3 or words_apart[0] not in (0, len(words) - 1))):
+        return True
+    counted = [str(i) for i in range(len(words) + 1)]
+    ends = [words, words[1:], words[:-1], words[2:]]
+    return len(words) > 4 and any(end in (counted[: len(end)], counted[1 : len(end) + 1]) for end in ends)
 
 
 def _is_number(word: str) -> bool:
@@ -293,8 +317,11 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _label_at(words: list[str], names: bool, what: str) -> int | None:
-    """Which column is the label, 0 or -1; None where all are pixels. Raises SpecError where nobody can tell."""
+def _label_at(words: list[str], names: bool, rows: list[bytes], comma: bytes, what: str) -> int | None:
+    """Which column is the label, 0 or -1; None where all are pixels. Raises SpecError where nobody can tell.
+
+    rows: this one, and some that follow
+    """
     n = len(words)
     if names:
         if words[0] in KAGGLE:
@@ -304,7 +331,15 @@ def _label_at(words: list[str], names: bool, what: str) -> int | None:
     if isqrt(n) ** 2 == n and n > 1:
         return None
     if isqrt(n - 1) ** 2 == n - 1 and n > 2:
-        return 0  # as in MNIST's tables without a head
+        if names:  # pixels are numbered
+            first, second, last = (re.sub(r"\d+", "", words[i]) for i in (0, 1, -1))
+            return -1 if first == second != last else 0
+        first_is, last_is = (_is_number(words[i]) for i in (0, -1))
+        if not (first_is and last_is):
+            return 0 if last_is else -1
+        kinds = [len({row.strip().split(comma)[i] for row in rows if row.strip()}) for i in (0, -1)]
+        # A class has many pictures; a pixel has many values, or, in a corner, one. First as in MNIST's tables without a head.
+        return -1 if 1 < kinds[1] <= len(rows) / 10 and (kinds[0] == 1 or kinds[0] > kinds[1]) else 0
     raise SpecError(
         f"{what} has {n} columns: expects pixels of a square picture, such as 784, after a label or alone "
         "(label,pixel0,pixel1,...)"
@@ -312,14 +347,16 @@ def _label_at(words: list[str], names: bool, what: str) -> int | None:
 
 
 def _rows(
-    lines: Iterator[bytes] | IO[bytes] | chain[bytes], comma: bytes, where: int | None, width: int, at: int, path: Path
+    lines: Iterator[bytes], comma: bytes, counted: bool, where: int | None, width: int, at: int, path: Path
 ) -> tuple[Array, Array | None]:
-    """All pixels (N, width), and the labels. at: number of the first line."""
+    """All pixels (N, width), and the labels. counted: whether a column before all counts rows; at: number of the first line."""
     blocks, labels, size = list[Array](), list[str](), 0
     each = max(1, BLOCK // max(width, 1))
     try:
         while block := list(islice(lines, each)):
             block = [line for line in block if line.strip()] if any(not line.strip() for line in block) else block
+            if counted:
+                block = [line.partition(comma)[2] for line in block]
             if where is not None:
                 cut = [line.strip().partition(comma) if where == 0 else line.strip().rpartition(comma) for line in block]
                 labels += [part[where if where == 0 else 2].strip().strip(b'"').decode("utf-8", "replace") for part in cut]

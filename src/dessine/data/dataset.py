@@ -58,6 +58,11 @@ class Examples:
         """Those at a slice or a mask."""
         return replace(self, x=self.x[of], y=None if self.y is None else self.y[of])
 
+    def scattered(self, most: int) -> Array:
+        """(n,) which of them stand for all, `most` at most: always the same, from anywhere, as data may lie class by class."""
+        n = len(self)
+        return np.arange(n) if n <= most else np.random.default_rng(0).permutation(n)[:most]
+
     def floats(self, index: Array, dtype: Any) -> Array:
         """A scaled copy of the examples at `index`, (*index.shape, *shape)."""
         x = self.x[index]
@@ -136,7 +141,7 @@ class Split:
 
     def behind(self, most: int = 1000) -> Array:
         """(n, *shape) real examples, to be drawn behind generated ones; none where the data cannot be read."""
-        return self.train.floats(np.arange(0 if self.missing else min(most, len(self.train))), np.float64)
+        return self.train.floats(self.train.scattered(0 if self.missing else most), np.float64)
 
     def name_of(self, label: float) -> str:
         """What the class with this label is called: its number where it has no name."""

@@ -273,7 +273,7 @@ def _named(axes: Sequence[tuple[str, Array]]) -> list[dict[str, Any]]:
 
 def _paper(data: Examples) -> float:
     """The level at the borders of most images, 0 to 1."""
-    x = data.images(data.floats(np.arange(min(len(data), 200)), np.float32))
+    x = data.images(data.floats(data.scattered(200), np.float32))
     return float(np.median(np.concatenate([x[:, 0].ravel(), x[:, -1].ravel(), x[:, :, 0].ravel(), x[:, :, -1].ravel()])))
 
 

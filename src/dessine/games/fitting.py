@@ -6,7 +6,7 @@ from dessine.data import Split
 from dessine.games.auxiliary import Classifier
 from dessine.games.beginning import last_bias
 from dessine.games.game import refuse_beyond_memory
-from dessine.games.kinds import Kinds
+from dessine.games.kinds import Kinds, refuse_strange
 from dessine.games.pair import PORTION, Pair
 from dessine.nn.layer import Shape, size
 from dessine.nn.tangent import refuse_along
@@ -55,6 +55,8 @@ def tell_classes(pair: Pair, data: Split) -> Kinds | None:
                 raise SpecError("projection is the end of a discriminator, its last layer", (name, *path))
     if pair.pack > 1 and (named or pair.discriminator.labelled()):
         raise SpecError("the discriminator is told or asked for one class, examples of a pack have several", ("pack",))
+    if kinds is not None:
+        refuse_strange(data, kinds.values)
     return kinds
 
 

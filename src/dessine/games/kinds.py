@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dessine.data import Examples, Split
+from dessine.registry import SpecError
 from dessine.streams import Streams
 
 Array = np.ndarray
@@ -59,6 +60,19 @@ class Kinds:
         """(R, count) classes, each as often as the data have it, from a stream of their own."""
         u = streams["asked"].uniform((count,), np.float64)
         return np.minimum(np.searchsorted(np.cumsum(self.shares), u, side="right"), len(self) - 1)
+
+
+def refuse_strange(data: Split, values: Array) -> None:
+    """Raises SpecError where the test or the validation part has other classes than these, (K,), or no labels at all."""
+    for part, examples in (("test", data.test), ("validation", data.validation)):
+        if examples is None:
+            continue
+        if (y := _labels(examples)) is None:
+            raise SpecError(f"the {part} part has no labels, the training part has", ("type",))
+        if len(strange := np.setdiff1d(y, values)):
+            some = ", ".join(map(data.name_of, strange[:5])) + (", ..." if len(strange) > 5 else "")
+            hint = "; data.classes says which are learnt" if data.classes else ""
+            raise SpecError(f"the {part} part has classes that the training part has not: {some}{hint}", ("type",))
 
 
 def _labels(examples: Examples) -> Array | None:

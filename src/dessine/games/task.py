@@ -51,9 +51,9 @@ class Task:
     def fixed(self) -> Streams:
         return Streams(self.streams.seed + FIXED_SEED, self.streams.replicates)
 
-    def answers(self, examples: Examples, streams: Streams, count: int | None = None) -> tuple[Array, Array]:
-        """What the network says of the first `count` examples, (R, N, outputs), and its loss, (R,): outside training."""
-        n = min(count or len(examples), len(examples))
+    def answers(self, examples: Examples, streams: Streams) -> tuple[Array, Array]:
+        """What the network says of examples, (R, N, outputs), and its loss, (R,): outside training."""
+        n = len(examples)
         mode, said, total = Mode(streams, train=False, record=False), [], np.zeros(streams.replicates)
         portion = examples.at_once(PORTION, self.dtype)
         for start in range(0, n, portion):
@@ -68,7 +68,7 @@ class Task:
 
     def right(self, answers: Array, examples: Examples) -> Array:
         """(R, N) whether each answer is right."""
-        target = examples.y[: answers.shape[1]]  # type: ignore[index]
+        target: Array = examples.y  # type: ignore[assignment]
         if self.outputs == 1:
             low, high = self.span
             value = sigmoid(answers) if self.loss.squash else answers

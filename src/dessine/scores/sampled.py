@@ -103,7 +103,7 @@ def _reader(panel: Panel) -> Callable[[Array], Array] | None:
 
 
 def _reach(data: Split, x: Array, dtype: Any) -> float:
-    real = rows(data.watched.floats(np.arange(min(len(data.watched), len(x))), dtype))
+    real = rows(data.watched.floats(data.watched.scattered(len(x)), dtype))
     middle = real.mean(0, dtype=np.float64)
     own, other = (np.mean([np.sqrt(np.square(one - middle).sum()) for one in a]) for a in (real, rows(x)))
     return float(other / own) if own > 0 else nan
@@ -112,7 +112,7 @@ def _reach(data: Split, x: Array, dtype: Any) -> float:
 def _copies(data: Split, x: Array, dtype: Any) -> tuple[float, float]:
     """Share of copies, and closeness; NaN where the test part repeats the training part, so that it tells nothing."""
     other = data.watched
-    test = other.floats(np.random.default_rng(0).permutation(len(other))[:COMPARED], dtype)
+    test = other.floats(other.scattered(COMPARED), dtype)
     real, generated = np.full(len(test), np.inf), np.full(len(x), np.inf)
     for i in range(0, len(data.train), PORTION):  # all of a large training part would not fit beside the run
         train = data.train.floats(np.arange(i, min(i + PORTION, len(data.train))), dtype)

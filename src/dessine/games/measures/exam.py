@@ -38,26 +38,31 @@ def tested(task: Task) -> dict[str, Any]:
 def scores(task: Task, count: int, seed: int) -> tuple[dict[str, Any], Array]:
     """Success and loss on `count` examples at most of each part, over the repeats; by class, and who was taken for whom.
 
-    Also what was answered to the test, (R, N, outputs).
+    Also what was answered to the test examples, (R, N, outputs), `scattered` ones.
     """
     streams, found = Streams(seed, task.streams.replicates), dict[str, Any]()
     parts = {"train": task.train, "validation": task.watched, "test": task.test}
     for name, examples in parts.items():
         if name == "validation" and task.way == "test":
             continue
-        answers, loss = task.answers(examples, streams, count)
-        right = task.right(answers, examples).mean(-1)
+        some = examples if len(examples) <= count else examples.some(examples.scattered(count))
+        answers, loss = task.answers(some, streams)
+        hits = task.right(answers, some)
+        right = hits.mean(-1)
         success = {"of": "repeats", "examples": answers.shape[1], "repeats": right.tolist()}
         found[f"{name}_success"] = summarise_repeats(right, SHARE) | success
         found[f"{name}_loss"] = summarise_repeats(loss, POSITIVE) | {"of": "repeats"}
-    hits, true = task.right(answers, task.test), task.test_classes[: answers.shape[1]]
+    true = task.test_classes[task.test.scattered(answers.shape[1])]
     found["class_success"] = {name: float(hits[:, true == i].mean()) for i, name in enumerate(task.names) if (true == i).any()}
     return found | {"confusion": confusion(task, answers).tolist()}, answers
 
 
 def confusion(task: Task, answers: Array) -> Array:
-    """(classes, classes) test examples of class i that were named j, mean over the replicates with finite answers."""
-    k, n, finite = len(task.classes), answers.shape[1], np.isfinite(answers).all((1, 2))
-    cells = task.test_classes[:n] * k + task.named(answers[finite])
+    """(classes, classes) test examples of class i that were named j, mean over the replicates with finite answers.
+
+    answers: (R, N, outputs), to N test examples, `scattered` ones
+    """
+    k, finite = len(task.classes), np.isfinite(answers).all((1, 2))
+    cells = task.test_classes[task.test.scattered(answers.shape[1])] * k + task.named(answers[finite])
     counts: Array = sum((np.bincount(row, minlength=k * k) for row in cells), np.zeros(k * k))
     return counts.reshape(k, k) / max(finite.sum(), 1)

@@ -37,8 +37,8 @@ def gap(pair: Pair, drawn: Array) -> dict[str, dict[str, Array]]:
 
 
 def _said(pair: Pair, examples: Examples) -> Array:
-    """(R, n) of some examples, chosen once for all: folders are sorted by class."""
-    index = np.sort(np.random.default_rng(0).permutation(len(examples))[:LOOKED])
+    """(R, n) of some examples, chosen once for all."""
+    index = examples.scattered(LOOKED)
     x = examples.floats(index, pair.dtype)
     classes = None if pair.kinds is None else pair.kinds.indices(examples, index)
     r = pair.streams.replicates

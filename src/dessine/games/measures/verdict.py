@@ -18,7 +18,7 @@ def verdicts(pair: Pair, drawn: Array, asked: Array | None, count: int, seed: in
     """D(x) of `count` training and test examples at most, and of those drawn, (N, *shape), of the classes `asked`, (N,)."""
     sides = {"d_generated": verdict(pair, drawn, asked, seed, repeat)}
     for name, examples in (("d_train", pair.examples), ("d_test", pair.test)):
-        index = np.arange(min(count, len(examples)))
+        index = examples.scattered(count)
         classes = None if pair.kinds is None else pair.kinds.indices(examples, index)
         sides[name] = verdict(pair, examples.floats(index, pair.dtype), classes, seed, repeat)
     return {name: sides[name] for name in ("d_train", "d_test", "d_generated")}

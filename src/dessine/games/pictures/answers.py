@@ -26,14 +26,15 @@ def save_answers(task: Task, folder: Path, answers: Array, context: Context) -> 
 
 def mistakes(task: Task, answers: Array, most: int = 64) -> tuple[Array, list[str]]:
     """The images that replicate 0 got wrong, worst first, each with "true → predicted"; how bad is told by the outputs."""
-    named, true = task.named(answers)[0], task.test_classes[: answers.shape[1]]
+    which = task.test.scattered(answers.shape[1])
+    named, true = task.named(answers)[0], task.test_classes[which]
     wrong = np.flatnonzero(named != true)
     at = answers[0]
     if task.outputs > 1:
         badness = at[wrong, named[wrong]] - at[wrong, true[wrong]]
     else:
         value = sigmoid(at) if task.loss.squash else at
-        badness = np.abs(value[wrong, 0] - np.asarray(task.test.y)[wrong, 0])
+        badness = np.abs(value[wrong, 0] - np.asarray(task.test.y)[which[wrong], 0])
     worst = wrong[np.argsort(-badness, kind="stable")][:most]
-    images = task.test.images(task.test.floats(worst, np.float32))
+    images = task.test.images(task.test.floats(which[worst], np.float32))
     return images, [f"{task.names[true[i]]} → {task.names[named[i]]}" for i in worst]

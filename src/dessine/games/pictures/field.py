@@ -24,7 +24,7 @@ def show_plane(pair: Pair, path: Path, drawn: Array, title: str) -> None:
     from dessine.plots import field
     from dessine.plots.view import view_of
 
-    real = pair.examples.floats(np.arange(min(4 * SHOWN, len(pair.examples))), np.float64)
+    real = pair.examples.floats(pair.examples.scattered(4 * SHOWN), np.float64)
     found, d = pair.panel.modes_of(drawn[: pair.scored or None]), real.shape[1]
     view = view_of(real[:SHOWN], d)
     grid = Grid(*field.window(view.of(real)), SIDE)

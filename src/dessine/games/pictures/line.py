@@ -22,7 +22,7 @@ def show_line(pair: Pair, path: Path, drawn: Array, title: str) -> None:
     """drawn: (N, 1) points of replicate 0, as the generator draws them now."""
     from dessine.plots import line
 
-    real = pair.examples.floats(np.arange(min(10_000, len(pair.examples))), np.float64)
+    real = pair.examples.floats(pair.examples.scattered(10_000), np.float64)
     low, high = line.reach(real[:, 0], drawn[:, 0])
     grid = Grid(np.array([low]), np.array([high]), PLACES)
     at, blur = grid.places, (high - low) * BLUR

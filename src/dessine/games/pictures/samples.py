@@ -32,7 +32,7 @@ def show(pair: Pair, path: Path, context: Context) -> None:
         drawn, columns = sampled(pair, rows, columns, streams)
     if len(pair.askable) > MOST_ROWS:
         title += f", the first {MOST_ROWS} of {len(pair.askable)} classes"
-    real = pair.examples.floats(np.arange(min(100, len(pair.examples))), np.float32)
+    real = pair.examples.floats(pair.examples.scattered(100), np.float32)
     save_grid(path, pair.examples.images(drawn), columns, title, pair.examples.images(real), rows=rows_of(pair))
 
 

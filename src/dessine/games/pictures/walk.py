@@ -22,7 +22,7 @@ def save_samples(pair: Pair, seed: int, folder: Path, pictures: Pictures, title:
         return [] if repeat else pictures.draw(show_points, pair, folder / "samples.png", streams, title)
     drawn, columns = sampled(pair, 8, 8, Streams(seed + FIXED_SEED, pair.streams.replicates), repeat)
     steps = walk(pair, Streams(seed + FIXED_SEED, pair.streams.replicates), repeat)
-    real = pair.examples.floats(np.arange(min(100, len(pair.examples))), np.float32)
+    real = pair.examples.floats(pair.examples.scattered(100), np.float32)
     real, drawn, steps = (pair.examples.images(x) for x in (real, drawn, steps))
     made = pictures.draw(save_grid, folder / "samples.png", drawn, columns, title, real, rows=rows_of(pair))
     told = f"{title}: each row goes from one latent to another"
