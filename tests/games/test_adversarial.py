@@ -423,19 +423,19 @@ def test_probes_have_the_gradients_of_their_losses(last: str) -> None:
         net, rng = probe.network, np.random.default_rng(0)
         state = game.streams.state()
 
-        def loss(probe: Any = probe, state: Any = state) -> Array:
+        def loss(gradient: bool, probe: Any = probe, state: Any = state) -> Array:
             game.streams.restore(state)
-            return probe.loss(Mode(game.streams, record=False))
+            return probe.loss(Mode(game.streams, record=False), gradient)
 
         net.grad.fill(0)
-        loss()
+        np.testing.assert_array_equal(loss(True), loss(False))
         grad, start = net.grad.copy(), net.theta.copy()
         for _ in range(5):
             u, h = rng.standard_normal(start.shape), 1e-6
             values = []
             for step in (h, -h):
                 net.theta[...] = start + step * u
-                values.append(loss())
+                values.append(loss(False))
             net.theta[...] = start
             np.testing.assert_allclose((values[0] - values[1]) / (2 * h), (grad * u).sum(-1), rtol=1e-5, atol=1e-8)
 

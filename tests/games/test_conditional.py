@@ -115,7 +115,7 @@ def test_probes_of_an_auxiliary_task_are_what_is_played_for(task: Any, loss: str
         def value(h: float, probe: Any = probe, state: Any = state, direction: Any = direction) -> float:
             game.streams.restore(state)
             probe.network.theta += h * direction
-            found = probe.loss(Mode(game.streams, record=False))
+            found = probe.loss(Mode(game.streams, record=False), True)
             probe.network.theta -= h * direction
             return float(found[0])
 

@@ -48,14 +48,14 @@ def _errors(probe: Probe, streams: Streams) -> dict[str, float]:
     # Biases start at 0: wherever an image is blank, a relu behind a convolution would stand on its very kink.
     net.theta += 1e-3 * rng.standard_normal(net.theta.shape)
 
-    def at() -> np.ndarray:
+    def at(gradient: bool = False) -> np.ndarray:
         streams.restore(state)
-        return probe.loss(mode)
+        return probe.loss(mode, gradient)
 
     at()
     state = streams.state()  # every stream now exists
     net.grad.fill(0)
-    loss = np.abs(at())
+    loss = np.abs(at(gradient=True))
     grad, theta, errors = net.grad.copy(), net.theta.copy(), {}
     # Rounding of the loss, divided by the narrowest step, must stay small beside what a gradient is measured by.
     least = 1e-4 * np.maximum(loss, 1)

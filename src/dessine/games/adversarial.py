@@ -365,9 +365,11 @@ class Adversarial(Pair, Game):
         """As they play: with penalty, remedies, augmentation and noise, and what an auxiliary task adds."""
         batch = self.batch()
 
-        def lost(look_at: Callable[[Batch], Look]) -> Callable[[Mode], Array]:
-            def loss(_: Mode) -> Array:
-                look = look_at(batch).gradient()
+        def lost(look_at: Callable[[Batch], Look]) -> Callable[[Mode, bool], Array]:
+            def loss(_: Mode, gradient: bool) -> Array:
+                look = look_at(batch)
+                if gradient or look.penalise is not None:  # a penalty is known once its gradient is
+                    look.gradient()
                 return np.asarray(look.loss + sum(look.asked.values()))
 
             return loss

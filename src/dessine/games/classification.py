@@ -291,10 +291,11 @@ class Classification(Task, Game):
         network = self.player.network
         x, target = self.batches.next(self.dtype)
 
-        def loss(mode: Mode) -> Array:
+        def loss(mode: Mode, gradient: bool) -> Array:
             y, backward = network.forward(x, mode)
             value, dy = self.loss(y, target)  # type: ignore[arg-type]
-            backward(dy, inputs=False)
+            if gradient:
+                backward(dy, inputs=False)
             return value
 
         return [Probe("network", network, loss)]

@@ -34,11 +34,14 @@ NO_GENERATOR = "this run has no generator"
 
 @dataclass(frozen=True)
 class Probe:
-    """A network with a loss of its own, for finite differences: `loss(mode)` returns (R,) and adds to the gradients."""
+    """A network with a loss of its own, for finite differences: `loss(mode, True)` returns (R,) and adds to the gradients.
+
+    With False it need not: of most losses that is half of the work.
+    """
 
     name: str
     network: Network
-    loss: Callable[[Mode], Array]
+    loss: Callable[[Mode, bool], Array]
 
 
 @dataclass(frozen=True)
