@@ -22,7 +22,7 @@ Stairs = Annotated[int, Ge(1), Le(1_000)]
 class Schedule(Node):
     """A number that goes from one value to another, turn by turn. Options that take one say "or a schedule".
 
-    from: its value in the first turn
+    from: its value in the first turn; left out: what the number is without a schedule, where it has a default
     to: its value after `over` turns, where it stays
     over: turns in which it gets there
     shape: linear, by the same difference in each turn; exponential, by the same factor; cosine, half a wave, slow at both ends;

@@ -198,11 +198,15 @@ def model(cls: type[Described]) -> type[Schema]:
     return made
 
 
+MOVES = {"from", "to", "over", "shape", "stairs"}
+"""The options of a schedule, which stands above this module."""
+
+
 def _may_move(hint: Any, default: Any) -> bool:
     """Whether an option is a number, and a schedule may stand in its place."""
     number = isinstance(default, int | float) and not isinstance(default, bool)
     nodes = (arm for arm in get_args(hint) if isinstance(arm, type) and issubclass(arm, Described))
-    return number and any({"from", "to", "over"} <= signature(node).keys() for node in nodes)
+    return number and any(signature(node).keys() == MOVES for node in nodes)
 
 
 def _starting_at(default: float) -> BeforeValidator:
@@ -442,7 +446,7 @@ def problems(error: ValidationError, cls: type[Described], also: tuple[str, ...]
             nearest = did_you_mean(value, get_args(hint)) if get_origin(hint) is Literal else ""
             large = ", which is too large a number" if hasattr(value, "word") and abs(value) == math.inf else ""
             odd = lookalikes(value) if isinstance(value, str) else ""
-            moves = isinstance(value, dict) and {"from", "to"} <= value.keys() and get_origin(hint) is not list
+            moves = isinstance(value, dict) and "to" in value and value.keys() <= MOVES and get_origin(hint) is not list
             still = ": this number cannot move" if moves else ""
             message = f"expects {wants}, got {shown(value)}{large}{nearest}{odd}{still}"
             wrong.append(Problem(path, message, text=kind == "string_type"))

@@ -48,6 +48,10 @@ def test_an_end_of_its_way_makes_a_number_a_schedule_that_starts_from_it(documen
     ]
     with pytest.raises(BadSpec, match=r"command line .*this number cannot move"):
         check_document(read(CONFIG, ["training.steps.to=5"]), Experiment)
+    with pytest.raises(BadSpec, match=r"critic_warmup: .*got \{to: 5, over: 3\}: this number cannot move"):
+        check_document(read(CONFIG, ["game.critic_warmup.to=5", "game.critic_warmup.over=3"]), Experiment)
+    with pytest.raises(BadSpec, match=r"there is no list game.real_labels in the config: give all of it, game.real_labels="):
+        check_document(read(CONFIG, ["game.real_labels[0].to=5"]), Experiment)
 
 
 def test_a_whole_mapping_can_be_given(document):

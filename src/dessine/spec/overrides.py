@@ -106,6 +106,8 @@ def _set(holder: Any, path: KeyPath, new: Any) -> KeyPath:
                 below = {"type": below}
             elif isinstance(below, int | float) and not isinstance(below, bool) and path[n + 1] in signature(Schedule):
                 below = {"from": below}  # a number that is to move starts from where it stood still
+            elif below is None and isinstance(path[n + 1], int):
+                raise SpecError(f"there is no list {dotted(gone)} in the config: give all of it, {dotted(gone)}=[...]")
             holder[key] = {} if below is None else below
             holder = holder[key]
     return gone
