@@ -4,7 +4,7 @@ import click
 import pytest
 
 from dessine.cli import group
-from dessine.cli.paths import PATH, RunName, UserPath
+from dessine.cli.paths import PATH, RUN, RunName, UserPath
 from dessine.paths import expanded
 from dessine.registry import SpecError
 
@@ -67,3 +67,9 @@ def test_paths_that_no_system_takes_are_told(tmp_path):
         with pytest.raises(SpecError):
             expanded(wrong)
     assert expanded(tmp_path / "not" / "there") == tmp_path / "not" / "there"
+
+
+@pytest.mark.parametrize("kind", [PATH, RUN])
+def test_an_empty_word_is_neither_this_folder_nor_the_beginning_of_every_name(kind):
+    with pytest.raises(click.BadParameter, match="is empty: does it come from a variable"):
+        kind.convert("", None, None)

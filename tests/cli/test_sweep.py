@@ -191,6 +191,13 @@ def test_a_search_goes_on_with_more_trials(sweep, tmp_path):
         ([BASE, "seed=1,2", "--metric", "test_sucess"], "did you mean 'test_success'"),
         ([BASE, "seed=1,2", "--executor", "dask"], "--scheduler"),
         ([BASE, "seed=1,2", "--executor", "slurm"], "sbatch"),
+        ([BASE, "seed=1,2", "--executor", "slurm", "--slurm", "x"], "expects KEY=VALUE"),
+        ([BASE, "seed=1,2", "--slurm", "x=1"], "--slurm goes with --executor slurm"),
+        ([BASE, "seed=1,2", "--scheduler", "tcp://a:1"], "--scheduler goes with --executor dask"),
+        ([BASE, "seed=1,2", "--samples", "3"], "--samples: nothing is drawn"),
+        ([BASE, "seed=1,2", "--runs-dir", BASE], "cannot make the folder"),
+        ([BASE, "zip(seed=1,2; name=a,b)"], "the seed varies by itself"),
+        ([BASE, "game.network.layers[0].units=1,2", "game.network.layers.0.units=1,2"], "are one key"),
         ([BASE, "seed=1,2", "--collect"], "not the folder of a sweep"),
     ],
 )

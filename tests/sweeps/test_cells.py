@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -67,6 +68,23 @@ def test_identity_is_of_the_resolved_spec_not_of_how_it_is_written():
 def test_two_ways_of_writing_one_spec_are_one_cell():
     written = ["tanh", {"type": "tanh"}, "linear"]
     assert len(planner({"axes": {"grid": {"game.network.layers[0].activation": written}}}).cells()) == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        (("network.layers[0].units", "network.layers.0.units"), "are one key"),
+        (("network.layers[0].units", "network.layers[-1].units"), "are one key"),
+        (("network.optimizer.eta", "network.optimizer"), "takes away what game.network.optimizer.eta varies"),
+    ],
+)
+def test_an_axis_that_would_undo_another_is_refused(keys, told):
+    def refuse(keys):
+        planner({"axes": {"grid": {f"game.{key}": [1, 2] for key in keys}}}).refuse_what_is_lost()
+
+    with pytest.raises(BadSpec, match=re.escape(told)):
+        refuse(keys)
+    refuse(["network.optimizer", "network.optimizer.eta"])  # a part of what stands there already
 
 
 def test_every_wrong_cell_is_told():

@@ -13,6 +13,9 @@ from dessine.cli.completion import checkpoints, runs
 from dessine.paths import expanded
 from dessine.registry import SpecError
 
+EMPTY = "is empty: does it come from a variable that is not set?"
+"""It would be this folder, or the beginning of every name."""
+
 
 class UserPath(click.Path):
     """A path, with its home written out."""
@@ -21,6 +24,8 @@ class UserPath(click.Path):
         super().__init__(path_type=Path, dir_okay=dir_okay)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail(EMPTY, param, ctx)
         try:
             return super().convert(expanded(value), param, ctx)
         except SpecError as error:
@@ -38,6 +43,8 @@ class RunName(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
+        if not text.strip():
+            self.fail(EMPTY, param, ctx)
         if not text.startswith("~"):
             return text
         try:

@@ -110,6 +110,10 @@ def command(config: Path, words: tuple[str, ...], **options: Any) -> None:
 
 def _sweep(config: Path, words: Sequence[str], o: dict[str, Any]) -> None:
     given = o["sweep_dir"]
+    for option, executor in (("scheduler", "dask"), ("slurm", "slurm")):
+        if o[option] and o["executor"] != executor:
+            raise click.ClickException(f"--{option} goes with --executor {executor}")
+    launching = _launching(o)
     if SweepFolder.is_one(config):
         if given and given.resolve() != config.resolve():
             raise click.ClickException(f"--sweep-dir: {config} is the folder of a sweep already")
@@ -129,6 +133,8 @@ def _sweep(config: Path, words: Sequence[str], o: dict[str, Any]) -> None:
         click.echo(str(folder.path))
         return
     plan = Plan(config, words, o, given is not None and config.parent == given)
+    if o["samples"] and not plan.sweep.axes.random:
+        raise click.ClickException("--samples: nothing is drawn, as no key is uniform(...) or log_uniform(...)")
     found = SweepFolder(given) if given else SweepFolder.find(o["runs_dir"], plan.identity)
     states = {cell.identity: found.state(cell) for cell in plan.cells} if found else {}
     if plan.sweep.search:
@@ -139,7 +145,7 @@ def _sweep(config: Path, words: Sequence[str], o: dict[str, Any]) -> None:
     if o["dry_run"]:
         _tell(plan, states, seconds, seconds_known(found, plan.cells) if found else [], o["jobs"] or cores())
         return
-    where = launcher(o["executor"], _launching(o))
+    where = launcher(o["executor"], launching)
     with closing(where):
         _, complete = run(plan, where, given, o, click.echo)
     if not complete:
@@ -153,6 +159,8 @@ def _launching(o: dict[str, Any]) -> dict[str, Any]:
     if o["executor"] != "slurm":
         return {}
     pairs = [pair.partition("=") for pair in o["slurm"]]
+    if wrong := next((key + equals + text for key, equals, text in pairs if not key or not equals), None):
+        raise click.ClickException(f"--slurm: expects KEY=VALUE, such as slurm_partition=cpu, got '{wrong}'")
     try:
         parameters = {key: value(text) for key, _, text in pairs}
     except SpecError as error:

@@ -90,6 +90,7 @@ class Plan:
                 self.cells = [self.planner.cell(values, self.planner.seeds()[0]) for values in probes(self.planner)]
             else:
                 self.cells = self.planner.cells()
+            self.planner.refuse_what_is_lost()
         except BadSpec as error:
             raise BadSpec(self._placed(error.lines)) from None
 

@@ -144,7 +144,7 @@ class Cloud(Dataset):
         try:
             apart = kept_apart(len(x), self.test)
         except SpecError as error:
-            raise SpecError(str(error).replace("training examples", "points"), ("test",)) from None
+            raise SpecError(error.problems[0].message.replace("training examples", "points"), ("test",)) from None
         whole = Examples(x, y)
         train, validation = parted(whole.some(~apart), self.validation)
         return Split(train, whole.some(apart), source=self.path, validation=validation)

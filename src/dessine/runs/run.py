@@ -84,7 +84,7 @@ class Run:
         """
         base = f"{(now or datetime.now()):%Y-%m-%d_%H-%M-%S}_{folder_name(name)}"
         new = [p for p in (parent, *parent.parents) if not os.path.lexists(p)]
-        _make(parent)
+        make_folder(parent)
         number = 1
         while True:
             path = parent / (base if number == 1 else f"{base}-{number}")
@@ -105,7 +105,7 @@ class Run:
         """Make `path` itself. Raises RunError if there is something in it but what a killed process left before it began."""
         if path.exists() and not (path.is_dir() and is_unbegun(path)):
             raise RunError(f"{path} exists and is not an empty folder")
-        _make(path)
+        make_folder(path)
         return Run(path)
 
     @staticmethod
@@ -445,7 +445,8 @@ def _last_word(path: Path) -> float:
         return time_in(path.name) or 0.0
 
 
-def _make(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """`path`, where it is not there yet. Raises RunError where it cannot be."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

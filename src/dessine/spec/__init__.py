@@ -1,7 +1,7 @@
 """YAML to a checked spec: files, lines, overrides, extends."""
 
 from dessine.spec.document import BadSpec, Document, anchor, anchored, check_document
-from dessine.spec.overrides import change, value
+from dessine.spec.overrides import change, placed, value
 from dessine.spec.reading import read, read_text
 from dessine.spec.text import dump, inline
 
@@ -14,6 +14,7 @@ __all__ = [
     "check_document",
     "dump",
     "inline",
+    "placed",
     "read",
     "read_text",
     "value",

@@ -85,6 +85,19 @@ def _parts(text: str) -> tuple[KeyPath, str]:
     return tuple(int(word) if numbers.fullmatch(word) else word for word in words), written
 
 
+def placed(data: Any, key: str) -> KeyPath:
+    """Where the value of `KEY=VALUE` would stand in `data`, however KEY is spelled. Raises SpecError where it is no key."""
+    path: KeyPath = ()
+    for word in _parts(f"{key}=")[0]:
+        if isinstance(data, list) and isinstance(word, int):
+            path = (*path, word + len(data) * (word < 0))
+            data = data[word] if -len(data) <= word < len(data) else None
+        else:
+            path = (*path, str(word))
+            data = data.get(str(word)) if isinstance(data, dict) else None
+    return path
+
+
 def _set(holder: Any, path: KeyPath, new: Any) -> KeyPath:
     """Put `new` at `path` below `holder`; the path with list indices counted from the front."""
     gone: KeyPath = ()

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from dessine.registry import SpecError, did_you_mean
+from dessine.schema import shown
 from dessine.spec import value
 
 CALLS = {"range": "range(stop), range(start, stop) or range(start, stop, step)", "uniform": "uniform(low, high)"}
@@ -85,7 +86,7 @@ def listed(written: Any, twice: bool = False) -> list[Any]:
     counted = Counter(f"{type(v).__name__} {v!r}" for v in values)
     again = [v for v in values if counted[f"{type(v).__name__} {v!r}"] > 1]
     if again and not twice:
-        raise SpecError(f"has {again[0]!r} twice")
+        raise SpecError(f"has {shown(again[0])} twice")
     return values
 
 

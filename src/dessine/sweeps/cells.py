@@ -28,7 +28,7 @@ from dessine.paths import LONGEST_NAME
 from dessine.registry import DEFAULTS, Count, Like, SpecError, Whole
 from dessine.schedules import Schedule
 from dessine.schema import signature
-from dessine.spec import BadSpec, Document, change, inline
+from dessine.spec import BadSpec, Document, change, inline, placed
 from dessine.sweeps.axes import Draw, Words, distribution, draws, listed, together
 from dessine.sweeps.published import Published
 
@@ -143,7 +143,7 @@ class Sweep(Node):
         if both:
             raise SpecError(f"{both} varies, and is set as well", ("set", both))
         if "seed" in self.axes.keys() or "seed" in set:  # noqa: SIM118
-            raise SpecError("write seeds: [...] for the seed", ("seeds",))
+            raise SpecError("the seed varies by itself: seed=0,1,2 on a command line, seeds: [0, 1, 2] in a file", ("seeds",))
         if published and search:
             raise SpecError("takes a grid, no search: which settings stand behind a row must be known before", ("published",))
 
@@ -217,6 +217,18 @@ class Planner:
         self.short = short_names(sweep.axes.keys())
         fixed = self.document(_written(sweep.set)).data
         self.first, self.repeats = fixed.get("seed", 0), fixed.get("repeats", 1)
+
+    def refuse_what_is_lost(self) -> None:
+        """Raises BadSpec where a key that varies changes what an earlier one has set: then that one would vary nothing."""
+        keys = [(key, placed(self.base.data, key)) for key in self.sweep.axes.keys()]  # noqa: SIM118
+        lines = [
+            f"{later} varies, and takes away what {key} varies" if len(path) > len(below) else f"{key} and {later} are one key"
+            for n, (key, path) in enumerate(keys)
+            for later, below in keys[n + 1 :]
+            if path[: len(below)] == below
+        ]
+        if lines:
+            raise BadSpec([f"axes: {line}" for line in lines])
 
     def seeds(self, setting: int = 0) -> list[int | None]:
         """Of the setting with that number. Counted seeds are `repeats` apart: replicate r of a run has its seed + r."""

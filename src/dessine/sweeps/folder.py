@@ -17,7 +17,7 @@ from typing import Any
 from dessine.runs.documents import read_sweep
 from dessine.runs.files import RunError, own, own_folder, write_atomically, write_json
 from dessine.runs.lock import locked
-from dessine.runs.run import Run, Say, silent
+from dessine.runs.run import Run, Say, make_folder, silent
 from dessine.sweeps.cells import Cell
 from dessine.sweeps.launchers import is_half_made, trained_by_another
 
@@ -46,9 +46,9 @@ class SweepFolder:
         if path is not None:
             if path.exists() and not SweepFolder.is_one(path) and not (path.is_dir() and _half_made(path)):
                 raise RunError(f"{path} exists and is not the folder of a sweep")
-            path.mkdir(parents=True, exist_ok=True)
+            make_folder(path)
             return SweepFolder(path)
-        runs_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(runs_dir)
         with locked(own(runs_dir, ".sweeps.lock"), wait=True):  # the same command, started twice at once, shall meet itself
             found = SweepFolder.find(runs_dir, identity)
             if found is None:

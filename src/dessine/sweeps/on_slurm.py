@@ -48,7 +48,7 @@ class Slurm:
             raise LauncherError("--executor slurm needs submitit: pip install 'dessine[slurm]'") from None
         if cluster == "slurm" and not shutil.which("sbatch"):
             raise LauncherError("--executor slurm: no 'sbatch' here; run it where SLURM jobs are submitted")
-        self._make, self.cluster = submitit.AutoExecutor, cluster
+        self._make, self._refused, self.cluster = submitit.AutoExecutor, submitit.core.utils.FailedJobError, cluster
         self.executor: Any = None
         self.parameters = {"timeout_min": DAY, "name": "dessine"} | (parameters or {})
         self.queue: Queue | Pretended = Queue() if cluster == "slurm" else Pretended()
@@ -73,7 +73,11 @@ class Slurm:
         except (NameError, TypeError, ValueError, AssertionError) as error:
             raise LauncherError(f"--slurm: {' '.join(str(error).split())}") from None
         job.clear()
-        return Queued(self.queue, self.queue.add(self.executor.submit(run_here, job)), job)
+        try:
+            number = self.executor.submit(run_here, job)
+        except self._refused as error:  # what sbatch says: no such partition, no controller
+            raise LauncherError(f"SLURM takes no job: {' '.join(str(error).split())}") from None
+        return Queued(self.queue, self.queue.add(number), job)
 
     def close(self) -> None:
         pass
