@@ -13,6 +13,7 @@ from PIL import Image
 
 from dessine.live.shelf import Shelf
 from dessine.live.site import ALWAYS, Site
+from dessine.reports.run_page import WIDE
 
 HERE = {"Host": "127.0.0.1:8000"}
 
@@ -70,6 +71,14 @@ def test_a_run_is_told_in_pieces(site, make_run):
     assert "0.75" in made["pieces"]["results"]
     assert "<svg" in made["pieces"]["curves"]
     assert "dessine train &lt;x&gt;" in made["pieces"]["origin"]
+
+
+def test_what_is_wide_on_a_phone_is_said_in_one_place(site, make_run):
+    make_run("a", samples=[10])
+    assert f'<section class="samples" data-wide="{WIDE}" hidden>' in ask(site, "/run/a").body.decode()
+    script = ask(site, "/watch.js").body.decode()
+    assert "this.box.dataset.wide * next.naturalHeight" in script
+    assert str(WIDE) not in script
 
 
 def test_notes_and_tags_stand_on_the_card_and_on_the_page(site, make_run):
