@@ -209,7 +209,7 @@ def _may_move(hint: Any, default: Any) -> bool:
     return number and any(signature(node).keys() == MOVES for node in nodes)
 
 
-def _starting_at(default: float) -> BeforeValidator:
+def _starting_at(default: Any) -> BeforeValidator:
     """A schedule that does not say from where starts where the number would stand without it."""
     return BeforeValidator(lambda said: {"from": default, **said} if isinstance(said, dict) and "from" not in said else said)
 
