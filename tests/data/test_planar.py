@@ -24,7 +24,7 @@ SHAPES = [
 def test_a_known_density_sums_to_one_and_is_that_of_the_points(node: dict[str, object]) -> None:
     split = Dataset.of({**node, "points": 20_000, "test_points": 10}).load()
     assert split.known is split.density is not None
-    step = 0.02
+    step = 0.03
     axis = np.arange(-3, 3, step) + step / 2
     at = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
     share = np.exp(split.known.log_density(at)) * step**2
