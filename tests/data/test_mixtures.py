@@ -73,6 +73,19 @@ def test_the_density_integrates_to_one() -> None:
     assert np.exp(mixture.log_density(x)).sum() * 0.005**2 == pytest.approx(1, abs=1e-9)
 
 
+def test_many_points_are_looked_at_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    ring, x = Ring(modes=8, points=9).mixture(), np.random.default_rng(0).normal(size=(50, 2))
+    x[7] = np.nan
+    whole = ring.nearest(x), ring.log_density(x)
+    held: list[int] = []
+    squares = Mixture._squares
+    monkeypatch.setattr(Mixture, "_squares", lambda self, part: (held.append(len(part)), squares(self, part))[1])
+    monkeypatch.setattr("dessine.data.mixture.PORTION", 80)
+    parts = ring.nearest(x), ring.log_density(x)
+    np.testing.assert_equal(parts, whole)
+    assert max(held) <= 10
+
+
 def test_a_point_far_away_has_a_finite_log_density() -> None:
     assert np.isfinite(Ring().mixture().log_density(np.full((1, 2), 1e6))).all()
 

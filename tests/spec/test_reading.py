@@ -73,6 +73,12 @@ def test_lines_name_the_file_that_holds_the_mistake_in_order(write):
     assert found == [f"{child}:2", f"{child}:4", f"{base}:7"]
 
 
+def test_a_pipe_is_no_parent(write, tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(BadSpec, match=r"c\.yaml:1: extends: .*pipe\.yaml: is no ordinary file"):
+        read(write("c.yaml", "extends: pipe.yaml\n"))
+
+
 def test_a_missing_parent_is_named_at_the_line_of_extends(write, tmp_path):
     write("base.yaml", GOOD)
     child = write("child.yaml", "name: c\nextends: bsae.yaml\n")

@@ -26,9 +26,8 @@ class Mixture:
         return self.centres[mode] + self.sigma * rng.standard_normal((n, self.centres.shape[1])), mode
 
     def log_density(self, x: Array) -> Array:
-        """x: (N, d) -> (N,), natural logarithm; some at a time, for there may be thousands of centres."""
-        parts = 1 + len(x) * len(self.weights) // PORTION
-        return np.concatenate([self._log_density(part) for part in np.array_split(x, parts)])
+        """x: (N, d) -> (N,), natural logarithm."""
+        return np.concatenate([self._log_density(part) for part in self._parts(x)])
 
     def _log_density(self, x: Array) -> Array:
         d = self.centres.shape[1]
@@ -38,9 +37,17 @@ class Mixture:
 
     def nearest(self, x: Array) -> tuple[Array, Array]:
         """x: (N, d) -> the mode whose centre is nearest (N,), and the distance to it (N,); NaN stays NaN."""
+        found = [self._nearest(part) for part in self._parts(x)]
+        return np.concatenate([mode for mode, _ in found]), np.concatenate([distance for _, distance in found])
+
+    def _nearest(self, x: Array) -> tuple[Array, Array]:
         squares = self._squares(x)
         mode = squares.argmin(1)
         return mode, np.sqrt(squares[np.arange(len(x)), mode])
+
+    def _parts(self, x: Array) -> list[Array]:
+        """Some points at a time, for there may be thousands of centres."""
+        return np.array_split(x, 1 + len(x) * len(self.weights) // PORTION)
 
     def _squares(self, x: Array) -> Array:
         """(N, K) squared distances, in float64; by coordinate, so that nothing of shape (N, K, d) is made."""

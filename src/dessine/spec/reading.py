@@ -122,6 +122,7 @@ def _missing(path: Path) -> str:
         if os.path.isdir(path):
             return f"{path}: is a folder: expects a file"
         os.stat(path)
+        return f"{path}: is no ordinary file"  # a pipe
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:
