@@ -123,6 +123,7 @@ def test_columns_and_labels_are_chosen_by_name_or_number(tmp_path: Path) -> None
         ("x,y\n1,2\n3,4\n", {"columns": ["z"]}, r"no column z \(it has x, y\)"),
         ("1,2\n3,4\n", {"label": 2}, r"no column 2 \(it has 0 to 1\)"),
         ("1,2.5\n3,4\n", {"label": 1}, "a label is a whole number"),
+        ("1,2\n3,1e17\n", {"label": 1}, "a label is a whole number from 0 to 1,000,000,000"),
         ("1,2\n", {}, "^test: 0.1 of 1 points is none"),
     ],
 )

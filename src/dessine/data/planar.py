@@ -12,7 +12,7 @@ from annotated_types import Gt, Lt, MaxLen, MinLen
 from dessine.data.dataset import Array, Available, Dataset, Examples, Split, datasets, kept_apart, made, parted
 from dessine.data.density import Segments, along
 from dessine.paths import expanded, shown, unreadable
-from dessine.registry import NonNegative, Part, PathText, Points, SpecError, Whole
+from dessine.registry import MOST, NonNegative, Part, PathText, Points, SpecError, Whole
 
 MOST_CELLS = 50_000_000
 """Numbers that a table may hold."""
@@ -139,8 +139,8 @@ class Cloud(Dataset):
             low, high = x.min(0), x.max(0)
             x = (x - (low + high) / 2) / (float((high - low).max()) / 2 or 1.0)
         y = None if label is None else numbers[:, label].astype(np.int64)
-        if y is not None and ((y != numbers[:, label]) | (y < 0)).any():
-            raise SpecError("a label is a whole number from 0", ("label",))
+        if y is not None and ((y != numbers[:, label]) | (y < 0) | (y > MOST)).any():
+            raise SpecError(f"a label is a whole number from 0 to {MOST:,}", ("label",))
         try:
             apart = kept_apart(len(x), self.test)
         except SpecError as error:
