@@ -28,14 +28,24 @@ def memory() -> int:
     return min(found)
 
 
-def give_back() -> None:
+def give_back(above: float = 300e6) -> None:
     """Memory that is free within this process goes back to the machine, where the C library is one that keeps it (glibc).
 
+    above: bytes; a process that holds less is left as it is, for nobody misses them
     What Python would find to be garbage goes first; it takes some 50 ms.
     """
+    if held() < above:
+        return
     gc.collect()
     with suppress(AttributeError, OSError, TypeError):  # TypeError: Windows has no library without a name
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def held() -> float:
+    """Bytes of memory that this process takes; where the system does not tell, more than any."""
+    with suppress(OSError, ValueError, IndexError, AttributeError):
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return float("inf")
 
 
 def amount(count: float) -> str:
