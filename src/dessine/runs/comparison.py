@@ -6,6 +6,7 @@ How it is drawn belongs to `dessine.plots.compare`.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -166,11 +167,14 @@ def each_drawing(every: Sequence[Setting]) -> list[Setting]:
 def ends_of(paths: Sequence[Path]) -> list[str]:
     """Of each path the shortest end that no other has."""
     parts = [path.absolute().parts for path in paths]
-    found = []
-    for own in parts:
-        fitting = (n for n in range(1, len(own)) if [other[-n:] for other in parts].count(own[-n:]) == 1)
-        found.append("/".join(own[-next(fitting, len(own)) :]))
-    return found
+    found: dict[int, str] = {}
+    for n in range(1, max(map(len, parts), default=0) + 1):
+        ends = [own[-n:] for own in parts]
+        often = Counter(ends)
+        found |= {i: "/".join(end) for i, end in enumerate(ends) if i not in found and (often[end] == 1 or n >= len(parts[i]))}
+        if len(found) == len(parts):
+            break
+    return [found[i] for i in range(len(parts))]
 
 
 def _identity(row: Row) -> dict[str, Any]:
