@@ -7,7 +7,7 @@ from dessine.experiment import Experiment
 from dessine.registry import SpecError
 from dessine.spec import BadSpec, Document, check_document
 from dessine.sweeps.axes import parse
-from dessine.sweeps.cells import Planner, Sweep, combine, short_names, shown
+from dessine.sweeps.cells import Planner, Sweep, combine, counted, short_names, shown
 
 DATA = {
     "data": {"type": "xor", "points": 20},
@@ -144,3 +144,8 @@ def test_too_many_cells_are_refused_before_their_seeds_are_written_out(monkeypat
     with pytest.raises(BadSpec, match="more than 20,000 cells"):
         many.cells()
     assert counted == [0]
+
+
+@pytest.mark.parametrize(("n", "said"), [(0, "0 cells"), (1, "1 cell"), (2, "2 cells"), (1234, "1,234 cells")])
+def test_one_is_not_many(n, said):
+    assert counted(n, "cell") == said

@@ -26,7 +26,7 @@ from dessine.runs.files import own_folder
 from dessine.runs.run import RunError
 from dessine.spec import anchor, dump, read, value
 from dessine.stopping import stop_requests
-from dessine.sweeps.cells import Cell
+from dessine.sweeps.cells import Cell, counted
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.launchers import Launcher, LauncherError, cores
 from dessine.sweeps.places import launcher
@@ -175,7 +175,9 @@ def _tell(plan: Plan, states: dict[str, str], timed: dict[str, float], known: li
         runs = search.trials * len(plan.planner.seeds())
         each = sum(timed.values()) / len(timed)
         click.echo(f"{plan.name}: {search.trials} trials, {runs} runs, to {search.direction} {next(iter(plan.metrics))}")
-        click.echo(f"about {duration(each * runs / jobs)} at {jobs} at once, from a few steps of {len(timed)} settings")
+        click.echo(
+            f"about {duration(each * runs / jobs)} at {jobs} at once, from a few steps of {counted(len(timed), 'setting')}"
+        )
         return
     mean = sum(known) / len(known) if known else sum(timed.values()) / max(len(timed), 1)
     total, count = 0.0, 0
@@ -184,9 +186,9 @@ def _tell(plan: Plan, states: dict[str, str], timed: dict[str, float], known: li
         seconds = 0.0 if state == "completed" else mean if known else timed.get(cell.setting, mean)
         total, count = total + seconds, count + (state != "completed")
         click.echo(f"{cell.identity[:10]}  {state:<10} {duration(seconds):>7}  {cell.label}")
-    source = f"from {len(known)} finished runs" if known else f"from a few steps of {len(timed)} settings"
+    source = f"from {counted(len(known), 'finished run')}" if known else f"from a few steps of {counted(len(timed), 'setting')}"
     ahead = f"about {duration(total / min(jobs, max(count, 1)))} at {jobs} at once, {source}" if count else "all are done"
-    click.echo(f"{plan.name}: {len(plan.cells)} cells, {count} to run, {ahead}; nothing was started")
+    click.echo(f"{plan.name}: {counted(len(plan.cells), 'cell')}, {count} to run, {ahead}; nothing was started")
 
 
 def _share(jobs: int) -> int:

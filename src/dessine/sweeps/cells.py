@@ -316,3 +316,8 @@ def shown(value: Any) -> str:
     if isinstance(value, str) and os.path.isabs(value):  # where the data are: MNIST/raw is enough
         return "/".join(Path(value).parts[-2:])
     return value if isinstance(value, str) else inline(value)
+
+
+def counted(n: int, what: str) -> str:
+    """`1 cell`, `2 cells`."""
+    return f"{n:,} {what}{'s' * (n != 1)}"

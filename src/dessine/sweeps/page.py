@@ -16,6 +16,7 @@ from dessine.reports import beside, facts, figure, folded, joined, link, page, p
 from dessine.reports.run_page import frames_of
 from dessine.runs.files import RunError, write_atomically
 from dessine.runs.notes import notes_of
+from dessine.sweeps.cells import counted
 from dessine.sweeps.results import UNRANKED, Result, Results, main_effect, samples, within
 
 MOST_DRAWN, MOST_RUNS = 24, 500
@@ -131,7 +132,8 @@ def _runs(results: Results) -> Markup:
         reached = [float(np.mean(found)) if (found := row.last.get(metric)) else None for metric in results.metrics]
         names = [axis.name(row.values) for axis in results.axes]
         rows.append([link(_address(row), row.run.path.name), *names, row.seed, row.status, *reached])
-    told = f"the first {MOST_RUNS} of {len(results.rows):,} runs" if len(results.rows) > MOST_RUNS else f"{len(rows)} runs"
+    told = counted(len(results.rows), "run")
+    told = f"the first {MOST_RUNS} of {told}" if len(results.rows) > MOST_RUNS else told
     return folded(told, table(heads, rows, "Values at the end, mean over the repeats of the run")) if rows else Markup()
 
 

@@ -28,7 +28,7 @@ from dessine.runs.inside import read
 from dessine.runs.metrics import flat
 from dessine.runs.run import Run, RunError
 from dessine.spec import value
-from dessine.sweeps.cells import Axes, short_names, shown
+from dessine.sweeps.cells import Axes, counted, short_names, shown
 from dessine.sweeps.folder import SweepFolder
 from dessine.sweeps.launchers import is_half_made
 
@@ -385,6 +385,6 @@ def best_settings(results: Results, count: int = 3) -> list[str]:
                 sure = f"[{low:.4g}, {high:.4g}]" if low == low else "all alike" if len(found) > 1 else "one seed"
                 told.append((mean, sure, len(found), label))
         told.sort(key=lambda row: row[0], reverse=way == "max")
-        lines.append(f"best of {len(told)} settings by {metric}, mean and 95 % interval:")
+        lines.append(f"best of {counted(len(told), 'setting')} by {metric}, mean and 95 % interval:")
         lines += [f"  {mean:.4g} {interval} (n = {n})  {label}" for mean, interval, n, label in told[:count]]
     return lines
