@@ -184,4 +184,5 @@ def plain(value: Any) -> Any:
 
 
 def context(experiment: Experiment, step: int, pictures: Pictures) -> Context:
+    """What a picture of `step` is told of its run."""
     return Context(experiment.name, experiment.seed, step, experiment.outputs.grid, pictures)
